@@ -1,4 +1,4 @@
-//! What every use case works with: the table, the limits, and where this deployment stands.
+//! What every use case works with: the store, and the settings of the deployment.
 
 use std::sync::Arc;
 
@@ -12,26 +12,27 @@ use crate::store::Store;
 pub struct Settings {
     /// The region that this deployment serves, as clients name it.
     pub region: String,
-    /// The address that clients use, as `https://images.example`; that of each request where it is not told.
+    /// The base URL that clients use, such as `https://images.example`. `None`: the one that each request was sent to.
     pub public_url: Option<String>,
-    /// Whether every tenant stands in the directory, so that one which does not is none (`contract/decisions.md` 20).
+    /// Whether the directory lists every tenant. If so, a tenant that is not in it does not exist
+    /// (`contract/decisions.md` 20).
     pub directory_is_complete: bool,
     /// The limits in force.
     pub limits: Limits,
 }
 
 impl Settings {
-    /// What a sharing must be to be made.
+    /// The settings that the rules of consent depend on.
     pub fn rules(&self) -> Rules<'_> {
         let Self { region, directory_is_complete, limits, .. } = self;
         Rules { limits, region, directory_is_complete: *directory_is_complete }
     }
 }
 
-/// The table and the settings. Cheap to clone.
+/// The store and the settings. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct App {
-    /// The table.
+    /// The store.
     pub store: Store,
     /// The deployment's settings.
     pub settings: Arc<Settings>,
@@ -43,7 +44,7 @@ impl App {
         self.store.clock()
     }
 
-    /// The same, with a table that is asked until that moment and no longer.
+    /// The same app, whose calls to the table are retried until `deadline` at most.
     #[must_use]
     pub fn with_deadline(&self, deadline: Instant) -> Self {
         Self { store: self.store.with_deadline(deadline), ..self.clone() }

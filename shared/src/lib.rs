@@ -1,23 +1,24 @@
 //! The common crate of imageshare: everything between a function's event and the table.
 //!
-//! A request goes down through these rooms, and each knows only those below it. No facade knows another one, and
-//! `function` knows no facade: they meet in `http`. A test holds the imports to this picture (`rooms.rs`).
+//! A request passes through these rooms from top to bottom, and each room uses only those below it. No facade uses
+//! another facade, and `function` uses no facade: they meet in `http`. A test checks the imports against this diagram
+//! (`rooms.rs`).
 //!
 //! ```text
-//! function   what every function does around its work: admits the caller, names the request, logs it
+//! function   what every function does around a request: authenticates the caller, limits its reads, logs one line
 //! facade     the API dialects (Glance, IMS, Alibaba, Keystone, our own): wire types in, wire types out
 //! http       requests and responses without a dialect: queries, strict JSON, pages, markers, the common error body
-//! usecases   what is done, once for every dialect: share, unshare, respond, list, carry out a job
-//! app        the table and the settings, which every use case works with
-//! auth       who makes a request: bearer tokens, signatures, access keys
-//! store      what is kept, and the conditional write of each change
-//! table      DynamoDB as the store asks it: by the AWS SDK, or embedded in this machine's process
+//! usecases   the operations, once for every dialect: share, unshare, respond, list, execute a job
+//! app        the store and the settings that every use case works with
+//! auth       authentication of the caller: bearer tokens, signatures, access keys
+//! store      the items of the table, and the conditional write of each change
+//! table      the store's calls to DynamoDB: through the AWS SDK, or to a database embedded in the process
 //! domain     images, memberships, jobs and the rules of consent: plain types, pure functions, no I/O
 //! ```
 //!
-//! To see one operation whole, follow a share: `facade/ims/share.rs`, `usecases/share.rs`, `store/jobs.rs`; then the work
-//! that it leaves: `usecases/execute.rs`, `domain/step`, `domain/membership.rs`, `store/commit.rs`. `RULES.md` beside
-//! this folder lists every rule with its source, its errors and its tests.
+//! To follow one operation from end to end, read a share: `facade/ims/share.rs`, `usecases/share.rs`, `store/jobs.rs`;
+//! then its job: `usecases/execute.rs`, `domain/step`, `domain/membership.rs`, `store/commit.rs`. `RULES.md`, beside
+//! this folder, lists every rule with its source, its errors and its tests.
 #![deny(missing_docs)]
 
 mod app;

@@ -1,23 +1,23 @@
-//! Holds the source tree to the picture in `lib.rs`: a module uses only its own room and those below it, `function` uses
-//! no facade, and a facade uses no other facade.
+//! Checks the imports of the source tree against the diagram in `lib.rs`: a module uses only its own room and those
+//! below it, `function` uses no facade, and a facade uses no other facade.
 //!
-//! The sources are read as text: each path that begins with `crate::` or a chain of `super::`, expanded where it is a tree
-//! of imports. Comments are left out; the tests of a module are held to the same rules.
+//! The sources are read as text: every path that begins with `crate::` or a chain of `super::`, with import trees
+//! expanded. Comments are skipped. The tests of a module follow the same rules.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The beginning of a path from the root of the crate, at most two names: `["facade", "ims"]`.
+/// The first names of a path from the crate root, at most two: `["facade", "ims"]`.
 type Names = Vec<String>;
 
-/// The files that are of no room.
+/// Files that belong to no room.
 const OUTSIDE: [&str; 2] = ["lib", "rooms"];
 
-/// The rooms in the order of the picture, the uppermost first.
+/// The rooms of the diagram, topmost first.
 fn rooms(lib: &str) -> Vec<String> {
-    let picture = lib.split("//! ```text\n").nth(1).and_then(|rest| rest.split("//! ```").next()).unwrap();
-    let lines = picture.lines().map(|line| line.trim_start_matches("//! "));
+    let diagram = lib.split("//! ```text\n").nth(1).and_then(|rest| rest.split("//! ```").next()).unwrap();
+    let lines = diagram.lines().map(|line| line.trim_start_matches("//! "));
     lines
         .filter(|line| !line.starts_with(' '))
         .filter_map(|line| line.split(' ').next())
@@ -25,7 +25,7 @@ fn rooms(lib: &str) -> Vec<String> {
         .collect()
 }
 
-/// The room of each name that `lib.rs` re-exports: `app` of `App`.
+/// The room of each name that `lib.rs` re-exports: `App` is in `app`.
 fn re_exports(lib: &str) -> BTreeMap<String, String> {
     let lines = lib.lines().filter_map(|line| line.strip_prefix("pub use "));
     lines
@@ -42,25 +42,25 @@ fn strip_comments(text: &str) -> String {
     text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
 }
 
-fn is_name(letter: char) -> bool {
-    letter.is_alphanumeric() || letter == '_'
+fn is_name_char(character: char) -> bool {
+    character.is_alphanumeric() || character == '_'
 }
 
-/// The first two names of each path in a tree of imports, as `a::{b, c::d}`.
-fn tree(text: &str, before: &[String], found: &mut Vec<Names>) {
+/// Collects the first two names of each path in an import tree, such as `a::{b, c::d}`.
+fn import_tree(text: &str, prefix: &[String], found: &mut Vec<Names>) {
     let text = text.trim_start();
-    if before.len() == 2 {
-        found.push(before.to_vec());
+    if prefix.len() == 2 {
+        found.push(prefix.to_vec());
     } else if let Some(group) = text.strip_prefix('{') {
-        let (mut depth, mut begin) = (0_u32, 0);
-        for (at, letter) in group.char_indices() {
-            match letter {
+        let (mut depth, mut start) = (0_u32, 0);
+        for (at, character) in group.char_indices() {
+            match character {
                 '{' => depth += 1,
                 '}' if depth > 0 => depth -= 1,
                 ',' | '}' if depth == 0 => {
-                    tree(&group[begin..at], before, found);
-                    begin = at + 1;
-                    if letter == '}' {
+                    import_tree(&group[start..at], prefix, found);
+                    start = at + 1;
+                    if character == '}' {
                         break;
                     }
                 }
@@ -68,30 +68,30 @@ fn tree(text: &str, before: &[String], found: &mut Vec<Names>) {
             }
         }
     } else {
-        let name: String = text.chars().take_while(|letter| is_name(*letter)).collect();
+        let name: String = text.chars().take_while(|character| is_name_char(*character)).collect();
         if name.is_empty() {
-            found.push(before.to_vec());
+            found.push(prefix.to_vec());
             return;
         }
         let rest = &text[name.len()..];
-        let names = [before, &[name]].concat();
+        let names = [prefix, &[name]].concat();
         match rest.strip_prefix("::") {
-            Some(rest) => tree(rest, &names, found),
+            Some(rest) => import_tree(rest, &names, found),
             None => found.push(names),
         }
     }
 }
 
-/// The paths of this crate that the code of a module uses.
+/// The paths within this crate that the code of a module uses.
 fn paths(code: &str, module: &[String]) -> Vec<Names> {
     let mut found = Vec::new();
     for (at, _) in code.match_indices("crate::") {
-        if !code[..at].ends_with(is_name) {
-            tree(&code[at + "crate::".len()..], &[], &mut found);
+        if !code[..at].ends_with(is_name_char) {
+            import_tree(&code[at + "crate::".len()..], &[], &mut found);
         }
     }
     for (at, _) in code.match_indices("super::") {
-        if code[..at].ends_with(is_name) || code[..at].ends_with("super::") {
+        if code[..at].ends_with(is_name_char) || code[..at].ends_with("super::") {
             continue;
         }
         let (mut rest, mut up) = (&code[at..], 0);
@@ -99,12 +99,12 @@ fn paths(code: &str, module: &[String]) -> Vec<Names> {
             (rest, up) = (shorter, up + 1);
         }
         let from = module.len().saturating_sub(up);
-        tree(rest, &module[..from.min(2)], &mut found);
+        import_tree(rest, &module[..from.min(2)], &mut found);
     }
     found
 }
 
-/// Every source file of the crate, with the module that it is.
+/// Collects every source file of the crate, with its module.
 fn modules(folder: &Path, module: &[String], found: &mut Vec<(PathBuf, Vec<String>)>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -118,21 +118,21 @@ fn modules(folder: &Path, module: &[String], found: &mut Vec<(PathBuf, Vec<Strin
     }
 }
 
-/// Why a module may not use that path; `None` where it may.
+/// Why a module may not use that path; `None` if it may.
 fn violation(rooms: &[String], facades: &[String], module: &[String], used: &[String]) -> Option<String> {
-    let place = |room: &String| rooms.iter().position(|known| known == room);
+    let position = |room: &String| rooms.iter().position(|name| name == room);
     let (own, room) = (module.first()?, used.first()?);
-    let (Some(own_place), Some(place)) = (place(own), place(room)) else {
-        return Some(format!("`{own}` or `{room}` is not in the picture"));
+    let (Some(own_position), Some(position)) = (position(own), position(room)) else {
+        return Some(format!("`{own}` or `{room}` is not in the diagram"));
     };
-    if place < own_place {
+    if position < own_position {
         return Some(format!("`{own}` uses `{room}`, which is above it"));
     }
     if own == "function" && room == "facade" {
         return Some("`function` uses a facade".to_owned());
     }
-    let of_facade = |names: &[String]| names.get(1).filter(|name| facades.contains(name)).cloned();
-    match (of_facade(module), of_facade(used)) {
+    let facade = |names: &[String]| names.get(1).filter(|name| facades.contains(name)).cloned();
+    match (facade(module), facade(used)) {
         (Some(one), Some(other)) if own == "facade" && room == "facade" && one != other => {
             Some(format!("the facade `{one}` uses the facade `{other}`"))
         }
@@ -140,7 +140,7 @@ fn violation(rooms: &[String], facades: &[String], module: &[String], used: &[St
     }
 }
 
-/// Every path in the tree that breaks a rule, with its file and the rule.
+/// Every path that violates a rule, with its file and the rule.
 fn violations(source: &Path) -> Vec<String> {
     let lib = fs::read_to_string(source.join("lib.rs")).unwrap();
     let (rooms, re_exports) = (rooms(&lib), re_exports(&lib));
@@ -152,28 +152,28 @@ fn violations(source: &Path) -> Vec<String> {
         .filter(|path| path.is_dir())
         .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
         .collect();
-    let mut wrong = Vec::new();
+    let mut found = Vec::new();
     for (file, module) in files.iter().filter(|(_, module)| !OUTSIDE.contains(&module[0].as_str())) {
         for mut used in paths(&strip_comments(&fs::read_to_string(file).unwrap()), module) {
             if let Some(room) = used.first().and_then(|name| re_exports.get(name)) {
                 used[0].clone_from(room);
             }
             if let Some(why) = violation(&rooms, &facades, module, &used) {
-                wrong.push(format!("{}: {}: {why}", file.display(), used.join("::")));
+                found.push(format!("{}: {}: {why}", file.display(), used.join("::")));
             }
         }
     }
-    wrong
+    found
 }
 
 #[test]
-fn every_room_uses_only_those_below_it() {
-    let wrong = violations(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
-    assert!(wrong.is_empty(), "{wrong:#?}");
+fn no_room_uses_a_room_above_it() {
+    let found = violations(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    assert!(found.is_empty(), "{found:#?}");
 }
 
 #[test]
-fn picture_names_every_room() {
+fn diagram_lists_every_room() {
     let lib = include_str!("lib.rs");
     let mut declared: Vec<_> = lib
         .lines()

@@ -1,6 +1,6 @@
-//! The whole server in this process, and a client that holds every answer to the document.
+//! The whole server in this process, and a client that checks every response against `infra/openapi.yaml`.
 //!
-//! The client writes what it is told to the byte, since much of what is tested no well-behaved client would send.
+//! The client sends exactly the bytes of a request, since many tests send what no well-behaved client would.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
@@ -27,24 +27,24 @@ use crate::api_document::ApiDocument;
 use crate::local_service::all_items;
 pub use crate::response::ApiResponse;
 
-/// How long an answer may take.
+/// How long a response or a job may take.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A server with an empty table in memory.
 pub struct Api {
-    /// What the server's routes are made from.
+    /// The document that the server's routes are made from.
     pub document: ApiDocument,
     server: Server,
     signing_key: SigningKey,
     succeeded_operations: Mutex<BTreeSet<String>>,
 }
 
-/// A request, to the byte.
+/// A request, byte for byte.
 #[derive(Clone)]
 pub struct ApiRequest {
     /// The method.
     pub method: String,
-    /// Path and query as they stand in the request line.
+    /// Path and query as in the request line.
     pub target: String,
     header_bytes: Vec<u8>,
     body: Vec<u8>,
@@ -63,7 +63,7 @@ impl ApiRequest {
         Self { method: method.to_owned(), target: target.into(), header_bytes: Vec::new(), body: Vec::new() }
     }
 
-    /// With that header more.
+    /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.header_bytes.extend_from_slice(name.as_bytes());
@@ -73,13 +73,13 @@ impl ApiRequest {
         self
     }
 
-    /// With that token.
+    /// Adds an `X-Auth-Token` header.
     #[must_use]
     pub fn token(self, token: &str) -> Self {
         self.header("X-Auth-Token", token)
     }
 
-    /// With that body, which stands for JSON.
+    /// Sets the body, with the JSON media type of the method.
     #[must_use]
     pub fn body(self, body: impl Into<Vec<u8>>) -> Self {
         let media_type = if self.method == "PATCH" {
@@ -90,25 +90,25 @@ impl ApiRequest {
         self.typed_body(media_type, body)
     }
 
-    /// With that body of that type.
+    /// Sets the body and its media type.
     #[must_use]
     pub fn typed_body(self, media_type: &str, body: impl Into<Vec<u8>>) -> Self {
         Self { body: body.into(), ..self.header("Content-Type", media_type) }
     }
 
-    /// With those bytes as its body, and no header for them.
+    /// Sets the body without a `Content-Type`.
     #[must_use]
     pub fn bytes(self, body: impl Into<Vec<u8>>) -> Self {
         Self { body: body.into(), ..self }
     }
 
-    /// With that JSON body.
+    /// Sets a JSON body.
     #[must_use]
     pub fn json(self, body: &Value) -> Self {
         self.body(body.to_string())
     }
 
-    /// The same in a minor version of Glance's API, where it is in `/v2`.
+    /// The same request in a minor version of Glance's API; `None` if its path is not in `/v2`.
     pub fn with_minor_version(&self) -> Option<Self> {
         let rest = self.target.strip_prefix("/v2").filter(|rest| rest.is_empty() || rest.starts_with('/'))?;
         Some(Self { target: format!("/v2.7{rest}"), ..self.clone() })
@@ -120,12 +120,12 @@ impl ApiRequest {
 }
 
 impl Api {
-    /// Starts a server with those limits, as `--limit` takes them.
+    /// Starts a server with these limits, each in the form of `--limit`.
     pub async fn start(limits: &[&str]) -> Self {
         Self::start_with(limits, false).await
     }
 
-    /// Starts a server with those limits, and with a directory that knows every tenant or that may not.
+    /// Starts a server with these limits. `directory_complete` is the flag of that name of `imageshare serve`.
     pub async fn start_with(limits: &[&str], directory_complete: bool) -> Self {
         let arguments = ServeArguments {
             config: None,
@@ -149,7 +149,7 @@ impl Api {
         }
     }
 
-    /// A token of that project and role, good for an hour.
+    /// Returns a token for a project and a role, valid for an hour.
     pub fn token(&self, project: &str, role: Role) -> String {
         let lifetime = Duration::from_hours(1);
         let project = project.parse().expect("a project id");
@@ -157,7 +157,7 @@ impl Api {
         self.signing_key.sign_token(&grant).expect("a token")
     }
 
-    /// A rightly signed token of that project that expires then.
+    /// Returns a correctly signed token for a project, with the given expiry.
     pub fn token_expiring_at(&self, project: &str, expires: Timestamp) -> String {
         let keys: Value = serde_json::from_str(self.signing_key.jwks()).expect("a key set");
         let secret = URL_SAFE_NO_PAD.decode(keys["keys"][0]["k"].as_str().expect("a key")).expect("base64");
@@ -170,27 +170,28 @@ impl Api {
         jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(&secret)).expect("a token")
     }
 
-    /// Sends a request, and holds the answer to the document and to what is promised of all answers.
-    pub async fn send(&self, ask: &ApiRequest) -> ApiResponse {
-        let answer = timeout(RESPONSE_TIMEOUT, self.send_raw(ask)).await;
-        let answer = answer.unwrap_or_else(|_| panic!("no answer to {ask:?}"));
-        if let Err(problem) = self.check_response(ask, &answer) {
-            panic!("{problem}\nof {ask:?}\n{answer:?}");
+    /// Sends a request and checks the response: its form against the document, and the headers that every response
+    /// has.
+    pub async fn send(&self, request: &ApiRequest) -> ApiResponse {
+        let response = timeout(RESPONSE_TIMEOUT, self.send_raw(request)).await;
+        let response = response.unwrap_or_else(|_| panic!("no response to {request:?}"));
+        if let Err(problem) = self.check_response(request, &response) {
+            panic!("{problem}\n{request:?}\n{response:?}");
         }
-        answer
+        response
     }
 
-    /// The operations that have succeeded so far.
+    /// The operations that have succeeded so far, for tests that have to cover all of them.
     pub fn succeeded_operations(&self) -> BTreeSet<String> {
         self.succeeded_operations.lock().expect("no panic").clone()
     }
 
-    /// Where the server listens.
+    /// The address that the server listens on.
     pub fn address(&self) -> SocketAddr {
         self.server.address()
     }
 
-    /// Everything in the table once no work is open.
+    /// The table's items, once no work is open.
     pub async fn dump_when_idle(&self) -> BTreeMap<String, String> {
         loop {
             let dump = self.dump();
@@ -201,13 +202,12 @@ impl Api {
         }
     }
 
-    /// Everything in the table, in the order of the keys.
+    /// The table's items by key. The server's clock is left out, since it changes without a request.
     pub fn dump(&self) -> BTreeMap<String, String> {
         let item_of_clock =
             |item: &HashMap<String, AttributeValue>| item["pk"] == AttributeValue::S("?clock".into());
         all_items(self.server.table())
             .into_iter()
-            // Time goes on.
             .filter(|item| !item_of_clock(item))
             .map(|item| {
                 let text = |name: &str| match &item[name] {
@@ -221,111 +221,111 @@ impl Api {
             .collect()
     }
 
-    /// Waits until no job is under way.
+    /// Waits until no job is open.
     pub async fn wait_until_idle(&self) {
-        let patience = Instant::now() + RESPONSE_TIMEOUT;
+        let deadline = Instant::now() + RESPONSE_TIMEOUT;
         while self.dump().values().any(|item| item.contains("\"gpk\": S(\"W#")) {
-            assert!(Instant::now() < patience, "a job does not end");
+            assert!(Instant::now() < deadline, "a job is still open");
             sleep(Duration::from_millis(5)).await;
         }
     }
 
-    /// Waits for the job that a batch call was answered with, and returns it as its project sees it.
+    /// Waits for the job of an accepted batch call. Returns it as its project sees it.
     pub async fn wait_for_job(&self, token: &str, project: &str, accepted: &ApiResponse) -> Value {
         let id = accepted.body["job_id"].as_str().unwrap_or_else(|| panic!("no job: {accepted:?}"));
-        let ask = ApiRequest::new("GET", format!("/v1/{project}/jobs/{id}")).token(token);
-        let patience = Instant::now() + RESPONSE_TIMEOUT;
+        let request = ApiRequest::new("GET", format!("/v1/{project}/jobs/{id}")).token(token);
+        let deadline = Instant::now() + RESPONSE_TIMEOUT;
         loop {
-            let job = self.send(&ask).await.body;
+            let job = self.send(&request).await.body;
             if !job["end_time"].is_null() {
                 return job;
             }
-            assert!(Instant::now() < patience, "the job does not end: {job}");
+            assert!(Instant::now() < deadline, "the job does not end: {job}");
             sleep(Duration::from_millis(5)).await;
         }
     }
 
-    async fn send_raw(&self, ask: &ApiRequest) -> ApiResponse {
+    async fn send_raw(&self, request: &ApiRequest) -> ApiResponse {
         let mut stream = TcpStream::connect(self.server.address()).await.expect("the server");
-        let mut bytes = format!("{} {} HTTP/1.1\r\n", ask.method, ask.target).into_bytes();
-        bytes.extend_from_slice(&ask.header_bytes);
-        let head = ask.header_bytes.to_ascii_lowercase();
+        let mut bytes = format!("{} {} HTTP/1.1\r\n", request.method, request.target).into_bytes();
+        bytes.extend_from_slice(&request.header_bytes);
+        let head = request.header_bytes.to_ascii_lowercase();
         if !head.split(|byte| *byte == b'\n').any(|line| line.starts_with(b"host:")) {
             bytes.extend_from_slice(b"Host: images.example\r\n");
         }
         bytes.extend_from_slice(
-            format!("Content-Length: {}\r\nConnection: close\r\n\r\n", ask.body.len()).as_bytes(),
+            format!("Content-Length: {}\r\nConnection: close\r\n\r\n", request.body.len()).as_bytes(),
         );
-        bytes.extend_from_slice(&ask.body);
+        bytes.extend_from_slice(&request.body);
         stream.write_all(&bytes).await.expect("the server reads the whole request");
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).await.expect("an answer");
-        parse_response(ask, &answer)
+        let mut response = Vec::new();
+        stream.read_to_end(&mut response).await.expect("a response");
+        parse_response(request, &response)
     }
 
-    fn check_response(&self, ask: &ApiRequest, answer: &ApiResponse) -> Result<(), String> {
-        let id = answer.headers.get("x-request-id").ok_or("X-Request-Id is missing")?;
-        if answer.headers.get("x-openstack-request-id") != Some(&format!("req-{id}")) {
+    fn check_response(&self, request: &ApiRequest, response: &ApiResponse) -> Result<(), String> {
+        let id = response.headers.get("x-request-id").ok_or("X-Request-Id is missing")?;
+        if response.headers.get("x-openstack-request-id") != Some(&format!("req-{id}")) {
             return Err("X-Openstack-Request-Id is not X-Request-Id".to_owned());
         }
-        let operation = self.document.find_operation(&ask.method, ask.path());
-        let body = Some(&answer.body).filter(|body| !body.is_null());
-        if ask.method == "HEAD" {
-            let is_documented = operation.statuses().contains(&answer.status);
+        let operation = self.document.find_operation(&request.method, request.path());
+        let body = Some(&response.body).filter(|body| !body.is_null());
+        if request.method == "HEAD" {
+            let is_documented = operation.statuses().contains(&response.status);
             return if is_documented && body.is_none() {
                 Ok(())
             } else {
-                Err("no answer to HEAD".to_owned())
+                Err("not a response to HEAD".to_owned())
             };
         }
-        if answer.headers.get("content-type").is_some_and(|media_type| media_type == XML_MEDIA_TYPE) {
-            let asks = ask.path() == "/" && ask.target.contains("Format=") && body.is_some();
-            return if asks { Ok(()) } else { Err("nobody asked for XML".to_owned()) };
+        if response.headers.get("content-type").is_some_and(|media_type| media_type == XML_MEDIA_TYPE) {
+            let asks = request.path() == "/" && request.target.contains("Format=") && body.is_some();
+            return if asks { Ok(()) } else { Err("XML was not requested".to_owned()) };
         }
-        match self.document.response_violation(&operation, answer.status, body) {
+        match self.document.response_violation(&operation, response.status, body) {
             Some(problem) => return Err(problem),
-            None if answer.status < 400 => {
+            None if response.status < 400 => {
                 self.succeeded_operations.lock().expect("no panic").insert(operation.id);
             }
-            // The document says whether an error may have no body.
+            // The document defines which errors have no body.
             None if body.is_none() => {}
-            None => check_error_body(ask, answer)?,
+            None => check_error_body(request, response)?,
         }
-        match answer.headers.get("content-type").map(String::as_str) {
+        match response.headers.get("content-type").map(String::as_str) {
             Some("application/json") if body.is_some() => Ok(()),
-            Some(_) if is_text_body(&answer.headers) && answer.status == 200 => Ok(()),
+            Some(_) if is_text_body(&response.headers) && response.status == 200 => Ok(()),
             None if body.is_none() => Ok(()),
             other => Err(format!("the type is {other:?}")),
         }
     }
 }
 
-/// The type of an answer of Alibaba's dialect that is XML.
+/// The media type of Alibaba's responses in XML.
 const XML_MEDIA_TYPE: &str = "text/xml;charset=utf-8";
 
-fn check_error_body(ask: &ApiRequest, answer: &ApiResponse) -> Result<(), String> {
-    if ask.path() == "/" && answer.body["RequestId"].is_string() {
-        let id = answer.headers.get("x-request-id").map(|id| id.to_uppercase());
-        let is_named = id.as_deref() == answer.body["RequestId"].as_str();
+fn check_error_body(request: &ApiRequest, response: &ApiResponse) -> Result<(), String> {
+    if request.path() == "/" && response.body["RequestId"].is_string() {
+        let id = response.headers.get("x-request-id").map(|id| id.to_uppercase());
+        let is_named = id.as_deref() == response.body["RequestId"].as_str();
         return if is_named { Ok(()) } else { Err("RequestId is not X-Request-Id".to_owned()) };
     }
-    let is_text = |name: &str| answer.body["error"][name].as_str().is_some_and(|text| !text.is_empty());
-    let members = answer.body["error"].as_object().map_or(0, serde_json::Map::len);
+    let is_text = |name: &str| response.body["error"][name].as_str().is_some_and(|text| !text.is_empty());
+    let members = response.body["error"].as_object().map_or(0, serde_json::Map::len);
     if members == 3 && ["code", "message", "title"].into_iter().all(is_text) {
         Ok(())
     } else {
-        Err("the error is not in the one form".to_owned())
+        Err("the error body is not in the common form".to_owned())
     }
 }
 
-/// Whether a body is a text in a form of its own: the document of the API, its pages, and an answer of Alibaba's dialect in XML.
+/// Whether a body is text: the API document, its pages, or a response of Alibaba's API in XML.
 fn is_text_body(headers: &BTreeMap<String, String>) -> bool {
     let kind = headers.get("content-type").map(String::as_str).unwrap_or_default();
     kind == "application/yaml" || kind == XML_MEDIA_TYPE || kind.starts_with("text/html;")
 }
 
 fn parse_response(request: &ApiRequest, bytes: &[u8]) -> ApiResponse {
-    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("an HTTP answer");
+    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("an HTTP response");
     let head = String::from_utf8_lossy(&bytes[..end]);
     let mut lines = head.split("\r\n");
     let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).expect("a status");

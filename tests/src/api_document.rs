@@ -1,4 +1,4 @@
-//! `infra/openapi.yaml` as tests read it: its operations, and whether an answer is one that it describes.
+//! `infra/openapi.yaml` for tests: its operations, and whether a response conforms to it.
 
 use std::borrow::Cow;
 
@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 use crate::schema;
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
-/// The document's introduction names it.
+/// From the document's introduction.
 const DEFAULT_BODY_LIMIT: usize = 16_384;
 
 const ANY_METHOD: &str = "x-amazon-apigateway-any-method";
 
-/// What the gateway itself says of any request, whatever its operation; the document's introduction says so.
+/// Statuses that the gateway may return for any operation, from the document's introduction.
 const GATEWAY_STATUSES: [u16; 4] = [408, 413, 431, 504];
 
 /// The document.
@@ -25,19 +25,19 @@ pub struct ApiDocument {
 /// One operation of the document.
 #[derive(Debug, Clone)]
 pub struct Operation {
-    /// Its name; that of the path for every other method of a path.
+    /// Its `operationId`; for the other methods of a path, that of the path.
     pub id: String,
-    /// `GET`, …; `ANY` for every other method of a path.
+    /// `GET`, …; `ANY` for the other methods of a path.
     pub method: String,
-    /// The path with its parameters in braces.
+    /// The path, with parameters in braces.
     pub path: String,
-    /// Whether it asks for no credential.
+    /// Whether it needs no credential.
     pub is_anonymous: bool,
-    /// Its parameters, those of its path among them.
+    /// Its parameters, including those of its path.
     pub parameters: Vec<Parameter>,
-    /// How many bytes its body may have.
+    /// The size limit of its body, in bytes.
     pub body_limit: usize,
-    /// The schema of its body, where it takes JSON.
+    /// The schema of its body, if that is JSON.
     pub body_schema: Option<Value>,
     responses: Value,
 }
@@ -49,36 +49,36 @@ pub struct Parameter {
     pub name: String,
     /// `path`, `query` or `header`.
     pub location: String,
-    /// What its values look like.
+    /// The schema of its values.
     pub schema: Value,
 }
 
 impl Operation {
-    /// The statuses that it may answer with.
+    /// The statuses that it may return.
     pub fn statuses(&self) -> Vec<u16> {
         let named = self.responses.as_object().into_iter().flat_map(|responses| responses.keys());
         named.map(|status| status.parse().expect("a status")).chain(GATEWAY_STATUSES).collect()
     }
 
-    /// The same in a minor version of Glance's API, where it is in `/v2`.
+    /// The same operation in a minor version of Glance's API; `None` if its path is not in `/v2`.
     pub fn with_minor_version(&self) -> Option<Self> {
         let rest = self.path.strip_prefix("/v2/")?;
         Some(Self { path: format!("/v2.7/{rest}"), ..self.clone() })
     }
 
-    /// Its parameters in that place.
-    pub fn parameters_in<'a>(&'a self, place: &'a str) -> impl Iterator<Item = &'a Parameter> {
-        self.parameters.iter().filter(move |parameter| parameter.location == place)
+    /// Its parameters in `path`, `query` or `header`.
+    pub fn parameters_in<'a>(&'a self, location: &'a str) -> impl Iterator<Item = &'a Parameter> {
+        self.parameters.iter().filter(move |parameter| parameter.location == location)
     }
 }
 
 impl ApiDocument {
-    /// The document that the server and the deployment are made from.
+    /// Loads the document that the server and the deployment are made from.
     pub fn load() -> Self {
         Self { root: serde_norway::from_str(OPENAPI).expect("the document") }
     }
 
-    /// Every operation that has a name.
+    /// Every operation that has an `operationId`.
     pub fn operations(&self) -> Vec<Operation> {
         let mut operations = Vec::new();
         for (path, item) in self.paths() {
@@ -88,7 +88,7 @@ impl ApiDocument {
         operations
     }
 
-    /// Every path that a client can name, with its methods in the order of the alphabet.
+    /// Every documented path, with its methods in alphabetical order.
     pub fn methods_by_path(&self) -> Vec<(String, Vec<String>)> {
         let named = self.paths().filter(|(path, _)| *path != "/$default");
         named
@@ -107,30 +107,30 @@ impl ApiDocument {
             .collect()
     }
 
-    /// The operation that answers a request: one with a name, or that of all other methods or of all other paths.
+    /// Finds the operation that handles a request: a named one, or that of all other methods or all other paths.
     pub fn find_operation(&self, method: &str, path: &str) -> Operation {
         let path = &normalize_version(path);
         let mut fitting: Vec<_> =
             self.paths().filter(|(template, _)| matches_template(template, path)).collect();
-        // An exact segment wins over a parameter.
+        // An exact segment takes precedence over a parameter.
         fitting.sort_by_key(|(template, _)| template.matches('{').count());
         let (template, item) =
             fitting.first().copied().unwrap_or_else(|| ("/$default", &self.root["paths"]["/$default"]));
-        // `HEAD` is answered as `GET` is; `get` is another method.
+        // `HEAD` is handled as `GET`. Methods are case-sensitive, so `get` is another method.
         let method = if method == "HEAD" { "GET" } else { method };
         let known = METHODS.iter().find(|known| known.to_uppercase() == method);
         known
             .and_then(|known| self.parse_operation(template, item, known))
             .or_else(|| self.parse_operation(template, item, ANY_METHOD))
-            .expect("every path answers every method")
+            .expect("every path has every method")
     }
 
-    /// How a value is not as a schema of this document wants it.
+    /// Describes how a value violates a schema of this document; `None` if it does not.
     pub fn schema_violation(&self, schema: &Value, value: &Value) -> Option<String> {
         schema::violation(&self.root, schema, value)
     }
 
-    /// How an answer is not one that the document describes.
+    /// Describes how a response violates the document; `None` if it does not.
     pub fn response_violation(
         &self,
         operation: &Operation,
@@ -141,7 +141,7 @@ impl ApiDocument {
             return Some(format!("status {status} is not in the document for {}", operation.id));
         }
         let response = self.resolve(&operation.responses[status.to_string()]);
-        // Where a body is no JSON, it is a text.
+        // A body that is not JSON is text.
         let is_string = |schema: &Value| schema["type"] == "string";
         let has_text = |schema: &Value| {
             is_string(schema) || schema["anyOf"].as_array().is_some_and(|any| any.iter().any(is_string))
@@ -196,14 +196,14 @@ impl ApiDocument {
         Parameter { name: text("name"), location: text("in"), schema: parameter["schema"].clone() }
     }
 
-    /// What a reference points to; anything else as it is.
+    /// Resolves a reference; returns any other value unchanged.
     pub fn resolve<'a>(&'a self, value: &'a Value) -> &'a Value {
         value["$ref"].as_str().map_or(value, |reference| schema::resolve_reference(&self.root, reference))
     }
 }
 
-/// A path in `/v2`, where it is in one of the versions that mean that; the document's introduction says so. The gateway has
-/// no route for it, and hands it over decoded.
+/// The path in `/v2` of a path in a minor version (see the document's introduction). The gateway has no route for
+/// minor versions, and passes the path on decoded.
 fn normalize_version(path: &str) -> Cow<'_, str> {
     let mut versions = (0..=17).map(|minor| format!("/v2.{minor}"));
     let rest =
@@ -221,8 +221,7 @@ fn is_segment_boundary(rest: &str) -> bool {
 fn matches_template(template: &str, path: &str) -> bool {
     let (template, path): (Vec<_>, Vec<_>) = (template.split('/').collect(), path.split('/').collect());
     template.len() == path.len()
-        && template
-            .iter()
-            .zip(&path)
-            .all(|(wanted, given)| if wanted.starts_with('{') { !given.is_empty() } else { wanted == given })
+        && template.iter().zip(&path).all(|(segment, given)| {
+            if segment.starts_with('{') { !given.is_empty() } else { segment == given }
+        })
 }

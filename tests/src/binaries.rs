@@ -1,8 +1,8 @@
-//! Where the workspace's binaries are, built from the sources as they are now.
+//! Finds the workspace's binaries, built from the current sources.
 //!
-//! `cargo test` builds only the binaries of packages that have integration tests of their own, and the functions have
-//! none: what lies in the target directory may be missing or old. So they are built here, once per test process; where
-//! nothing has changed that costs a good third of a second.
+//! `cargo test` builds binaries only for packages with integration tests of their own. The functions have none, so
+//! their binaries in the target directory may be missing or old. They are built here, once per test process, which
+//! takes a third of a second if nothing has changed.
 
 use std::collections::HashMap;
 use std::env;
@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
-/// The path of the workspace's binary of that name, in the profile that the tests are built in.
+/// Returns the path of a binary of the workspace, in the profile of the tests.
 pub fn binary(name: &str) -> PathBuf {
     static BINARIES: OnceLock<HashMap<String, PathBuf>> = OnceLock::new();
     let built = BINARIES.get_or_init(build_all);
@@ -24,14 +24,14 @@ fn build_all() -> HashMap<String, PathBuf> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(["build", "--workspace", "--bins", "--message-format=json-render-diagnostics"]);
-    // With a test among the targets the features of dev-dependencies count, as they did when this test was built.
-    // Without, every crate that they reach would be built a second time.
+    // A test among the targets enables the features of dev-dependencies, as in the build of this test. Otherwise
+    // every crate that they affect would be built a second time.
     command.args(["--test", "functions"]);
     command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).stderr(Stdio::inherit());
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }
-    // What cargo tells a test of itself would look to build scripts like a changed configuration.
+    // Build scripts would take the variables that cargo sets for a test for a changed configuration.
     for (name, _) in env::vars_os() {
         if name.to_str().is_some_and(is_test_variable) {
             command.env_remove(name);
@@ -48,7 +48,7 @@ fn is_test_variable(name: &str) -> bool {
     name == "CARGO" || name == "LD_LIBRARY_PATH" || prefixes.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// The name and path of the binary that a message of cargo tells of.
+/// Returns the name and path of the binary in a message of cargo.
 fn built_executable(message: &Value) -> Option<(String, PathBuf)> {
     let name = message.pointer("/target/name")?.as_str()?;
     let path = message.get("executable")?.as_str()?;

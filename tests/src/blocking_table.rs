@@ -1,8 +1,8 @@
 //! The embedded table for tests on tokio's paused clock.
 //!
-//! That clock advances as soon as every task waits, also for another thread: a call to a [`TableLane`] would take as much
-//! virtual time as the next timer is away. Here a call blocks its thread until the database has answered, so it takes
-//! no virtual time at all.
+//! A paused clock advances whenever all tasks wait, even for another thread: a call to a [`TableLane`] would take as
+//! much virtual time as remains until the next timer. Here a call blocks its thread until the database has responded,
+//! and takes no virtual time.
 
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -20,7 +20,7 @@ use tokio::task::unconstrained;
 pub struct BlockingTable(TableLane);
 
 impl BlockingTable {
-    /// The table behind that lane.
+    /// Wraps the table of a lane.
     pub fn new(table: TableLane) -> Self {
         Self(table)
     }
@@ -60,14 +60,14 @@ impl Wake for ThreadWaker {
     }
 }
 
-/// Waits for an answer that another thread gives. A task's budget does not count here: a task that has used it up would be
-/// polled for ever.
-fn block_on<T>(answer: TableFuture<'_, T>) -> Result<T, TableError> {
+/// Blocks until another thread has responded. Runs outside the task's cooperative budget, since a task without budget
+/// would be polled forever.
+fn block_on<T>(response: TableFuture<'_, T>) -> Result<T, TableError> {
     let waker = Waker::from(Arc::new(ThreadWaker(thread::current())));
-    let mut answer = Box::pin(unconstrained(answer));
+    let mut response = Box::pin(unconstrained(response));
     loop {
-        match answer.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(answer) => return answer,
+        match response.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(response) => return response,
             Poll::Pending => thread::park(),
         }
     }

@@ -1,4 +1,5 @@
-//! What each call uses of the table: measured once, printed by the benchmark, held by a test.
+//! What each call costs at the table. One measurement serves the benchmark, which prints it, and a test, which checks
+//! it.
 
 use imageshare::App;
 use imageshare::domain::{
@@ -12,15 +13,15 @@ use imageshare::usecases::{
 
 use crate::local_service::{LocalService, caller, tenant};
 
-/// One call and what it used.
+/// One call and its cost.
 pub struct Measurement {
-    /// The call, in words.
+    /// A description of the call.
     pub call: &'static str,
     /// What it used of the table.
     pub usage: Usage,
 }
 
-/// Makes each call once and reports what it used.
+/// Makes each call once and returns its cost.
 pub async fn measure_calls() -> Vec<Measurement> {
     let world = LocalService::start(Limits::default());
     let mut rows = Vec::new();
@@ -63,8 +64,8 @@ pub async fn measure_calls() -> Vec<Measurement> {
     let service = metered_service(&world);
     let job = usecases::share(&service, &owner, images.clone(), tenants.clone(), None).await.expect("a job");
     rows.push(measurement("share 100 images with 100 projects: request", &service));
-    let piece = world.open_work_items().await[0];
-    rows.push(execute_work_item(&world, "… one of its 50 work items of 200 pairs", piece).await);
+    let work_item = world.open_work_items().await[0];
+    rows.push(execute_work_item(&world, "… one of its 50 work items of 200 pairs", work_item).await);
     world.run_open_work().await;
     let service = metered_service(&world);
     usecases::job_status(&service, &owner, job).await.expect("the job");
@@ -108,7 +109,7 @@ pub async fn measure_calls() -> Vec<Measurement> {
     rows
 }
 
-/// What sharing and answering use where an image's properties are as large as can be, by the same calls.
+/// The cost of sharing and deciding if the image's properties are as large as allowed.
 pub async fn measure_with_large_images() -> Vec<Measurement> {
     let world = LocalService::start(Limits::default());
     let tenants: Vec<_> = (0..100).map(|number| tenant(&format!("{number:032x}"))).collect();
@@ -121,12 +122,12 @@ pub async fn measure_with_large_images() -> Vec<Measurement> {
     rows.extend(member_calls(&world, &details).await);
     let service = metered_service(&world);
     usecases::share(&service, &caller("owner"), images, tenants, None).await.expect("a job");
-    let piece = world.open_work_items().await[0];
-    rows.push(execute_work_item(&world, "… one of its 50 work items of 200 pairs", piece).await);
+    let work_item = world.open_work_items().await[0];
+    rows.push(execute_work_item(&world, "… one of its 50 work items of 200 pairs", work_item).await);
     rows
 }
 
-/// Batch requests of a few pairs, which are carried out at once.
+/// Batch requests of a few pairs, which are executed in the request.
 async fn small_batch_calls(world: &LocalService, image: &ImageId, tenants: &[TenantId]) -> Vec<Measurement> {
     let (owner, recipient, one) = (caller("owner"), caller(tenants[0].as_str()), vec![image.clone()]);
     let mut rows = Vec::new();
@@ -157,15 +158,15 @@ async fn small_batch_calls(world: &LocalService, image: &ImageId, tenants: &[Ten
     rows.push(measurement("unshare 1 × 1, no member", &service));
 
     let service = metered_service(world);
-    let answer = (Status::Accepted, None);
-    usecases::respond(&service, &recipient, tenants[0].clone(), one.clone(), answer, None)
+    let decision = (Status::Accepted, None);
+    usecases::respond(&service, &recipient, tenants[0].clone(), one.clone(), decision, None)
         .await
         .expect("a job");
     rows.push(measurement("accept 1 image", &service));
     rows
 }
 
-/// Glance's calls: a membership changed at once.
+/// Glance's calls, each of which changes one membership.
 async fn member_calls(world: &LocalService, details: &Details) -> Vec<Measurement> {
     let mut rows = Vec::new();
     let (image, member) = (&create_image(world, "owner", details.clone()).await, tenant("mem1"));
@@ -177,8 +178,8 @@ async fn member_calls(world: &LocalService, details: &Details) -> Vec<Measuremen
     usecases::add_member(&service, &caller("owner"), again, &member, None).await.expect("a member");
     rows.push(measurement("Glance: add a member, known to have received from this owner", &service));
     let service = metered_service(world);
-    let answer = (Ok(Status::Accepted), None);
-    usecases::decide_as_member(&service, &caller("mem1"), image, &member, answer).await.expect("a member");
+    let decision = (Ok(Status::Accepted), None);
+    usecases::decide_as_member(&service, &caller("mem1"), image, &member, decision).await.expect("a member");
     rows.push(measurement("Glance: accept", &service));
     let service = metered_service(world);
     usecases::remove_member(&service, &caller("owner"), image, &member).await.expect("removed");
@@ -186,7 +187,7 @@ async fn member_calls(world: &LocalService, details: &Details) -> Vec<Measuremen
     rows
 }
 
-/// Alibaba's call: several memberships changed at once.
+/// Alibaba's call, which changes several memberships at once.
 async fn permission_calls(world: &LocalService) -> Vec<Measurement> {
     let mut rows = Vec::new();
     let fresh = world.create_image("owner").await;
@@ -198,8 +199,8 @@ async fn permission_calls(world: &LocalService) -> Vec<Measurement> {
         ("Alibaba: share 1 image with 10 accounts, unshare it from 10", 10..20, 20..30),
     ] {
         let service = metered_service(world);
-        let wanted = PermissionChange::new(accounts(add), accounts(remove)).expect("others");
-        usecases::change_permissions(&service, &caller("owner"), &fresh, &wanted, DryRun::Off)
+        let change = PermissionChange::new(accounts(add), accounts(remove)).expect("others");
+        usecases::change_permissions(&service, &caller("owner"), &fresh, &change, DryRun::Off)
             .await
             .expect("granted");
         rows.push(measurement(call, &service));
@@ -207,7 +208,7 @@ async fn permission_calls(world: &LocalService) -> Vec<Measurement> {
     rows
 }
 
-/// Sharing with tenants of whom only the names are known.
+/// Sharing with tenants by name.
 async fn share_by_name_calls(world: &LocalService) -> Vec<Measurement> {
     let (image, admin) = (world.create_image("owner").await, Caller { role: Role::Admin, ..caller("ops") });
     let name = |text: String| -> Name { text.parse().expect("a name") };
@@ -242,7 +243,7 @@ async fn share_by_name_calls(world: &LocalService) -> Vec<Measurement> {
     rows
 }
 
-/// What only some images need: a grant of a key, a vault; and one answer to all that waits.
+/// Images that need more reads: a key grant, a vault; and one decision on everything that is pending.
 async fn key_and_vault_calls() -> Vec<Measurement> {
     let world = LocalService::start(Limits::default());
     let (owner, recipient) = (caller("owner"), caller("mem1"));
@@ -268,13 +269,15 @@ async fn key_and_vault_calls() -> Vec<Measurement> {
     let vault: VaultId = "vault".parse().expect("an id");
     usecases::put_vault(&service, &recipient, vault.clone(), &details).await.expect("a vault");
     rows.push(measurement("describe a vault", &service));
-    let whole = [("__whole_image", "true"), ("__backup_id", "b"), ("__system_disk_backup_gib", "40")];
-    let image = world.create_image_with("owner", &whole).await;
+    let full_ecs = [("__whole_image", "true"), ("__backup_id", "b"), ("__system_disk_backup_gib", "40")];
+    let image = world.create_image_with("owner", &full_ecs).await;
     share(image.clone()).await;
     world.run_open_work().await;
-    let said = (Status::Accepted, Some(vault));
+    let decision = (Status::Accepted, Some(vault));
     let service = metered_service(&world);
-    usecases::respond(&service, &recipient, tenant("mem1"), vec![image], said, None).await.expect("a job");
+    usecases::respond(&service, &recipient, tenant("mem1"), vec![image], decision, None)
+        .await
+        .expect("a job");
     rows.push(measurement("accept 1 full-ECS image", &service));
 
     for _ in 0..99 {
@@ -282,14 +285,14 @@ async fn key_and_vault_calls() -> Vec<Measurement> {
     }
     world.run_open_work().await;
     let service = metered_service(&world);
-    let said = (Status::Accepted, None);
-    usecases::respond_to_all(&service, &recipient, tenant("mem1"), said, None).await.expect("a job");
+    let decision = (Status::Accepted, None);
+    usecases::respond_to_all(&service, &recipient, tenant("mem1"), decision, None).await.expect("a job");
     rows.push(measurement("Accept All: request", &service));
     rows.push(execute_only_work_item(&world, "… its job, for 100 pending images").await);
     rows
 }
 
-/// Lists by name and by update, and what is looked for in them: of a tenant that has received 200 images and owns none.
+/// Lists by name and by update, and searches in them, for a tenant that has received 200 images and owns none.
 async fn list_calls() -> Vec<Measurement> {
     let world = LocalService::start(Limits { pending_per_owner: 200, ..Limits::default() });
     let (owner, me) = (caller("owner"), caller("mem1"));
@@ -308,8 +311,8 @@ async fn list_calls() -> Vec<Measurement> {
         usecases::share(&world.service, &owner, images.to_vec(), to, None).await.expect("a job");
         world.run_open_work().await;
     }
-    let said = (Status::Accepted, None);
-    usecases::respond_to_all(&world.service, &me, me.tenant.clone(), said, None).await.expect("a job");
+    let decision = (Status::Accepted, None);
+    usecases::respond_to_all(&world.service, &me, me.tenant.clone(), decision, None).await.expect("a job");
     world.run_open_work().await;
     let mut rows = Vec::new();
     let service = metered_service(&world);
@@ -354,7 +357,7 @@ async fn list_calls() -> Vec<Measurement> {
     rows
 }
 
-/// A page of all that some lists hold.
+/// Full pages of some lists.
 fn list_query(lists: Vec<List>, most: usize) -> ImageQuery<fn(&VisibleImage) -> bool> {
     let (exact, sort) = (IndexFilter::default(), Vec::new());
     ImageQuery {
@@ -368,7 +371,7 @@ fn list_query(lists: Vec<List>, most: usize) -> ImageQuery<fn(&VisibleImage) -> 
     }
 }
 
-/// What an owner says of an image as IMS makes it: 29 properties and 3 tags, 1,295 bytes.
+/// Properties of an image as IMS creates it: 29 properties and 3 tags, 1,295 bytes.
 fn typical_details() -> Details {
     let property =
         |number: u32| (format!("__property_of_ims_{number:02}"), "a value of some length".to_owned());
@@ -380,7 +383,7 @@ fn typical_details() -> Details {
     }
 }
 
-/// As much as an image may hold.
+/// Properties as large as an image may have.
 fn max_size_details() -> Details {
     let property = |number: u32| (format!("property_{number:02}"), "x".repeat(500));
     Details { properties: (0..32).map(property).collect(), ..Details::default() }
@@ -396,7 +399,7 @@ async fn create_image(world: &LocalService, owner: &str, details: Details) -> Im
     usecases::register_image(&world.service, &caller(owner), new, None).await.expect("an image").id
 }
 
-/// The same process some time later: what it has counted of inboxes is forgotten.
+/// The same process some time later, with its cached inbox counts expired.
 fn metered_service(world: &LocalService) -> App {
     let store = Store::new(world.table.clone(), world.service.clock().clone());
     App { store, ..world.service.clone() }
@@ -407,13 +410,13 @@ fn measurement(call: &'static str, service: &App) -> Measurement {
 }
 
 async fn execute_only_work_item(world: &LocalService, call: &'static str) -> Measurement {
-    let pieces = world.open_work_items().await;
-    assert_eq!(pieces.len(), 1, "{call}");
-    execute_work_item(world, call, pieces[0]).await
+    let work_items = world.open_work_items().await;
+    assert_eq!(work_items.len(), 1, "{call}");
+    execute_work_item(world, call, work_items[0]).await
 }
 
-async fn execute_work_item(world: &LocalService, call: &'static str, piece: WorkItemKey) -> Measurement {
+async fn execute_work_item(world: &LocalService, call: &'static str, work_item: WorkItemKey) -> Measurement {
     let service = metered_service(world);
-    usecases::execute(&service, piece).await.expect("carried out");
+    usecases::execute(&service, work_item).await.expect("executed");
     measurement(call, &service)
 }

@@ -1,17 +1,17 @@
 //! A table whose transactions take time and conflict as DynamoDB's do, on tokio's paused clock.
 //!
-//! The embedded database makes one call after the other, so no two of them meet. Here a transaction takes time, in which it
-//! conflicts with others by the rules of [`ItemLocks`]. Further, by DynamoDB's Developer Guide:
+//! The embedded database executes one call after the other, so none conflict. Here a transaction takes virtual time,
+//! in which it conflicts with others by the rules of [`ItemLocks`]. From DynamoDB's Developer Guide:
 //!
-//! * reads see what was committed;
-//! * a transaction uses two write units for each KB of each item, also where it is cancelled; a plain write uses one,
-//!   also where its condition does not hold.
+//! * reads return what was committed;
+//! * a transaction uses two write units per KB of each item, even if it is cancelled; a plain write uses one, even if
+//!   its condition does not hold.
 //!
-//! Where the guide says nothing, the harsher answer is taken: a plain write that is rejected uses its units. A call that is
-//! under way ends although its caller has stopped waiting.
+//! Where the guide is silent, the harsher behaviour is assumed: a rejected plain write uses its units too. A call
+//! runs to its end even if its caller stops waiting.
 //!
-//! Not modelled: a conflict hides conditions that do not hold either; a batch read never sees half of a transaction;
-//! there are no throttled partitions.
+//! Not modelled: a cancelled transaction reports conflicts only, not conditions that fail as well; a batch read never
+//! sees half of a transaction; no partition is throttled.
 
 mod item_size;
 mod locks;
@@ -34,14 +34,14 @@ use self::locks::{ItemKey, has_reason, item_key, item_or_key};
 pub use self::report::{CallReport, CallStats, Operation};
 use crate::blocking_table::BlockingTable;
 
-/// How long calls take, in virtual time, from the request to the answer.
+/// The virtual time from the request of a call to its response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Latencies {
-    /// `GetItem`, `BatchGetItem` or `Query`: it reads half-way.
+    /// `GetItem`, `BatchGetItem` or `Query`. It reads after half the time.
     pub read: Duration,
-    /// `PutItem`, `UpdateItem` or `DeleteItem`: it writes half-way.
+    /// `PutItem`, `UpdateItem` or `DeleteItem`. It writes after half the time.
     pub write: Duration,
-    /// `TransactWriteItems`: it writes at its end.
+    /// `TransactWriteItems`. It writes at the end.
     pub transaction: Duration,
     /// A transaction that conflicts.
     pub conflict: Duration,
@@ -71,12 +71,12 @@ struct Inner {
 }
 
 impl ConflictingTable {
-    /// That table, with conflicts.
+    /// Wraps an embedded table.
     pub fn new(table: BlockingTable, latencies: Latencies) -> Self {
         Self(Arc::new(Inner { table, latencies, locks: ItemLocks::default(), report: Mutex::default() }))
     }
 
-    /// What was called so far.
+    /// The calls so far.
     pub fn report(&self) -> CallReport {
         self.0.lock_report().clone()
     }
@@ -110,7 +110,7 @@ impl Table for ConflictingTable {
     }
 }
 
-/// Runs a call in a task of its own, which its caller cannot stop.
+/// Runs a call in its own task, so that it continues if its caller is dropped.
 async fn run_to_completion(
     call: impl Future<Output = Result<WriteOutput, TableError>> + Send + 'static,
 ) -> Result<WriteOutput, TableError> {
@@ -124,14 +124,14 @@ impl Inner {
         call: TableFuture<'_, T>,
         units: impl Fn(&T) -> f64 + Send,
     ) -> Result<T, TableError> {
-        let begun = Instant::now();
-        sleep_until(begun + self.latencies.read / 2).await;
-        let answer = call.await;
-        if let Ok(read) = &answer {
+        let started = Instant::now();
+        sleep_until(started + self.latencies.read / 2).await;
+        let response = call.await;
+        if let Ok(read) = &response {
             self.lock_report().record_success(operation, units(read));
         }
-        sleep_until(begun + self.latencies.read).await;
-        answer
+        sleep_until(started + self.latencies.read).await;
+        response
     }
 
     async fn write(&self, write: &Write) -> Result<WriteOutput, TableError> {
@@ -141,43 +141,43 @@ impl Inner {
             Action::Delete(_) => Operation::DeleteItem,
             Action::Check(_) => return Err(standalone_check_error()),
         };
-        let begun = Instant::now();
-        sleep_until(begun + self.latencies.write / 2).await;
-        let answer = match self.locks.check(write) {
+        let started = Instant::now();
+        sleep_until(started + self.latencies.write / 2).await;
+        let response = match self.locks.check(write) {
             Ok(()) => self.table.write_item(write).await,
             Err(conflict) => Err(conflict),
         };
-        self.record_call(operation, std::slice::from_ref(write), &answer, 1.0).await?;
-        sleep_until(begun + self.latencies.write).await;
-        answer
+        self.record_call(operation, std::slice::from_ref(write), &response, 1.0).await?;
+        sleep_until(started + self.latencies.write).await;
+        response
     }
 
     async fn transact(&self, writes: &[Write], token: TransactionToken) -> Result<WriteOutput, TableError> {
-        let begun = Instant::now();
+        let started = Instant::now();
         let (_guard, outcome) = self.locks.lock(writes);
-        let answer = match outcome {
+        let response = match outcome {
             Ok(()) => {
-                sleep_until(begun + self.latencies.transaction).await;
+                sleep_until(started + self.latencies.transaction).await;
                 self.table.transact_write_items(writes, token).await
             }
             Err(conflict) => {
-                sleep_until(begun + self.latencies.conflict).await;
+                sleep_until(started + self.latencies.conflict).await;
                 Err(conflict)
             }
         };
-        self.record_call(Operation::TransactWriteItems, writes, &answer, 2.0).await?;
-        answer
+        self.record_call(Operation::TransactWriteItems, writes, &response, 2.0).await?;
+        response
     }
 
-    /// Counts a call of writes that use `factor` units for each KB.
+    /// Records a write that uses `factor` units per KB.
     async fn record_call(
         &self,
         operation: Operation,
         writes: &[Write],
-        answer: &Result<WriteOutput, TableError>,
+        response: &Result<WriteOutput, TableError>,
         factor: f64,
     ) -> Result<(), TableError> {
-        match answer {
+        match response {
             Ok(written) => self.lock_report().record_success(operation, written.units),
             Err(failure) if has_reason(failure, CONDITION_FAILED) => {
                 let units = factor * self.charged_kilobytes(writes).await?;
@@ -192,11 +192,10 @@ impl Inner {
         Ok(())
     }
 
-    /// The sizes of the items of writes that were not made, each in whole KB: as it is, or as it was to be put where that is
-    /// larger.
+    /// The sizes in KB of the items of a failed write: the stored or the new item, whichever is larger.
     async fn charged_kilobytes(&self, writes: &[Write]) -> Result<f64, TableError> {
-        let places: HashSet<_> = writes.iter().map(item_key).collect();
-        let keys = places.iter().map(ItemKey::to_key).collect();
+        let item_keys: HashSet<_> = writes.iter().map(item_key).collect();
+        let keys = item_keys.iter().map(ItemKey::to_key).collect();
         let read = BatchRead { keys, consistent: true, projection: Projection::All };
         let stored = self.table.batch_get_item(&read).await?.items;
         let size = |write: &Write| {

@@ -1,4 +1,4 @@
-//! A table that counts what it is asked, beneath functions, which count each request apart.
+//! A table that counts calls and read units. Used beneath functions, which only report their own requests.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,12 +8,12 @@ use imageshare::table::{
 };
 use imageshare_local::table::TableLane;
 
-/// Calls, and half read units.
+/// Counters of calls and of half read units.
 #[derive(Debug, Clone, Default)]
 pub struct CallCounter(Arc<[AtomicU64; 2]>);
 
 impl CallCounter {
-    /// How many calls and read units there were.
+    /// The number of calls and of read units.
     pub fn calls_and_read_units(&self) -> (u64, u64) {
         let [calls, half_units] = self.0.as_ref();
         (calls.load(Ordering::Relaxed), half_units.load(Ordering::Relaxed).div_ceil(2))
@@ -31,7 +31,7 @@ impl CallCounter {
     }
 }
 
-/// The table.
+/// A table that counts its calls.
 #[derive(Debug)]
 pub struct CountingTable {
     table: TableLane,
@@ -39,7 +39,7 @@ pub struct CountingTable {
 }
 
 impl CountingTable {
-    /// That table, and its counters.
+    /// Wraps an embedded table. Returns its counters, too.
     pub fn new(table: TableLane) -> (Self, CallCounter) {
         let calls = CallCounter::default();
         (Self { table, counter: calls.clone() }, calls)

@@ -1,5 +1,5 @@
-//! What every test of a function needs around it: a table, an issuer of tokens, and the environment that tells the
-//! function of both.
+//! The environment of a function under test: a table, an issuer of tokens, and the environment variables that point
+//! to them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::events::{stream_event, stream_record};
 use crate::lambda_process::LambdaProcess;
 use crate::table_server::{REGION, TableServer};
 
-/// The name of the functions' table.
+/// The table's name.
 pub use imageshare_local::TABLE;
 
 /// What the `iss` of these tokens is.
@@ -29,14 +29,14 @@ pub const ISSUER: &str = "https://issuer.example";
 pub const AUDIENCE: &str = "imageshare";
 const SECRET: &[u8] = b"a secret that every reader of this test knows";
 
-/// A deployment as its functions see it.
+/// A deployment for functions.
 pub struct Deployment {
     table_server: TableServer,
     service: App,
 }
 
 impl Deployment {
-    /// A new deployment with an empty table, which shares nothing with any other.
+    /// Starts a deployment with an empty table. It shares nothing with other deployments.
     pub async fn start() -> Self {
         let database = TableServer::start().await;
         let store = Store::new(DynamoDb::new(database.client(), TABLE), Clock::for_function());
@@ -49,17 +49,17 @@ impl Deployment {
         Self { table_server: database, service: App { store, settings } }
     }
 
-    /// The use cases on this deployment's table, as its functions have them.
+    /// The use cases on this deployment's table, configured as its functions are.
     pub fn service(&self) -> &App {
         &self.service
     }
 
-    /// Its table, for stalling it and for looking behind the service's back.
+    /// The table server, to stall it or to read the table directly.
     pub fn table_server(&self) -> &TableServer {
         &self.table_server
     }
 
-    /// The environment of this deployment's functions.
+    /// The environment variables of this deployment's functions.
     pub fn env(&self) -> Vec<(&'static str, String)> {
         vec![
             ("IMAGESHARE_TABLE", TABLE.to_owned()),
@@ -76,14 +76,14 @@ impl Deployment {
         ]
     }
 
-    /// Starts that function of this deployment.
+    /// Starts a function of this deployment.
     pub async fn start_function(&self, name: &str) -> LambdaProcess {
         let started = LambdaProcess::start(&binary(name), self.env()).await;
         started.unwrap_or_else(|problem| panic!("{name} {problem}"))
     }
 
-    /// The stream event that tells of everything in the table as if it had just been inserted: what it does not tell
-    /// for the first time, the worker has to recognise.
+    /// The stream event that inserts all items of the table. The worker may have had some of them already, and has to
+    /// recognise those.
     pub async fn stream_event_for_all_items(&self) -> Value {
         let items = self.table_server.client().scan().table_name(TABLE).into_paginator().items().send();
         let items = items.collect::<Result<Vec<_>, _>>().await.expect("the table can be read");
@@ -93,20 +93,20 @@ impl Deployment {
                 .expect("every item has a key of two texts")
                 .clone()
         };
-        let records = items.iter().enumerate().map(|(place, item)| {
+        let records = items.iter().enumerate().map(|(index, item)| {
             let key = json!({"pk": {"S": text(item, "pk")}, "sk": {"S": text(item, "sk")}});
-            stream_record("INSERT", &place.to_string(), &key)
+            stream_record("INSERT", &index.to_string(), &key)
         });
         stream_event(&records.collect::<Vec<_>>())
     }
 
-    /// A token of that project and role, good for five minutes.
+    /// Returns a token for a project and a role, valid for five minutes.
     pub fn token(project: &str, role: &str) -> String {
         let claims = json!({"project_id": project, "roles": [role], "iss": ISSUER, "aud": AUDIENCE});
         Self::token_with_claims(claims)
     }
 
-    /// A rightly signed token of those claims; five minutes are added where they have no `exp`.
+    /// Returns a correctly signed token with these claims. Without an `exp`, it is valid for five minutes.
     pub fn token_with_claims(mut claims: Value) -> String {
         if claims.get("exp").is_none() {
             claims["exp"] = json!(Timestamp::now().unix_seconds() + 300);
@@ -117,12 +117,12 @@ impl Deployment {
     }
 }
 
-/// The key, in base64, that the secrets of access keys are derived from.
+/// The master key, in base64, from which the secrets of access keys are derived.
 pub fn master_key() -> String {
     STANDARD.encode(SECRET)
 }
 
-/// What admits the bearers of these tokens to functions in the test's own process.
+/// An authenticator for these tokens, for functions in the test's own process.
 pub fn authenticator() -> Authenticator {
     let (issuer, audience) = (Some(ISSUER.to_owned()), Some(AUDIENCE.to_owned()));
     let expected = ExpectedClaims { issuer, audience, ..ExpectedClaims::default() };

@@ -1,4 +1,4 @@
-//! The events that AWS sends: an HTTP request through an API gateway, changes of the table, and the clock.
+//! The events that AWS sends: HTTP requests through API Gateway, stream records of the table, schedules.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use time::macros::format_description;
 
 use crate::table_server::REGION;
 
-/// An HTTP request as an API Gateway HTTP API hands it to a function (payload 2.0).
+/// An HTTP request in the format that an API Gateway HTTP API sends to a function (payload 2.0).
 #[derive(Debug, Clone)]
 pub struct HttpEvent {
     route: String,
@@ -25,10 +25,10 @@ pub struct HttpEvent {
 }
 
 impl HttpEvent {
-    /// A request that the gateway has matched to that route, such as `GET /v1/{project_id}/jobs/{job_id}`, for that
-    /// path and, after a `?`, query.
+    /// A request that the gateway has routed, such as `GET /v1/{project_id}/jobs/{job_id}`. `path` may have a query
+    /// after a `?`.
     ///
-    /// The path is percent-decoded, as the gateway does. Nothing checks that it matches the route.
+    /// The path is percent-decoded, as the gateway does. It is not checked against the route.
     pub fn new(route: &str, target: &str) -> Self {
         let (method, _) = route.split_once(' ').expect("a route is METHOD /path");
         Self::with_route(route, method, target)
@@ -52,7 +52,7 @@ impl HttpEvent {
         }
     }
 
-    /// With that header. A second one of the same name is joined to the first with a comma, as the gateway does.
+    /// Adds a header. A second one of the same name is joined to the first with a comma, as the gateway does.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         let name = name.to_ascii_lowercase();
@@ -63,26 +63,26 @@ impl HttpEvent {
         self
     }
 
-    /// With that token.
+    /// Adds an `X-Auth-Token` header.
     #[must_use]
     pub fn token(self, token: &str) -> Self {
         self.header("x-auth-token", token)
     }
 
-    /// With that JSON body.
+    /// Sets a JSON body.
     #[must_use]
     pub fn json(self, body: &Value) -> Self {
         self.header("content-type", "application/json").text(&body.to_string())
     }
 
-    /// With that body, whatever it is.
+    /// Sets a body of any text.
     #[must_use]
     pub fn text(mut self, body: &str) -> Self {
         self.body = Some(body.to_owned());
         self
     }
 
-    /// With a body of those bytes, which the gateway hands over in base64.
+    /// Sets a body of bytes, which the gateway encodes in base64.
     #[must_use]
     pub fn bytes(mut self, body: &[u8]) -> Self {
         self.body = Some(STANDARD.encode(body));
@@ -90,7 +90,7 @@ impl HttpEvent {
         self
     }
 
-    /// The event.
+    /// Returns the event.
     pub fn build(&self) -> Value {
         let now = Timestamp::now();
         let mut event = json!({
@@ -119,7 +119,7 @@ impl HttpEvent {
             },
             "isBase64Encoded": self.is_base64,
         });
-        // The gateway leaves out what is empty.
+        // The gateway omits empty fields.
         let parameters = self.path_parameters();
         if !parameters.is_empty() {
             event["pathParameters"] = parameters.into();
@@ -168,8 +168,8 @@ fn format_gateway_time(moment: Timestamp) -> String {
     moment.format(form).expect("a date has every part of the form")
 }
 
-/// A change of the table as its stream, which holds keys only, tells it. `name` is `INSERT`, `MODIFY` or `REMOVE`; the
-/// key is in the table's own JSON: `{"pk": {"S": "…"}, "sk": {"S": "…"}}`.
+/// A stream record of the table; the stream carries keys only. `name` is `INSERT`, `MODIFY` or `REMOVE`; the key is
+/// in DynamoDB's JSON: `{"pk": {"S": "…"}, "sk": {"S": "…"}}`.
 pub fn stream_record(name: &str, sequence_number: &str, key: &Value) -> Value {
     json!({
         "eventID": format!("event-{sequence_number}"),
@@ -188,7 +188,7 @@ pub fn stream_record(name: &str, sequence_number: &str, key: &Value) -> Value {
     })
 }
 
-/// The event of those changes of the table.
+/// The stream event with these records.
 pub fn stream_event(records: &[Value]) -> Value {
     json!({"Records": records})
 }

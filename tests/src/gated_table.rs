@@ -1,11 +1,11 @@
-//! A table that makes each call only when the test lets it: so a test chooses the order in which workers and requests
-//! get on, kills any of them between any two calls, and learns what each has read and written.
+//! A table that executes each call when the test allows it. A test chooses the order of the calls of workers and
+//! requests, kills any of them between two calls, and sees what each has read and written.
 //!
-//! Only what runs within [`gated`] waits; so several can share one store, as the requests of one process do, and each still
-//! has its turns apart.
+//! Only calls within [`gated`] wait. So several tasks can share one store, as the requests of one process do, and
+//! each is still gated separately.
 //!
-//! Calls within [`gated`] conflict by the rules of [`ItemLocks`]; calls outside conflict with nothing. A transaction holds its items
-//! from its request, while it waits at the gate, until it is made, lost, or given up by its caller.
+//! Calls within [`gated`] conflict by the rules of [`ItemLocks`]; calls outside conflict with nothing. A transaction
+//! locks its items from its request until it is executed, lost, or dropped by its caller.
 
 use imageshare::table::{
     AttributeValue, BatchRead, Key, Page, Query, ReadOutput, Table, TableError, TableFuture,
@@ -17,38 +17,38 @@ use tokio::time::sleep;
 
 use crate::conflicting_table::{DEFAULT_CONFLICT_LATENCY, ItemLocks, is_conflict};
 
-/// What becomes of a call that waits.
+/// What happens to a waiting call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is made.
+    /// It is executed.
     Execute,
-    /// It is made, and its answer is lost.
+    /// It is executed, and its response is lost.
     LoseResponse,
-    /// It is lost, and not made.
+    /// It is lost and not executed.
     LoseRequest,
 }
 
-/// What somebody does at the table.
+/// What a gated task does at the table.
 #[derive(Debug)]
 pub enum GateEvent {
-    /// A call waits to be let through.
+    /// A call waits at the gate.
     Waiting {
-        /// Lets it through.
+        /// Releases the call.
         verdict: oneshot::Sender<Verdict>,
-        /// What it writes, if anything.
+        /// The writes of the call; empty for a read.
         writes: Vec<Write>,
     },
-    /// Something was read; of the index, that list.
+    /// A read was executed; `Some` is the list that a query of the index read.
     Read(Option<String>),
-    /// These writes were made.
+    /// These writes were executed.
     Written(Vec<Write>),
-    /// These writes were not made, since a condition did not hold.
+    /// These writes were not executed, since a condition did not hold.
     ConditionFailed(Vec<Write>),
-    /// A transaction was cancelled at its request, without a wait: another one holds one of its items.
+    /// A transaction was cancelled at its request, without waiting, since another one holds one of its items.
     Cancelled,
-    /// A plain write that was let through was rejected: a transaction holds its item.
+    /// A released plain write was rejected, since a transaction holds its item.
     Rejected,
-    /// A call that was let through was lost.
+    /// A released call was lost.
     Lost,
 }
 
@@ -56,23 +56,23 @@ task_local! {
     static EVENTS: mpsc::UnboundedSender<GateEvent>;
 }
 
-/// Does some work whose calls to a gated table wait until they are let through, and tells its steps.
+/// Runs a task whose calls to a gated table wait until they are released. Reports its steps.
 pub fn gated<F: Future>(work: F) -> (impl Future<Output = F::Output>, mpsc::UnboundedReceiver<GateEvent>) {
-    let (steps, told) = mpsc::unbounded_channel();
-    (EVENTS.scope(steps, work), told)
+    let (steps, events) = mpsc::unbounded_channel();
+    (EVENTS.scope(steps, work), events)
 }
 
 fn emit(step: GateEvent) {
-    // Outside of gated work nobody listens, and a test that does not listen any more has failed already.
+    // Without a receiver, the call is outside of gated work, or the test has failed already.
     let _ = EVENTS.try_with(|steps| drop(steps.send(step)));
 }
 
-/// Whether this runs within [`gated`].
+/// Whether this code runs within [`gated`].
 fn is_gated() -> bool {
     EVENTS.try_with(|_| ()).is_ok()
 }
 
-/// A table with a gate before it.
+/// A table behind a gate.
 #[derive(Debug, Clone)]
 pub struct GatedTable<T> {
     table: T,
@@ -80,12 +80,12 @@ pub struct GatedTable<T> {
 }
 
 impl<T: Table> GatedTable<T> {
-    /// A gate before that table. Gates before one table must share the holds.
+    /// Puts a gate before a table. All gates of one table must share their locks.
     pub fn new(table: T, holds: ItemLocks) -> Self {
         Self { table, locks: holds }
     }
 
-    /// Makes a transaction.
+    /// Executes a transaction.
     async fn transact(&self, writes: &[Write], token: TransactionToken) -> Result<WriteOutput, TableError> {
         let call = self.table.transact_write_items(writes, token);
         if !is_gated() {
@@ -100,7 +100,7 @@ impl<T: Table> GatedTable<T> {
         self.pass_gate(call, writes, || GateEvent::Written(writes.to_vec())).await
     }
 
-    /// Makes a plain write.
+    /// Executes a plain write.
     async fn write(&self, write: &Write) -> Result<WriteOutput, TableError> {
         let call = self.table.write_item(write);
         if !is_gated() {
@@ -123,26 +123,26 @@ impl<T: Table> GatedTable<T> {
         if !is_gated() {
             return call.await;
         }
-        let lost = || Err(TableError::Closed("as the test wants it".to_owned()));
-        let (go, let_through) = oneshot::channel();
-        emit(GateEvent::Waiting { verdict: go, writes: writes.to_vec() });
+        let lost = || Err(TableError::Closed("lost by the test".to_owned()));
+        let (release, let_through) = oneshot::channel();
+        emit(GateEvent::Waiting { verdict: release, writes: writes.to_vec() });
         let verdict = let_through.await.unwrap_or(Verdict::LoseRequest);
         if verdict == Verdict::LoseRequest {
             emit(GateEvent::Lost);
             return lost();
         }
-        let answer = call.await;
-        emit(match &answer {
+        let response = call.await;
+        emit(match &response {
             Ok(_) => step(),
             Err(failure) if is_conflict(failure) => GateEvent::Rejected,
             Err(TableError::Canceled(_)) => GateEvent::ConditionFailed(writes.to_vec()),
             Err(_) => GateEvent::Lost,
         });
-        if verdict == Verdict::LoseResponse { lost() } else { answer }
+        if verdict == Verdict::LoseResponse { lost() } else { response }
     }
 }
 
-/// The partition of the index that a query reads.
+/// The index partition that a query reads.
 fn queried_list(query: &Query) -> Option<String> {
     let (_, list) = query.values.iter().find(|(name, _)| *name == ":list")?;
     if let AttributeValue::S(list) = list { Some(list.clone()) } else { None }

@@ -1,4 +1,4 @@
-//! A small HTTP server on loopback, for the servers that tests stand in for.
+//! A small HTTP server on loopback, for the services that tests replace.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -17,14 +17,14 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
-/// Serves until it is dropped; its connections end with it.
+/// A running server. It and its connections end when it is dropped.
 pub(crate) struct HttpServer {
     pub(crate) address: SocketAddr,
     accept_task: JoinHandle<()>,
 }
 
 impl HttpServer {
-    /// Answers every request by that handler, on a free port.
+    /// Serves every request with a handler, on a free port.
     pub(crate) async fn start<H, F>(handler: H) -> Self
     where
         H: Fn(Request<Bytes>) -> F + Clone + Send + Sync + 'static,
@@ -33,7 +33,7 @@ impl HttpServer {
         Self::start_with(None, handler).await
     }
 
-    /// The same; over TLS where it is told how.
+    /// The same, over TLS if there is a configuration for it.
     pub(crate) async fn start_with<H, F>(tls: Option<Arc<ServerConfig>>, handler: H) -> Self
     where
         H: Fn(Request<Bytes>) -> F + Clone + Send + Sync + 'static,
@@ -49,7 +49,7 @@ impl HttpServer {
                 connections.spawn(async move {
                     match acceptor {
                         None => serve(stream, handler).await,
-                        // A client that does not like the certificate goes away.
+                        // The client has rejected the certificate.
                         Some(acceptor) => {
                             if let Ok(stream) = acceptor.accept(stream).await {
                                 serve(stream, handler).await;
@@ -70,7 +70,7 @@ where
     F: Future<Output = Response<Bytes>>,
 {
     let service = service_fn(move |request| call_handler(handler.clone(), request));
-    // A client that goes away in the middle is no failure of the server.
+    // A client that disconnects is not a failure of the server.
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 

@@ -1,4 +1,4 @@
-//! The functions that answer HTTP, called with the gateway's events in the test's own process, over an embedded table.
+//! The HTTP functions, called with the gateway's events in the test's own process, over an embedded table.
 
 use std::sync::{Arc, LazyLock};
 
@@ -18,85 +18,85 @@ use crate::fuzz::table::UnavailableTable;
 use crate::local_service::LocalService;
 pub use crate::response::ApiResponse;
 
-/// A request is named by so much of it where a test fails.
+/// How much of a request is shown when a test fails.
 const MAX_DESCRIPTION_CHARS: usize = 600;
 
 static DOCUMENT: LazyLock<Document> = LazyLock::new(|| Document::load().expect("the routes"));
 
-/// The functions over a table of their own.
+/// The functions and their table.
 pub struct Functions {
-    /// What lies behind them.
+    /// The use cases and the table behind them.
     pub local: LocalService,
     function: HttpFunction,
 }
 
 impl Functions {
-    /// Functions over an empty table.
+    /// The functions over an empty table.
     pub fn start() -> Self {
         Self::start_with(Limits::default())
     }
 
-    /// Functions over an empty table, with those limits.
+    /// The functions over an empty table, with these limits.
     pub fn start_with(limits: Limits) -> Self {
         let local = LocalService::start(limits);
         let function = HttpFunction::new(local.service.clone(), authenticator());
         Self { local, function }
     }
 
-    /// Functions whose table never answers: what is not a 503 was said without it.
+    /// The functions over a table that never responds: any response but 503 was made without the table.
     pub fn without_table() -> Self {
         let mut functions = Self::start();
         functions.disconnect_table();
         functions
     }
 
-    /// Puts a table that never answers in the place of the table.
+    /// Replaces the table by one that never responds.
     pub fn disconnect_table(&mut self) {
         let App { settings, .. } = self.function.app.clone();
         self.function.app = App { store: Store::new(UnavailableTable, Clock::for_function()), settings };
     }
 
-    /// Sends a request to the function that its route belongs to.
+    /// Sends a request to the function of its route.
     pub async fn send(&self, event: &HttpEvent) -> ApiResponse {
         send_event(&self.function, event, None).await
     }
 
-    /// Sends a request without a body, as a member of that project.
+    /// Sends a request without a body, as a member of a project.
     pub async fn send_without_body(&self, project: &str, route: &str, target: &str) -> ApiResponse {
         self.send(&HttpEvent::new(route, target).token(&Deployment::token(project, "member"))).await
     }
 
-    /// Sends a request with a JSON body, as a member of that project.
+    /// Sends a request with a JSON body, as a member of a project.
     pub async fn send_json(&self, project: &str, route: &str, target: &str, body: &Value) -> ApiResponse {
         self.send(&HttpEvent::new(route, target).token(&Deployment::token(project, "member")).json(body))
             .await
     }
 
-    /// Registers an image of that project. Returns its id.
-    pub async fn create_image(&self, project: &str, said: &Value) -> String {
-        let made = self.send_json(project, "POST /v2/images", "/v2/images", said).await;
-        made.expect_status(201);
-        made.body["id"].as_str().expect("an id").to_owned()
+    /// Registers an image of a project. Returns its id.
+    pub async fn create_image(&self, project: &str, details: &Value) -> String {
+        let response = self.send_json(project, "POST /v2/images", "/v2/images", details).await;
+        response.expect_status(201);
+        response.body["id"].as_str().expect("an id").to_owned()
     }
 
-    /// Shares images of that project, and waits until it is done.
+    /// Shares images of a project, and waits until the job has ended.
     pub async fn share(&self, owner: &str, images: &[&str], projects: &[&str]) {
         let body = json!({"images": images, "projects": projects});
-        let answer = self.send_json(owner, ims::share::ROUTE, "/v1/cloudimages/members", &body).await;
-        answer.expect_status(200);
+        let response = self.send_json(owner, ims::share::ROUTE, "/v1/cloudimages/members", &body).await;
+        response.expect_status(200);
         self.local.run_open_work().await;
     }
 
-    /// Gives that project's answer to images, and waits until it is done.
+    /// Decides on images as a project, and waits until the job has ended.
     pub async fn respond(&self, project: &str, images: &[&str], status: &str) {
         let body = json!({"images": images, "project_id": project, "status": status});
-        let answer = self.send_json(project, ims::respond::ROUTE, "/v1/cloudimages/members", &body).await;
-        answer.expect_status(200);
+        let response = self.send_json(project, ims::respond::ROUTE, "/v1/cloudimages/members", &body).await;
+        response.expect_status(200);
         self.local.run_open_work().await;
     }
 }
 
-/// Sends a request to the one of these functions that its route belongs to, which Lambda ends at that moment.
+/// Sends a request to the function of its route. `end` is the invocation's deadline.
 pub async fn send_event(function: &HttpFunction, event: &HttpEvent, end: Option<Timestamp>) -> ApiResponse {
     let description = format!("{event:?}").chars().take(MAX_DESCRIPTION_CHARS).collect();
     let event = event.build();

@@ -1,4 +1,4 @@
-//! A server that tokens are from: it answers what a test tells it to, and counts how often it was asked.
+//! An issuer of tokens whose response a test sets, and whose requests it counts.
 
 use std::sync::{Arc, Mutex};
 
@@ -32,12 +32,12 @@ struct State {
 }
 
 impl Issuer {
-    /// An issuer that answers 404.
+    /// Starts an issuer that returns 404.
     pub async fn start() -> Self {
         Self::serve("http", None).await
     }
 
-    /// The same over TLS, with a certificate for that name.
+    /// The same over TLS, with a certificate for a host name.
     pub async fn start_tls(authority: &CertificateAuthority, name: &str) -> Self {
         Self::serve("https", Some(Arc::new(authority.server_config(name)))).await
     }
@@ -48,45 +48,45 @@ impl Issuer {
         let (shared, open) = (Arc::clone(&state), Arc::clone(&gate));
         let server = HttpServer::start_with(tls, move |request: Request<Bytes>| {
             let mut state = shared.lock().expect("no panic");
-            let answer = Response::builder().status(state.status).header(LOCATION, "/jwks.json");
-            let answer = answer.body(Bytes::from(state.body.to_string())).expect("an answer");
+            let response = Response::builder().status(state.status).header(LOCATION, "/jwks.json");
+            let response = response.body(Bytes::from(state.body.to_string())).expect("a response");
             state.requests.push(request.map(|_| ()));
             let open = Arc::clone(&open);
             async move {
                 let _ = open.read().await;
-                answer
+                response
             }
         });
         Self { server: server.await, scheme, state, gate }
     }
 
-    /// Its address.
+    /// Its URL.
     pub fn url(&self) -> String {
         format!("{}://{}", self.scheme, self.server.address)
     }
 
-    /// From now on it answers that.
+    /// Sets the response to all later requests.
     pub fn set_response(&self, status: u16, body: Value) {
         let mut state = self.state.lock().expect("no panic");
         (state.status, state.body) = (status, body);
     }
 
-    /// Holds its answers back until the guard is dropped.
+    /// Delays responses until the guard is dropped.
     pub async fn block_responses(&self) -> OwnedRwLockWriteGuard<()> {
         Arc::clone(&self.gate).write_owned().await
     }
 
-    /// What it was asked since this was called last.
+    /// The requests since the last call.
     pub fn take_requests(&self) -> Vec<Request<()>> {
         std::mem::take(&mut self.state.lock().expect("no panic").requests)
     }
 }
 
-/// A certificate authority that only this test knows.
+/// A certificate authority for one test.
 pub struct CertificateAuthority(CertifiedIssuer<'static, KeyPair>);
 
 impl CertificateAuthority {
-    /// A new one.
+    /// Creates an authority with a new key.
     pub fn new() -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -94,7 +94,7 @@ impl CertificateAuthority {
         Self(CertifiedIssuer::self_signed(params, key).expect("a certificate"))
     }
 
-    /// Its certificate.
+    /// Its certificate, in PEM.
     pub fn pem(&self) -> String {
         self.0.pem()
     }
@@ -119,13 +119,13 @@ impl Default for CertificateAuthority {
     }
 }
 
-/// A key that was made for these tests, in PKCS #8 and base64.
+/// A key made for these tests, in PKCS #8 and base64.
 fn signing_key() -> EncodingKey {
     let der = "MC4CAQAwBQYDK2VwBCIEIA+M9dEvlwWa9FNa/5MD2q9A3MDzSALcUV6c5A2CWhpG";
     EncodingKey::from_ed_der(&STANDARD.decode(der).expect("base64"))
 }
 
-/// A JSON Web Key Set in which the issuers' one key stands by each of those names.
+/// A JSON Web Key Set that has the issuers' one key under each of these ids.
 pub fn key_set(kids: &[&str]) -> Value {
     let key = |kid: &&str| {
         let jwk = Jwk::from_encoding_key(&signing_key(), Algorithm::EdDSA).expect("a public key");
@@ -136,7 +136,7 @@ pub fn key_set(kids: &[&str]) -> Value {
     json!({"keys": kids.iter().map(key).collect::<Vec<_>>()})
 }
 
-/// A token of those claims that names the key so.
+/// A token with these claims and this key id.
 pub fn sign_token(kid: &str, claims: &Value) -> String {
     let header = Header { kid: Some(kid.to_owned()), ..Header::new(Algorithm::EdDSA) };
     jsonwebtoken::encode(&header, claims, &signing_key()).expect("claims")

@@ -1,4 +1,4 @@
-//! A function's real binary, run as Lambda runs it: by the Runtime API, with nothing but the environment it is given.
+//! Runs a function's binary as Lambda does: through the Runtime API, with only the environment it is given.
 
 use std::fs;
 use std::path::Path;
@@ -12,10 +12,10 @@ use tokio::time::timeout;
 
 use crate::runtime_api::{INVOCATION_TIMEOUT, InitState, InvocationResult, RuntimeApi};
 
-/// Lambda gives a function this long to ask for its first event.
+/// Lambda's limit for the initialisation of a function.
 const INIT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A running function. Killed when it is dropped.
+/// A running function, killed when it is dropped.
 pub struct LambdaProcess {
     api: RuntimeApi,
     child: Child,
@@ -23,38 +23,38 @@ pub struct LambdaProcess {
     init_time: Duration,
 }
 
-/// Why a function did not come so far as to ask for an event.
+/// Why a function never requested an event.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The process ended by itself.
-    #[error("ended with {status} before it asked for an event; it wrote:\n{log}")]
+    /// The process ended.
+    #[error("ended with {status} before it requested an event; its output:\n{log}")]
     Exited {
-        /// How it ended.
+        /// Its exit status.
         status: ExitStatus,
-        /// What it wrote to its output.
+        /// Its output.
         log: String,
     },
-    /// The process reported that it cannot start.
-    #[error("reported {report}; it wrote:\n{log}")]
+    /// The process reported an initialisation error.
+    #[error("reported {report}; its output:\n{log}")]
     InitFailed {
-        /// What it told the Runtime API.
+        /// The error that it sent to the Runtime API.
         report: Value,
-        /// What it wrote to its output.
+        /// Its output.
         log: String,
     },
-    /// The process did nothing for too long.
-    #[error("asked for no event within {INIT_TIMEOUT:?}; it wrote:\n{log}")]
+    /// The process did nothing until the timeout.
+    #[error("requested no event within {INIT_TIMEOUT:?}; its output:\n{log}")]
     TimedOut {
-        /// What it wrote to its output.
+        /// Its output.
         log: String,
     },
 }
 
 impl LambdaProcess {
-    /// Starts the binary with exactly those environment variables and Lambda's own.
+    /// Starts the binary with exactly these environment variables and Lambda's own.
     ///
     /// # Errors
-    /// The function did not ask for an event.
+    /// Fails if the function does not request an event.
     pub async fn start<K, V>(binary: &Path, env: impl IntoIterator<Item = (K, V)>) -> Result<Self, StartError>
     where
         K: AsRef<std::ffi::OsStr>,
@@ -79,7 +79,7 @@ impl LambdaProcess {
         let mut child =
             command.spawn().unwrap_or_else(|error| panic!("cannot run {}: {error}", binary.display()));
         let init = tokio::select! {
-            // What the process said counts, even if it ended right after.
+            // A report counts even if the process ended right after it.
             biased;
             init = timeout(INIT_TIMEOUT, api.wait_for_init()) => init,
             status = child.wait() => {
@@ -88,30 +88,30 @@ impl LambdaProcess {
             }
         };
         match init {
-            Ok(InitState::Done(asked)) => {
-                Ok(Self { api, child, log, init_time: asked.duration_since(started) })
+            Ok(InitState::Done(ready_at)) => {
+                Ok(Self { api, child, log, init_time: ready_at.duration_since(started) })
             }
             Ok(InitState::Failed(report)) => Err(StartError::InitFailed { report, log: read_log(&log) }),
             Ok(InitState::Running) | Err(_) => Err(StartError::TimedOut { log: read_log(&log) }),
         }
     }
 
-    /// Has the function handle one event. An error is what the function reported, or what Lambda would report where
-    /// the function ended or took too long.
+    /// Sends one event to the function. An error is what the function reported, or what Lambda reports if the
+    /// function ends or exceeds its time.
     pub async fn invoke(&mut self, event: &Value) -> InvocationResult {
         self.invoke_within(event, INVOCATION_TIMEOUT).await
     }
 
-    /// The same, within that time: what the function sees as its deadline.
+    /// The same, with this timeout, which the function sees as its deadline.
     pub async fn invoke_within(&mut self, event: &Value, time: Duration) -> InvocationResult {
         tokio::select! {
             biased;
             outcome = timeout(time, self.api.invoke(event, time)) => outcome.unwrap_or_else(|_| {
-                Err(json!({"errorType": "Sandbox.Timedout", "errorMessage": format!("no answer; it wrote:\n{}", read_log(&self.log))}))
+                Err(json!({"errorType": "Sandbox.Timedout", "errorMessage": format!("no response; its output:\n{}", read_log(&self.log))}))
             }),
             status = self.child.wait() => {
                 let status = status.expect("a child can be waited for");
-                Err(json!({"errorType": "Runtime.ExitError", "errorMessage": format!("{status}; it wrote:\n{}", read_log(&self.log))}))
+                Err(json!({"errorType": "Runtime.ExitError", "errorMessage": format!("{status}; its output:\n{}", read_log(&self.log))}))
             }
         }
     }
@@ -121,12 +121,12 @@ impl LambdaProcess {
         self.init_time
     }
 
-    /// The process's id.
+    /// The process id.
     pub fn process_id(&self) -> u32 {
         self.child.id().expect("the process still runs")
     }
 
-    /// The most memory that the process has had resident so far, in bytes.
+    /// The peak resident memory of the process so far, in bytes.
     pub fn peak_resident_bytes(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process_id()))
             .expect("the process still runs");
@@ -134,12 +134,12 @@ impl LambdaProcess {
         peak.and_then(|kilobytes| kilobytes.parse::<u64>().ok()).expect("Linux states VmHWM in kB") * 1024
     }
 
-    /// Everything that the function has written to its output so far.
+    /// The function's output so far.
     pub fn log(&self) -> String {
         read_log(&self.log)
     }
 
-    /// Kills the process at once, as a machine that fails would.
+    /// Kills the process immediately, as a failing machine would.
     pub async fn kill(mut self) {
         self.child.kill().await.expect("our own child can be killed");
     }

@@ -1,5 +1,4 @@
-//! What tests of the service from outside are built from: the functions as Lambda runs them, a DynamoDB that they
-//! reach over HTTP, and the events that AWS would send them.
+//! The fixtures of the tests: functions run as by Lambda, a DynamoDB over HTTP, the events that AWS sends.
 //!
 //! ```text
 //! test ── Event ──► LambdaProcess ── runtime API ──► target/…/share ── HTTP ──► TableServer ◄── SDK ── test

@@ -1,4 +1,4 @@
-//! The use cases over an embedded table, without functions around them: for tests of what is written and what it costs.
+//! The use cases over an embedded table, without functions: for tests of what is written and what it costs.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,23 +16,23 @@ use imageshare::{App, Settings};
 use imageshare_local::TABLE;
 use imageshare_local::table::{EmbeddedTable, Lane, TableLane};
 
-/// A service over a table of its own, in memory.
+/// The app on an in-memory table of its own.
 pub struct LocalService {
-    /// The service.
+    /// The app.
     pub service: App,
-    /// Its table, for writing behind the service's back.
+    /// Its table, for direct writes.
     pub table: TableLane,
-    /// The database of the table, for looking behind it.
+    /// The table's database, for direct reads.
     pub embedded: EmbeddedTable,
 }
 
 impl LocalService {
-    /// A service over an empty table.
+    /// Starts with an empty table.
     pub fn start(limits: Limits) -> Self {
         Self::start_with_table(limits, |table| table)
     }
 
-    /// A service over an empty table, which reaches it through what `through` makes of it.
+    /// Starts with an empty table, wrapped by `through`.
     pub fn start_with_table<T: Table + 'static>(
         limits: Limits,
         through: impl FnOnce(TableLane) -> T,
@@ -54,7 +54,7 @@ impl LocalService {
         self.create_image_with(owner, &[]).await
     }
 
-    /// Registers an image of those properties that can be shared.
+    /// Registers an image that can be shared, with these properties.
     pub async fn create_image_with(&self, owner: &str, properties: &[(&str, &str)]) -> ImageId {
         let properties =
             properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
@@ -63,57 +63,58 @@ impl LocalService {
         register_image(&self.service, &caller(owner), new, None).await.expect("an image").id
     }
 
-    /// The pieces that are open, in the order of their requests.
+    /// The open work items, in the order of their requests.
     pub async fn open_work_items(&self) -> Vec<WorkItemKey> {
-        let mut pieces = Vec::new();
+        let mut work_items = Vec::new();
         for shard in 0..OPEN_SHARDS {
-            pieces.extend(self.service.store.open_work_items(shard, None, 1000).await.expect("the index"));
+            work_items
+                .extend(self.service.store.open_work_items(shard, None, 1000).await.expect("the index"));
         }
-        pieces.sort();
-        pieces
+        work_items.sort();
+        work_items
     }
 
-    /// Queues a job as it is, as a request that is too large to be carried out at once.
+    /// Queues a job, as a request does that is too large to be executed at once.
     ///
     /// # Panics
-    /// Where it is not accepted.
+    /// If the job is not accepted.
     pub async fn queue_job(&self, job: &Job) {
         queue_job(&self.service, job).await;
     }
 
-    /// Carries out everything that is open.
+    /// Executes all open work items.
     pub async fn run_open_work(&self) {
         loop {
             let open = self.open_work_items().await;
             for key in &open {
-                execute(&self.service, *key).await.expect("a piece carried out");
+                execute(&self.service, *key).await.expect("an executed work item");
             }
-            // Each piece of a large job makes the next one.
+            // Each work item of a large job creates the next one.
             if open.is_empty() {
                 return;
             }
         }
     }
 
-    /// A job and its pieces.
+    /// A job and its work items.
     pub async fn job_report(&self, id: JobId) -> JobReport {
         self.service.store.report(id).await.expect("the table").expect("the job")
     }
 
-    /// The number of an image's members, as the table counts it.
+    /// The member count of an image, as stored.
     pub async fn member_count(&self, id: &ImageId) -> u32 {
         let head = self.service.store.head(id).await.expect("the table").expect("the image");
         head.bypass(Bypass::Test).member_count
     }
 
-    /// An image as the table has it.
+    /// An image, as stored.
     pub async fn read_image(&self, id: &ImageId) -> Image {
         let image = self.service.store.image(id).await.expect("the table").expect("the image");
         image.bypass(Bypass::Test)
     }
 }
 
-/// A job that was requested at that moment, by a tenant in whose queue it stands.
+/// A job requested at a moment, and queued for a tenant.
 pub fn job_at(at: Stamp, creator: &str, task: Task, images: Vec<ImageId>, tenants: Vec<TenantId>) -> Job {
     let (creator, accepted) = (tenant(creator), at.time());
     let queues = match &task {
@@ -124,10 +125,10 @@ pub fn job_at(at: Stamp, creator: &str, task: Task, images: Vec<ImageId>, tenant
     Job { id: JobId(at), creator, task, images, tenants, accepted_at: accepted, queues }
 }
 
-/// Queues a job as it is, as a request that is too large to be carried out at once.
+/// Queues a job, as a request does that is too large to be executed at once.
 ///
 /// # Panics
-/// Where it is not accepted.
+/// If the job is not accepted.
 pub async fn queue_job(service: &App, job: &Job) {
     let mut queues = Vec::new();
     for id in &job.queues {
@@ -137,7 +138,7 @@ pub async fn queue_job(service: &App, job: &Job) {
     assert_eq!(outcome, EnqueueOutcome::Submitted(SubmitOutcome::Accepted));
 }
 
-/// Everything in a table, as the database has it.
+/// All items of a table.
 pub fn all_items(table: &EmbeddedTable) -> Vec<HashMap<String, AttributeValue>> {
     let (mut items, mut start) = (Vec::new(), None);
     loop {
@@ -152,12 +153,12 @@ pub fn all_items(table: &EmbeddedTable) -> Vec<HashMap<String, AttributeValue>> 
     }
 }
 
-/// A caller who acts for that project.
+/// A caller with a project.
 pub fn caller(project: &str) -> Caller {
     Caller { tenant: tenant(project), account: None, user: None, access_key: None, role: Role::Member }
 }
 
-/// A tenant's id.
+/// Parses a tenant's id.
 pub fn tenant(id: &str) -> TenantId {
     id.parse().expect("an id")
 }

@@ -1,5 +1,4 @@
-//! The Python that real clients and emulators run in: an environment of its own under `target/`, made once for each
-//! list of requirements.
+//! The Python environments of the real clients and of the emulator, under `target/`, made once for each list of requirements.
 
 use std::env;
 use std::fs::{self, File};
@@ -12,17 +11,17 @@ use sha2::{Digest, Sha256};
 
 use crate::notice::print_notice;
 
-/// Why there is no Python with the packages that are needed.
+/// Why no environment could be made.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("Python packages cannot be installed: {0}")]
 pub struct SetupError(String);
 
-/// Which versions of the clients are installed.
+/// Which releases of the clients are installed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Release {
     /// The newest.
     Newest,
-    /// The oldest that know every call of their journeys and run on the Pythons of today.
+    /// The oldest that have every call of their journeys and run on current versions of Python.
     Oldest,
 }
 
@@ -36,9 +35,9 @@ impl Release {
     }
 }
 
-/// The interpreter that has the clients of that release installed, for the tests of that folder. The first call of a process makes the
-/// environment if need be, from the Python index, which takes a minute or two. `None` where that is not possible, which it
-/// says; in CI that is a failure.
+/// Returns the interpreter with this release of the clients installed. The first call of a process creates the
+/// environment from the Python index if necessary, which takes a minute or two. If that fails, prints why and returns
+/// `None`; fails the test in CI.
 pub async fn client_python(tests: &Path, target: &Path, release: Release) -> Option<PathBuf> {
     static NEWEST: OnceLock<Result<PathBuf, SetupError>> = OnceLock::new();
     static OLDEST: OnceLock<Result<PathBuf, SetupError>> = OnceLock::new();
@@ -93,7 +92,7 @@ fn create_environment(requirements: &Path, target: &Path) -> Result<PathBuf, Set
     Ok(python)
 }
 
-/// Keeps other test processes out until it is dropped.
+/// A lock against other test processes, released when it is dropped.
 fn lock_environment(target: &Path) -> Result<File, SetupError> {
     let file = File::create(target.join("clients.lock")).and_then(|file| file.lock().map(|()| file));
     file.map_err(|problem| SetupError(problem.to_string()))
@@ -112,5 +111,5 @@ fn run_command(command: &mut Command) -> Result<(), SetupError> {
     }
 }
 
-/// The longest that a client's journey may take.
+/// The timeout of a client's journey.
 pub const CLIENT_TIMEOUT: Duration = Duration::from_mins(5);

@@ -1,4 +1,4 @@
-//! A table in which something happens just before a transaction: after its snapshot was read and before it is committed.
+//! A table that runs an action just before a transaction: after its snapshot was read, before it is committed.
 
 use std::fmt;
 use std::future::Future;
@@ -11,18 +11,18 @@ use imageshare::table::{
 };
 use imageshare_local::table::TableLane;
 
-/// What became of the transaction that was raced.
+/// The result of the transaction in the race.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Raced {
     /// It was committed.
     Committed,
-    /// One of its conditions did not hold.
+    /// It failed with a conflict.
     Conflict,
 }
 
 type Meanwhile = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// The race of a table. Clones are the same race.
+/// The race of a table. Clones share it.
 #[derive(Clone, Default)]
 pub struct Race(Arc<Mutex<(Option<Meanwhile>, Option<Raced>)>>);
 
@@ -33,12 +33,12 @@ impl fmt::Debug for Race {
 }
 
 impl Race {
-    /// Lets that happen just before the next transaction.
+    /// Sets the action that runs just before the next transaction.
     pub fn arm(&self, meanwhile: impl Future<Output = ()> + Send + 'static) {
         *self.lock() = (Some(Box::pin(meanwhile)), None);
     }
 
-    /// What became of that transaction; `None` where there was none.
+    /// The result of that transaction; `None` if there was none.
     pub fn result(&self) -> Option<Raced> {
         self.lock().1
     }
@@ -48,7 +48,7 @@ impl Race {
     }
 }
 
-/// The table.
+/// A table whose transactions can be raced.
 #[derive(Debug)]
 pub struct RacingTable {
     table: TableLane,
@@ -56,7 +56,7 @@ pub struct RacingTable {
 }
 
 impl RacingTable {
-    /// That table, with that race.
+    /// Wraps a table with a race.
     pub fn new(table: TableLane, race: Race) -> Self {
         Self { table, race }
     }

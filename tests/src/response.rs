@@ -1,4 +1,4 @@
-//! A response as a test sees it, and the expectations that a test has of one.
+//! A response, and assertions on it.
 
 use std::collections::BTreeMap;
 
@@ -6,16 +6,16 @@ use imageshare::http::HttpResponse;
 use lambda_http::Body;
 use serde_json::Value;
 
-/// The response to one request, whether over HTTP or from a function in the test's own process.
+/// The response to one request, over HTTP or from a function in the test's own process.
 #[derive(Debug, Clone)]
 pub struct ApiResponse {
-    /// The request, shortened, for the message of a test that fails.
+    /// The request, shortened, for messages of failed assertions.
     pub request: String,
     /// The status.
     pub status: u16,
-    /// The headers by their names in lower case.
+    /// The headers, with lower-case names.
     pub headers: BTreeMap<String, String>,
-    /// The body, which is JSON, or a text where it is XML; `Null` if there is none.
+    /// The body: JSON, a string if it is text, `Null` if there is none.
     pub body: Value,
 }
 
@@ -30,13 +30,13 @@ impl ApiResponse {
         self.error_field("/error/message", "/Message")
     }
 
-    /// A field of the common error body or, in Alibaba's form, of its own.
+    /// A field of the common error body, or of Alibaba's.
     fn error_field(&self, pointer: &str, rpc_pointer: &str) -> &str {
         let found = self.body.pointer(pointer).or_else(|| self.body.pointer(rpc_pointer));
         found.and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// The response, with the name of a case of a table in the message of a failure.
+    /// Adds the name of a case to the messages of failed assertions.
     #[must_use]
     pub fn in_case(self, case: &str) -> Self {
         Self { request: format!("{case}: {}", self.request), ..self }
@@ -45,7 +45,7 @@ impl ApiResponse {
     /// Asserts the status. Returns the response, for further assertions.
     ///
     /// # Panics
-    /// With the request and the response, if the status is another one.
+    /// If the status differs; prints the request and the response.
     #[track_caller]
     pub fn expect_status(&self, status: u16) -> &Self {
         assert_eq!(self.status, status, "{self:#?}");
@@ -55,7 +55,7 @@ impl ApiResponse {
     /// Asserts the status and the code of an error. Returns the response, for further assertions.
     ///
     /// # Panics
-    /// With the request and the response, if either is another one.
+    /// If either differs; prints the request and the response.
     #[track_caller]
     pub fn expect_error(&self, status: u16, code: &str) -> &Self {
         assert_eq!((self.status, self.code()), (status, code), "{self:#?}");
@@ -65,7 +65,7 @@ impl ApiResponse {
     /// Asserts the status and the whole message of an error. Returns the response, for further assertions.
     ///
     /// # Panics
-    /// With the request and the response, if either is another one.
+    /// If either differs; prints the request and the response.
     #[track_caller]
     pub fn expect_message(&self, status: u16, message: &str) -> &Self {
         assert_eq!((self.status, self.message()), (status, message), "{self:#?}");

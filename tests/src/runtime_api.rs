@@ -1,6 +1,6 @@
-//! The Lambda Runtime API, as much of it as a function sees: it fetches events, and posts answers or errors.
+//! The part of Lambda's Runtime API that a function uses: it requests events, and posts responses or errors.
 //!
-//! One function, one server: an event waits until the function asks for the next one.
+//! A server serves one function. An event waits until the function requests the next one.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -15,20 +15,20 @@ use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
 use crate::http_server::HttpServer;
 
-/// How long a function has for one event; what it sees as its deadline.
+/// The time a function has for one event; its deadline follows from it.
 pub const INVOCATION_TIMEOUT: Duration = Duration::from_secs(29);
 
-/// What became of an event: the function's answer, or the error that it reported.
+/// The result of an event: the function's response, or the error that it reported.
 pub type InvocationResult = Result<Value, Value>;
 
-/// How far a function has come with its initialisation.
+/// The initialisation state of a function.
 #[derive(Debug, Clone, PartialEq)]
 pub enum InitState {
-    /// It has not said anything yet.
+    /// Nothing was received yet.
     Running,
-    /// It asked for its first event then.
+    /// It requested its first event at this time.
     Done(Instant),
-    /// It reported that it cannot start.
+    /// It reported an initialisation error.
     Failed(Value),
 }
 
@@ -41,7 +41,7 @@ pub struct RuntimeApi {
     last_id: AtomicU64,
 }
 
-/// Where the test's side and the function's side meet.
+/// State shared by the test's side and the function's side.
 struct State {
     queued: Mutex<mpsc::UnboundedReceiver<Invocation>>,
     in_flight: StdMutex<HashMap<String, oneshot::Sender<InvocationResult>>>,
@@ -56,48 +56,49 @@ struct Invocation {
 }
 
 impl RuntimeApi {
-    /// A Runtime API on a free port.
+    /// Starts a Runtime API on a free port.
     pub async fn start() -> Self {
         let (events, waiting) = mpsc::unbounded_channel();
-        let (init_said, init) = watch::channel(InitState::Running);
-        let exchange =
-            Arc::new(State { queued: Mutex::new(waiting), in_flight: StdMutex::default(), init: init_said });
-        let answering = Arc::clone(&exchange);
-        let server = HttpServer::start(move |request| {
-            let exchange = Arc::clone(&answering);
-            async move { exchange.handle(request).await }
+        let (init_sender, init) = watch::channel(InitState::Running);
+        let state = Arc::new(State {
+            queued: Mutex::new(waiting),
+            in_flight: StdMutex::default(),
+            init: init_sender,
         });
-        Self { server: server.await, state: exchange, events, init, last_id: AtomicU64::new(0) }
+        let serving = Arc::clone(&state);
+        let server = HttpServer::start(move |request| {
+            let state = Arc::clone(&serving);
+            async move { state.handle(request).await }
+        });
+        Self { server: server.await, state, events, init, last_id: AtomicU64::new(0) }
     }
 
-    /// What belongs into the function's `AWS_LAMBDA_RUNTIME_API`.
+    /// The value of the function's `AWS_LAMBDA_RUNTIME_API`.
     pub fn address(&self) -> SocketAddr {
         self.server.address
     }
 
-    /// Waits until the function has asked for its first event or reported that it cannot start.
+    /// Waits until the function has requested its first event or reported an initialisation error.
     pub async fn wait_for_init(&self) -> InitState {
         let mut init = self.init.clone();
-        let said = init
-            .wait_for(|init| *init != InitState::Running)
-            .await
-            .expect("the exchange lives as long as self");
-        said.clone()
+        let state =
+            init.wait_for(|init| *init != InitState::Running).await.expect("the state lives as long as self");
+        state.clone()
     }
 
-    /// Hands the event to the function, which is told that it has so long, and waits for what becomes of it.
+    /// Sends an event to the function, with this timeout as its deadline. Returns the result.
     pub async fn invoke(&self, event: &Value, timeout: Duration) -> InvocationResult {
         let id = format!("00000000-0000-4000-8000-{:012}", self.last_id.fetch_add(1, Ordering::Relaxed));
         let (outcome, reported) = oneshot::channel();
         let event = serde_json::to_vec(event).expect("a value is JSON").into();
         let sent = self.events.send(Invocation { id: id.clone(), event, timeout, result: outcome });
-        assert!(sent.is_ok(), "the exchange lives as long as self");
+        assert!(sent.is_ok(), "the state lives as long as self");
         let _forget = InvocationGuard { state: &self.state, id };
         reported.await.expect("an event is kept until its outcome is reported")
     }
 }
 
-/// Forgets an event when nobody waits for its outcome any longer.
+/// Removes an event when nothing waits for its result any longer.
 struct InvocationGuard<'a> {
     state: &'a State,
     id: String,
@@ -158,12 +159,12 @@ impl State {
         response
     }
 
-    fn complete(&self, id: &str, outcome: InvocationResult) -> Response<Bytes> {
+    fn complete(&self, id: &str, result: InvocationResult) -> Response<Bytes> {
         let Some(waiting) = self.take_waiter(id) else {
             return empty_response(StatusCode::BAD_REQUEST);
         };
         // The test may have stopped waiting.
-        let _ = waiting.send(outcome);
+        let _ = waiting.send(result);
         empty_response(StatusCode::ACCEPTED)
     }
 
@@ -178,7 +179,7 @@ fn empty_response(status: StatusCode) -> Response<Bytes> {
     response
 }
 
-/// The body as JSON; one that is none is told as the text it is.
+/// The body as JSON, or as a string if it is not JSON.
 fn parse_json(body: &[u8]) -> Value {
     serde_json::from_slice(body).unwrap_or_else(|_| String::from_utf8_lossy(body).into())
 }

@@ -1,57 +1,57 @@
-//! As much of JSON Schema as `infra/openapi.yaml` uses.
+//! The subset of JSON Schema that `infra/openapi.yaml` uses.
 
 use regex_lite::Regex;
 use serde_json::Value;
 
-/// Where and how a value is not as the schema wants it; `None` where it is. `root` is what references point into.
+/// Describes where and how a value violates a schema; `None` if it does not. References are resolved in `root`.
 pub(crate) fn violation(root: &Value, schema: &Value, value: &Value) -> Option<String> {
     check_value(root, schema, value, "").err()
 }
 
-fn check_value(root: &Value, schema: &Value, value: &Value, place: &str) -> Result<(), String> {
+fn check_value(root: &Value, schema: &Value, value: &Value, path: &str) -> Result<(), String> {
     if let Some(reference) = schema["$ref"].as_str() {
-        return check_value(root, resolve_reference(root, reference), value, place);
+        return check_value(root, resolve_reference(root, reference), value, path);
     }
     for part in schema["allOf"].as_array().into_iter().flatten() {
         if !(value.is_null() && schema["nullable"] == true) {
-            check_value(root, part, value, place)?;
+            check_value(root, part, value, path)?;
         }
     }
     if value.is_null() && schema["nullable"] == true {
         return Ok(());
     }
     if let Some(parts) = schema["anyOf"].as_array() {
-        let mut problems = parts.iter().map(|part| check_value(root, part, value, place));
+        let mut problems = parts.iter().map(|part| check_value(root, part, value, path));
         return if problems.any(|problem| problem.is_ok()) {
             Ok(())
         } else {
-            Err(format!("{place}: {value} is none of {parts:?}"))
+            Err(format!("{path}: {value} is none of {parts:?}"))
         };
     }
     if let Some(expected) = schema["type"].as_str()
         && !has_type(value, expected)
     {
-        return Err(format!("{place}: {value} is no {expected}"));
+        return Err(format!("{path}: {value} is no {expected}"));
     }
     if let Some(words) = schema["enum"].as_array()
         && !words.contains(value)
     {
-        return Err(format!("{place}: {value} is none of {words:?}"));
+        return Err(format!("{path}: {value} is none of {words:?}"));
     }
     match value {
         Value::Object(members) => {
             for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
                 if !members.contains_key(name) {
-                    return Err(format!("{place}: {name} is missing"));
+                    return Err(format!("{path}: {name} is missing"));
                 }
             }
             for (name, member) in members {
                 let named = schema["properties"].get(name).or(schema.get("additionalProperties"));
                 if named == Some(&Value::Bool(false)) {
-                    return Err(format!("{place}: {name} is not known"));
+                    return Err(format!("{path}: {name} is unknown"));
                 }
                 if let Some(named) = named.filter(|schema| schema.is_object()) {
-                    check_value(root, named, member, &format!("{place}/{name}"))?;
+                    check_value(root, named, member, &format!("{path}/{name}"))?;
                 }
             }
             Ok(())
@@ -59,27 +59,25 @@ fn check_value(root: &Value, schema: &Value, value: &Value, place: &str) -> Resu
         Value::Array(items) => {
             let (least, most) = (schema["minItems"].as_u64(), schema["maxItems"].as_u64());
             check_range(length_as_f64(items.len()), least, most)
-                .map_err(|why| format!("{place}: {why} items"))?;
+                .map_err(|why| format!("{path}: {why} items"))?;
             (0..).zip(items).try_for_each(|(n, item): (usize, _)| {
-                check_value(root, &schema["items"], item, &format!("{place}/{n}"))
+                check_value(root, &schema["items"], item, &format!("{path}/{n}"))
             })
         }
         Value::String(text) => {
             let (least, most) = (schema["minLength"].as_u64(), schema["maxLength"].as_u64());
             check_range(length_as_f64(text.chars().count()), least, most)
-                .map_err(|why| format!("{place}: {why} letters"))?;
+                .map_err(|why| format!("{path}: {why} letters"))?;
             let pattern = schema["pattern"].as_str().map(|text| Regex::new(text).expect("a pattern"));
             match pattern {
-                Some(pattern) if !pattern.is_match(text) => {
-                    Err(format!("{place}: {text:?} is not {pattern}"))
-                }
+                Some(pattern) if !pattern.is_match(text) => Err(format!("{path}: {text:?} is not {pattern}")),
                 _ => Ok(()),
             }
         }
         Value::Number(number) => {
             let number = number.as_f64().unwrap_or(f64::NAN);
             let (least, most) = (schema["minimum"].as_u64(), schema["maximum"].as_u64());
-            check_range(number, least, most).map_err(|why| format!("{place}: {why}"))
+            check_range(number, least, most).map_err(|why| format!("{path}: {why}"))
         }
         _ => Ok(()),
     }
@@ -98,7 +96,7 @@ fn has_type(value: &Value, expected: &str) -> bool {
         "boolean" => value.is_boolean(),
         "number" => value.is_number(),
         "integer" => value.is_i64() || value.is_u64(),
-        other => panic!("the type {other} is not known here"),
+        other => panic!("the type {other} is not supported"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The binary `imageshare serve` as its own process, on a port of its own.
+//! The binary `imageshare serve` as a process, on a free port.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-/// A running server. Dropped, it is killed.
+/// A running server, killed when it is dropped.
 pub struct ServerProcess {
-    /// Where it listens, as `127.0.0.1:PORT`.
+    /// Its address, as `127.0.0.1:PORT`.
     pub address: String,
     process: Child,
     binary: PathBuf,
@@ -18,17 +18,17 @@ pub struct ServerProcess {
 }
 
 impl ServerProcess {
-    /// Starts the binary with those arguments, and waits until it listens.
+    /// Starts the binary with these arguments, and waits until it listens.
     pub async fn start(binary: &Path, arguments: &[&str]) -> Self {
         Self::start_with_env(binary, arguments, Vec::new()).await
     }
 
-    /// The same, with that level of its log.
+    /// The same, with this log level.
     pub async fn start_with_log_level(binary: &Path, arguments: &[&str], level: &str) -> Self {
         Self::start_with_env(binary, arguments, vec![("RUST_LOG", level.to_owned())]).await
     }
 
-    /// The same, with that environment besides its own.
+    /// The same, with these additional environment variables.
     pub async fn start_with_env(
         binary: &Path,
         arguments: &[&str],
@@ -58,12 +58,12 @@ impl ServerProcess {
             .unwrap_or_else(|problem| panic!("cannot run {}: {problem}", binary.display()));
         let log = Arc::new(Mutex::new(String::new()));
         let mut errors = process.stderr.take().expect("a pipe");
-        let kept = Arc::clone(&log);
+        let log_copy = Arc::clone(&log);
         let logging = thread::spawn(move || {
             let mut chunk = [0; 4096];
             while let Ok(length @ 1..) = errors.read(&mut chunk) {
-                let mut log = kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                // The benchmark's servers say a lot; the beginning and the latest are enough to find a fault.
+                let mut log = log_copy.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                // The benchmark's servers log a lot; the first and the latest lines are enough to find a fault.
                 if log.len() > 1 << 20 {
                     log.clear();
                 }
@@ -86,7 +86,7 @@ impl ServerProcess {
         Self { address, process, binary, data_directory: data, log }
     }
 
-    /// A token of that project and role, made by `imageshare token`.
+    /// Returns a token for a project and a role, made by `imageshare token`.
     pub fn token(&self, project: &str, role: &str) -> String {
         let made = Command::new(&self.binary)
             .args(["token", "--project", project, "--role", role, "--data", &self.data_directory])
@@ -96,17 +96,17 @@ impl ServerProcess {
         String::from_utf8(made.stdout).expect("text").trim_end().to_owned()
     }
 
-    /// What it has written to its log.
+    /// The log so far.
     pub fn log(&self) -> String {
         self.log.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
-    /// The memory that it holds.
+    /// Its resident memory, in bytes.
     pub fn resident_bytes(&self) -> u64 {
         self.memory_bytes("VmRSS:")
     }
 
-    /// The most memory that it has ever held.
+    /// Its peak resident memory, in bytes.
     pub fn peak_resident_bytes(&self) -> u64 {
         self.memory_bytes("VmHWM:")
     }
@@ -119,7 +119,7 @@ impl ServerProcess {
         kib * 1024
     }
 
-    /// How many descriptors it may have.
+    /// Its limit of open file descriptors.
     pub fn descriptor_limit(&self) -> u64 {
         let limits =
             std::fs::read_to_string(format!("/proc/{}/limits", self.process.id())).expect("a process");
@@ -130,31 +130,32 @@ impl ServerProcess {
     /// The processor time that it has used, to a hundredth of a second.
     pub fn cpu_time(&self) -> Duration {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id())).expect("a process");
-        // The name may hold anything but ends with the last bracket; user and system time are the 12th and 13th after it.
+        // The name may contain any character but ends at the last bracket; user and system time are the 12th and 13th
+        // field after it.
         let fields = stat.rsplit(')').next().expect("fields").split_whitespace().skip(11).take(2);
         let ticks: u64 = fields.map(|ticks| ticks.parse::<u64>().expect("ticks")).sum();
         Duration::from_millis(ticks * 10)
     }
 
-    /// Ends it at once, as a power cut does: `kill -9`.
+    /// Kills it immediately with `kill -9`, as a power cut would.
     pub fn kill(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 
-    /// Asks it to end, with SIGTERM, and returns its exit code.
+    /// Sends SIGTERM, waits, and returns the exit code.
     pub fn terminate(&mut self) -> Option<i32> {
         self.run_signal_command("kill -TERM $0");
         self.wait()
     }
 
-    /// Sends it signals, by a shell's command in which it is `$0`.
+    /// Sends signals with a shell command, in which `$0` is the process id.
     pub fn run_signal_command(&self, command: &str) {
         let sent = Command::new("sh").args(["-c", command, &self.process.id().to_string()]).status();
         assert!(sent.is_ok_and(|status| status.success()));
     }
 
-    /// Waits for its end, and returns its exit code.
+    /// Waits until it ends. Returns its exit code.
     pub fn wait(&mut self) -> Option<i32> {
         self.process.wait().expect("its end").code()
     }
@@ -166,14 +167,14 @@ impl Drop for ServerProcess {
     }
 }
 
-/// Where the server keeps its signing key: the directory that it was given, or the one that it says.
+/// The directory of the server's signing key: the one that it was given, or the one that it prints.
 fn find_data_directory(arguments: &[String], log: &Mutex<String>) -> String {
     if let Some(given) = arguments.iter().skip_while(|argument| *argument != "--data").nth(1) {
         return given.clone();
     }
     for _ in 0..100 {
-        let said = log.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-        if let Some(hint) = said.split("--data ").nth(1).and_then(|rest| rest.split_whitespace().next()) {
+        let printed = log.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        if let Some(hint) = printed.split("--data ").nth(1).and_then(|rest| rest.split_whitespace().next()) {
             return hint.to_owned();
         }
         thread::sleep(Duration::from_millis(20));

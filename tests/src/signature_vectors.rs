@@ -1,4 +1,4 @@
-//! The signed requests that were recorded from real clients (`contract/gateway.md` E), as they came over the wire.
+//! Signed requests recorded from real clients (`contract/gateway.md` E), as they were sent.
 
 use http::HeaderMap;
 use imageshare::auth::signature::{self, SignatureError};
@@ -8,20 +8,20 @@ use serde_json::Value;
 
 use crate::signer::{Signer, UnsignedRequest, WireRequest};
 
-/// The secret that signed all of them.
+/// The secret of all recorded signatures.
 pub const SECRET: &str = "sk-own1";
 
 /// A recorded request.
 #[derive(Debug, Clone)]
 pub struct SignatureVector {
-    /// What it is called.
+    /// Its name.
     pub name: String,
     /// The request.
     pub request: WireRequest,
 }
 
 impl SignatureVector {
-    /// All of them.
+    /// Loads all of them.
     pub fn load_all() -> Vec<Self> {
         include_str!("../vectors/signature-vectors.jsonl").lines().map(Self::parse).collect()
     }
@@ -43,12 +43,12 @@ impl SignatureVector {
         Self { name: text("name"), request: wire }
     }
 
-    /// Whether its signature stands among its parameters.
+    /// Whether its signature is among its parameters.
     pub fn is_rpc(&self) -> bool {
         self.request.query.contains("SignatureMethod=")
     }
 
-    /// Whether it is of one of Alibaba's two forms.
+    /// Whether it has one of Alibaba's two signatures.
     pub fn is_alibaba(&self) -> bool {
         self.name.starts_with("ALI")
     }
@@ -69,7 +69,7 @@ impl SignatureVector {
         sdk.or(acs).or_else(own).expect("a date")
     }
 
-    /// What it says, signed anew with the same headers signed.
+    /// The same request, signed again by the tests' signer, with the same headers signed.
     pub fn signed_with(&self, signer: &Signer) -> WireRequest {
         let wire = &self.request;
         let found = wire.headers.iter().find(|(name, _)| name == "Authorization");
@@ -116,12 +116,12 @@ impl SignatureVector {
         }
     }
 
-    /// What comes of it at that time with that secret: why it is refused, or whether the secret signed it.
+    /// Verifies it at a time and with a secret: why it is refused, or whether the signature matches.
     pub fn verify(&self, secret: &str, now: Timestamp) -> Result<bool, SignatureError> {
         self.verify_with_headers(&self.request.header_map(), secret, now)
     }
 
-    /// The same, with the headers as a server has them.
+    /// The headers as a server receives them.
     pub fn verify_with_headers(
         &self,
         headers: &HeaderMap,
@@ -138,7 +138,7 @@ impl SignatureVector {
     }
 }
 
-/// What comes of a request at that time with that secret: why it is refused, or whether the secret signed it.
+/// Verifies a request at a time and with a secret: why it is refused, or whether the signature matches.
 pub fn verify_request(
     wire: &WireRequest,
     is_alibaba: bool,
@@ -149,7 +149,7 @@ pub fn verify_request(
     SignatureVector { name, request: wire.clone() }.verify(secret, now)
 }
 
-/// The parameters of a query, decoded, in their order.
+/// The decoded parameters of a query, in order.
 pub fn query_parameters(query: &str) -> Vec<(String, String)> {
     let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
     let pairs = query.split('&').filter(|pair| !pair.is_empty());

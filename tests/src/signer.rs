@@ -1,5 +1,5 @@
-//! Signs requests as the vendors' clients do, written from `contract/ims.md` 1.8 and `contract/alibaba.md` 3.5 and 3.6, and
-//! sharing nothing with what checks them.
+//! Signs requests as the vendors' clients do. Written from `contract/ims.md` 1.8 and `contract/alibaba.md` 3.5 and
+//! 3.6; shares no code with the verification.
 
 use std::fmt::Write as _;
 
@@ -14,14 +14,14 @@ use sha2::{Digest, Sha256};
 
 use crate::api::ApiRequest;
 
-/// A request before it is signed; path and query are decoded.
+/// An unsigned request.
 #[derive(Debug, Clone, Default)]
 pub struct UnsignedRequest {
     /// The method.
     pub method: String,
     /// The path, decoded.
     pub path: String,
-    /// The query's names and values, decoded, in their order.
+    /// The query's decoded names and values, in order.
     pub query: Vec<(String, String)>,
     /// The headers.
     pub headers: Vec<(String, String)>,
@@ -29,14 +29,14 @@ pub struct UnsignedRequest {
     pub body: Vec<u8>,
 }
 
-/// A request as it goes over the wire.
+/// A request as it is sent.
 #[derive(Debug, Clone)]
 pub struct WireRequest {
     /// The method.
     pub method: String,
-    /// The path as it stands in the request line.
+    /// The path, as in the request line.
     pub path: String,
-    /// The query as it stands in the request line.
+    /// The query, as in the request line.
     pub query: String,
     /// The headers.
     pub headers: Vec<(String, String)>,
@@ -44,19 +44,19 @@ pub struct WireRequest {
     pub body: Vec<u8>,
 }
 
-/// Who signs, and when.
+/// An access key, and the date of its signatures.
 #[derive(Debug, Clone)]
 pub struct Signer {
     /// The id of the access key.
     pub key_id: String,
-    /// Its secret.
+    /// The secret of the access key.
     pub secret: String,
     /// The date of the signatures.
     pub date: Timestamp,
 }
 
 impl UnsignedRequest {
-    /// A request without a body. `target` is a plain path with a plain query.
+    /// A request without a body. `target` is a path and a query without escapes.
     pub fn new(method: &str, target: &str) -> Self {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
@@ -69,20 +69,20 @@ impl UnsignedRequest {
         }
     }
 
-    /// With that header more.
+    /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// With that body, which is JSON.
+    /// Sets a JSON body.
     #[must_use]
     pub fn json(self, body: impl ToString) -> Self {
         Self { body: body.to_string().into_bytes(), ..self.header("Content-Type", "application/json") }
     }
 
-    /// The request as it goes over the wire, without a signature.
+    /// The request as it is sent, without a signature.
     pub fn to_wire(&self) -> WireRequest {
         let query: Vec<_> =
             self.query.iter().map(|(n, v)| format!("{}={}", percent_encode(n), percent_encode(v))).collect();
@@ -97,7 +97,7 @@ impl UnsignedRequest {
 }
 
 impl WireRequest {
-    /// The headers as a server has them.
+    /// The headers as a server receives them.
     pub fn header_map(&self) -> HeaderMap {
         let headers = self.headers.iter();
         let typed = |(name, value): &(String, String)| {
@@ -107,7 +107,7 @@ impl WireRequest {
         headers.map(typed).collect()
     }
 
-    /// The request as it is checked.
+    /// The request as the verification receives it.
     pub fn as_signed_request<'a>(&'a self, headers: &'a HeaderMap) -> SignedRequest<'a> {
         let Self { method, path, query, body, .. } = self;
         SignedRequest { method, path, query, headers, body }
@@ -116,24 +116,27 @@ impl WireRequest {
     /// The request as a client sends it.
     pub fn to_api_request(&self) -> ApiRequest {
         let query = if self.query.is_empty() { String::new() } else { format!("?{}", self.query) };
-        let ask = ApiRequest::new(&self.method, format!("{}{query}", self.path));
-        self.headers.iter().fold(ask, |ask, (name, value)| ask.header(name, value)).bytes(self.body.clone())
+        let request = ApiRequest::new(&self.method, format!("{}{query}", self.path));
+        self.headers
+            .iter()
+            .fold(request, |request, (name, value)| request.header(name, value))
+            .bytes(self.body.clone())
     }
 
-    /// With that header instead of the one of that name.
+    /// Replaces the header of this name.
     pub fn set_header(&mut self, name: &str, value: &str) {
         self.remove_header(name);
         self.headers.push((name.to_owned(), value.to_owned()));
     }
 
-    /// Without the header of that name.
+    /// Removes the header of this name.
     pub fn remove_header(&mut self, name: &str) {
         self.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
     }
 }
 
 impl Signer {
-    /// `SDK-HMAC-SHA256 Access=`, with these headers signed besides the date.
+    /// Signs with `SDK-HMAC-SHA256 Access=`: these headers, and the date.
     pub fn sign_access(&self, request: &UnsignedRequest, also: &[&str]) -> WireRequest {
         let date = self.date.to_iso_basic();
         let request = request.clone().header("X-Sdk-Date", &date);
@@ -156,7 +159,7 @@ impl Signer {
         wire
     }
 
-    /// `SDK-HMAC-SHA256 Credential=`, with these headers signed besides the date.
+    /// Signs with `SDK-HMAC-SHA256 Credential=`: these headers, and the date.
     pub fn sign_credential(
         &self,
         request: &UnsignedRequest,
@@ -204,7 +207,7 @@ impl Signer {
         wire
     }
 
-    /// `ACS3-HMAC-SHA256` with that nonce, with these headers signed besides its own.
+    /// Signs with `ACS3-HMAC-SHA256` and this nonce: these headers, and its own.
     pub fn sign_acs3(&self, request: &UnsignedRequest, also: &[&str], nonce: &str) -> WireRequest {
         let request = request
             .clone()
@@ -230,7 +233,7 @@ impl Signer {
         wire
     }
 
-    /// The parameters of a request of the RPC form with a signature of version 1 and that nonce.
+    /// The parameters of an RPC request with a signature of version 1 and this nonce.
     pub fn sign_rpc(
         &self,
         method: &str,

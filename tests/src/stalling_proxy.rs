@@ -1,4 +1,4 @@
-//! Stands between a client and a server, and keeps the client waiting for ever at a request of its choice.
+//! A proxy between a client and a server that never responds to a request of the test's choice.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,41 +9,40 @@ use tokio::sync::Notify;
 
 use crate::http_server::HttpServer;
 
-/// A server that hands requests on to another.
+/// A proxy to one server.
 pub struct StallingProxy {
     server: HttpServer,
     stalled: Arc<Notify>,
 }
 
 impl StallingProxy {
-    /// Hands requests on to the server at that address, and the answers back; of requests with that method only the first
-    /// so many.
+    /// Starts a proxy to a server. Of the requests with this method it forwards only the first `most`, of others all.
     pub async fn start(address: &str, method: &'static str, most: usize) -> Self {
-        let (server, seen) = (format!("http://{address}"), Arc::new(AtomicUsize::new(0)));
-        let is_holding = Arc::new(Notify::new());
-        let holds = Arc::clone(&is_holding);
+        let (server, count) = (format!("http://{address}"), Arc::new(AtomicUsize::new(0)));
+        let stall = Arc::new(Notify::new());
+        let on_stall = Arc::clone(&stall);
         let client = reqwest::Client::builder().no_proxy().build().expect("a client");
         let server = HttpServer::start(move |request: Request<Bytes>| {
-            let (server, client, seen, holds) =
-                (server.clone(), client.clone(), Arc::clone(&seen), Arc::clone(&holds));
+            let (server, client, count, on_stall) =
+                (server.clone(), client.clone(), Arc::clone(&count), Arc::clone(&on_stall));
             async move {
-                if request.method() == method && seen.fetch_add(1, Ordering::SeqCst) >= most {
-                    holds.notify_one();
+                if request.method() == method && count.fetch_add(1, Ordering::SeqCst) >= most {
+                    on_stall.notify_one();
                     std::future::pending::<()>().await;
                 }
                 forward(&client, &server, request).await
             }
         })
         .await;
-        Self { server, stalled: is_holding }
+        Self { server, stalled: stall }
     }
 
-    /// Where it listens, as `127.0.0.1:PORT`.
+    /// Its address, as `127.0.0.1:PORT`.
     pub fn address(&self) -> String {
         self.server.address.to_string()
     }
 
-    /// Waits until it keeps a client waiting.
+    /// Waits until a client is stalled.
     pub async fn wait_until_stalled(&self) {
         self.stalled.notified().await;
     }
@@ -54,10 +53,10 @@ async fn forward(client: &reqwest::Client, server: &str, request: Request<Bytes>
     let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
     let mut headers = head.headers;
     headers.remove(http::header::HOST);
-    let asked = client.request(head.method, format!("{server}{target}")).headers(headers).body(body);
-    let answer = asked.send().await.expect("the server answers");
+    let forwarded = client.request(head.method, format!("{server}{target}")).headers(headers).body(body);
+    let response = forwarded.send().await.expect("the server responds");
     let mut reply = Response::new(Bytes::new());
-    *reply.status_mut() = answer.status();
-    *reply.body_mut() = answer.bytes().await.expect("a whole answer");
+    *reply.status_mut() = response.status();
+    *reply.body_mut() = response.bytes().await.expect("a whole response");
     reply
 }

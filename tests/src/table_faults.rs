@@ -1,4 +1,4 @@
-//! What goes wrong between the service and DynamoDB, beneath the SDK: as a test orders it, or at random.
+//! Faults between the service and DynamoDB, beneath the SDK: in the order that a test sets, or at random.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
@@ -10,29 +10,29 @@ use serde_json::{Value, json};
 
 use crate::table_server::{TRANSACT_WRITE_ITEMS, execute};
 
-/// What goes wrong with a call.
+/// A fault of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
-    /// It is carried out, and its answer is lost behind DynamoDB's front: the caller gets a 500.
+    /// The call is executed, and its response is lost behind DynamoDB's front end: the caller gets a 500.
     LostResponse,
-    /// It is carried out, and nobody answers.
+    /// The call is executed, and there is no response.
     NoResponse,
-    /// It is not carried out, since something has failed inside.
+    /// The call is not executed, because of an internal error.
     InternalError,
-    /// It is refused, since too much is asked of the table.
+    /// The call is rejected, because the table's throughput is exceeded.
     Throttled,
-    /// It is refused, since too much is asked at once.
+    /// The call is rejected, because the request rate is exceeded.
     Overloaded,
-    /// It meets a transaction on the same item, and is not carried out.
+    /// The call conflicts with a transaction on the same item, and is not executed.
     Conflict,
-    /// Of the keys that it reads, the second half is not read.
+    /// The second half of the keys of a batch read is left unprocessed.
     UnprocessedKeys,
-    /// The page that it asks for ends after one item.
+    /// The page of a query ends after one item.
     ShortPage,
 }
 
 impl Fault {
-    /// What can go wrong with an operation.
+    /// The faults that an operation can have.
     fn possible_for(operation: &str) -> &'static [Self] {
         use Fault::{
             Conflict, InternalError, LostResponse, NoResponse, Overloaded, ShortPage, Throttled,
@@ -49,7 +49,7 @@ impl Fault {
     }
 }
 
-/// What goes wrong with the calls to come.
+/// The faults of the calls to come.
 #[derive(Debug, Default)]
 pub(crate) struct FaultInjector(Mutex<FaultPlan>);
 
@@ -63,25 +63,25 @@ struct FaultPlan {
 #[derive(Debug)]
 struct RandomFaults {
     rng: fastrand::Rng,
-    /// Of a hundred calls so many go wrong.
+    /// The percentage of calls that fail.
     percent: u8,
-    /// So many calls more go wrong, all of them.
+    /// The number of further calls that fail, without exception.
     remaining_outage: u8,
 }
 
-/// How often what went wrong.
+/// The number of faults of each kind.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FaultCounts(pub BTreeMap<Fault, usize>);
 
 impl FaultCounts {
-    /// Adds those to these.
+    /// Adds other counts to these.
     pub fn merge(&mut self, more: &Self) {
         for (fault, times) in &more.0 {
             *self.0.entry(*fault).or_default() += times;
         }
     }
 
-    /// How many there were.
+    /// The total.
     pub fn total(&self) -> usize {
         self.0.values().sum()
     }
@@ -121,7 +121,7 @@ impl FaultInjector {
         self.lock_plan().counts.clone()
     }
 
-    /// What goes wrong with the call that comes now.
+    /// The fault of the current call, if any.
     pub(crate) fn next_fault(&self, operation: &str) -> Option<Fault> {
         let mut plan = self.lock_plan();
         let ordered = plan.scheduled.get_mut(operation).and_then(VecDeque::pop_front);
@@ -136,7 +136,7 @@ impl FaultInjector {
 }
 
 impl RandomFaults {
-    /// One call goes wrong, or every one for a while.
+    /// A fault of one call, or the start of a series.
     fn next_fault(&mut self, operation: &str) -> Option<Fault> {
         if self.remaining_outage == 0 {
             if self.rng.u8(0..100) >= self.percent {
@@ -149,7 +149,7 @@ impl RandomFaults {
     }
 }
 
-/// Runs one DynamoDB operation, with which that goes wrong. `None` where nobody answers.
+/// Executes one DynamoDB operation with a fault. `None` if there is no response.
 pub(crate) fn run_with_fault(
     fault: Fault,
     database: &Database,
@@ -191,15 +191,15 @@ fn read_half_of_keys(database: &Database, operation: &str, body: &[u8]) -> (u16,
         let none = json!({ "Responses": {}, "UnprocessedKeys": { TABLE: { "Keys": unread } } });
         return (200, none.to_string().into_bytes());
     }
-    let (status, answer) = execute(database, operation, request.to_string().as_bytes());
-    let mut answer: Value = serde_json::from_slice(&answer).expect("an answer is JSON");
-    answer["UnprocessedKeys"] = json!({ TABLE: { "Keys": unread } });
-    (status, answer.to_string().into_bytes())
+    let (status, response) = execute(database, operation, request.to_string().as_bytes());
+    let mut response: Value = serde_json::from_slice(&response).expect("a response is JSON");
+    response["UnprocessedKeys"] = json!({ TABLE: { "Keys": unread } });
+    (status, response.to_string().into_bytes())
 }
 
-/// DynamoDB's answer with that error.
+/// DynamoDB's response for an error.
 fn error_response(status: u16, code: &str, mut more: Value) -> (u16, Vec<u8>) {
     more["__type"] = format!("com.amazonaws.dynamodb.v20120810#{code}").into();
-    more["message"] = "as the test wants it".into();
+    more["message"] = "injected by the test".into();
     (status, more.to_string().into_bytes())
 }

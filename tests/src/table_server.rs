@@ -1,7 +1,7 @@
-//! An empty DynamoDB in memory that the functions reach over HTTP, as they reach the real one.
+//! An in-memory DynamoDB that functions reach over HTTP, as they reach the real one.
 //!
-//! The embedded database has an HTTP server of its own, as a feature. Enabled here it would be enabled for the whole
-//! workspace, and the binary under test would not be the one that is released.
+//! The embedded database has an HTTP server of its own, as a feature. Enabled here, it would be enabled for the whole
+//! workspace, and the binary under test would not be the released one.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -23,117 +23,117 @@ use crate::http_server::HttpServer;
 pub use crate::table_faults::{Fault, FaultCounts};
 use crate::table_faults::{FaultInjector, run_with_fault};
 
-/// The operation that every change of the service is made with.
+/// The operation of every change that the service makes.
 pub(crate) const TRANSACT_WRITE_ITEMS: &str = "TransactWriteItems";
 
 /// The region of the table, and of the functions' environment.
 pub const REGION: &str = "eu-west-1";
 
-/// A DynamoDB on loopback, gone when it is dropped.
+/// A DynamoDB on loopback, stopped when it is dropped.
 pub struct TableServer {
     server: HttpServer,
     backend: Arc<Backend>,
     http: SharedHttpClient,
 }
 
-/// What lies behind the HTTP server.
+/// The state behind the HTTP server.
 struct Backend {
     table: Mutex<Arc<EmbeddedTable>>,
-    /// How many transactions may still be written.
+    /// The permits of transactions that may still be executed.
     transaction_permits: Semaphore,
     faults: FaultInjector,
-    /// Read-locked by each call that the database carries out.
+    /// Read-locked by each call while the database executes it.
     in_flight: Arc<RwLock<()>>,
-    /// Clients of other numbers are shut out.
+    /// The only generation of clients that is admitted.
     client_generation: AtomicU64,
 }
 
 impl TableServer {
-    /// A DynamoDB with the service's table, which is empty, on a free port.
+    /// Starts a DynamoDB with the service's empty table, on a free port.
     pub async fn start() -> Self {
-        let behind = Arc::new(Backend {
+        let state = Arc::new(Backend {
             table: Mutex::new(empty_table()),
             transaction_permits: Semaphore::new(Semaphore::MAX_PERMITS),
             faults: FaultInjector::default(),
             in_flight: Arc::default(),
             client_generation: AtomicU64::new(0),
         });
-        let serving = Arc::clone(&behind);
+        let serving = Arc::clone(&state);
         let server = HttpServer::start(move |request| {
-            let behind = Arc::clone(&serving);
-            async move { behind.handle(request).await }
+            let state = Arc::clone(&serving);
+            async move { state.handle(request).await }
         });
         let http = HttpBuilder::new().build_http();
-        Self { server: server.await, backend: behind, http }
+        Self { server: server.await, backend: state, http }
     }
 
-    /// Empties the table.
+    /// Replaces the table by an empty one.
     pub fn reset(&self) {
         *self.backend.table.lock().expect("no panic") = empty_table();
     }
 
-    /// The table itself, for looking behind the server and for what nothing goes wrong with.
+    /// The embedded table: direct access, without faults.
     pub fn embedded(&self) -> Arc<EmbeddedTable> {
         Arc::clone(&self.backend.table.lock().expect("no panic"))
     }
 
-    /// Lets that go wrong with as many calls of an operation, such as `PutItem`, the next ones.
+    /// Adds a fault to the next `times` calls of an operation, such as `PutItem`.
     pub fn fail(&self, operation: &'static str, fault: Fault, times: usize) {
         self.backend.faults.schedule(operation, fault, times);
     }
 
-    /// Lets something go wrong with about so many of a hundred calls, sometimes with several in a row.
+    /// Adds random faults to this percentage of calls, sometimes to several in a row.
     pub fn fail_at_random(&self, seed: u64, per_cent: u8) {
         self.backend.faults.enable_random(seed, per_cent);
     }
 
-    /// Lets nothing go wrong any more.
+    /// Removes all faults.
     pub fn clear_faults(&self) {
         self.backend.faults.clear();
     }
 
-    /// How many faults that were ordered are still to come.
+    /// The number of scheduled faults that have not occurred yet.
     pub fn remaining_faults(&self) -> usize {
         self.backend.faults.remaining()
     }
 
-    /// What went wrong so far.
+    /// The faults so far.
     pub fn fault_counts(&self) -> FaultCounts {
         self.backend.faults.counts()
     }
 
-    /// Shuts out the clients that there are, and returns when nothing is carried out any more of what they have sent, even
-    /// where they have not waited for it.
+    /// Rejects the present clients. Returns once nothing that they have sent is being executed, whether or not they
+    /// have waited for it.
     pub async fn disconnect_clients(&self) {
         self.backend.client_generation.fetch_add(1, Ordering::SeqCst);
         drop(self.backend.in_flight.write().await);
     }
 
-    /// Writes so many transactions more; whoever sends a further one waits for [`Self::resume`].
+    /// Executes this many further transactions; later ones wait for [`Self::resume`].
     pub fn stall_after(&self, transactions: usize) {
         self.backend.transaction_permits.forget_permits(Semaphore::MAX_PERMITS);
         self.backend.transaction_permits.add_permits(transactions);
     }
 
-    /// Writes every transaction again.
+    /// Resumes transactions.
     pub fn resume(&self) {
         self.backend
             .transaction_permits
             .add_permits(Semaphore::MAX_PERMITS - self.backend.transaction_permits.available_permits());
     }
 
-    /// What belongs into a function's `AWS_ENDPOINT_URL_DYNAMODB`.
+    /// The value of a function's `AWS_ENDPOINT_URL_DYNAMODB`.
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.server.address)
     }
 
-    /// A client of this DynamoDB, which asks once, as the functions' does.
+    /// A client of this DynamoDB without retries, as the functions' is.
     pub fn client(&self) -> Client {
         self.client_with_timeout(Duration::from_secs(4))
     }
 
-    /// One that waits so long for an answer.
-    pub fn client_with_timeout(&self, patience: Duration) -> Client {
+    /// The same with a timeout.
+    pub fn client_with_timeout(&self, timeout: Duration) -> Client {
         let admission = self.backend.client_generation.load(Ordering::SeqCst);
         let config = Config::builder()
             .behavior_version(BehaviorVersion::latest())
@@ -141,7 +141,7 @@ impl TableServer {
             .credentials_provider(Credentials::from_keys("test", "test", None))
             .endpoint_url(format!("{}/{admission}", self.endpoint()))
             .retry_config(RetryConfig::disabled())
-            .timeout_config(TimeoutConfig::builder().operation_timeout(patience).build())
+            .timeout_config(TimeoutConfig::builder().operation_timeout(timeout).build())
             .http_client(self.http.clone())
             .build();
         Client::from_conf(config)
@@ -166,20 +166,20 @@ impl Backend {
         let fault = self.faults.next_fault(&operation);
         let database = self.table.lock().expect("no panic").database().clone();
         // The database blocks its caller.
-        let answer = tokio::task::spawn_blocking(move || {
+        let response = tokio::task::spawn_blocking(move || {
             let _running = running;
             match fault {
                 None => Some(execute(&database, &operation, request.body())),
                 Some(fault) => run_with_fault(fault, &database, &operation, request.body()),
             }
         });
-        let Some((status, json)) = answer.await.expect("the database does not panic") else {
+        let Some((status, json)) = response.await.expect("the database does not panic") else {
             return std::future::pending().await;
         };
         http_response(status, json)
     }
 
-    /// Whether a client of that path is still let in; one without a number always is.
+    /// Whether a client with this path is admitted. One without a generation always is.
     fn accepts_client(&self, path: &str) -> bool {
         let number = path.trim_matches('/').parse::<u64>();
         number.map_or(true, |number| number == self.client_generation.load(Ordering::SeqCst))
@@ -191,7 +191,7 @@ fn http_response(status: u16, json: Vec<u8>) -> Response<Bytes> {
     response.body(json.into()).expect("the status is one of HTTP")
 }
 
-/// Runs one DynamoDB operation; returns the HTTP status and the body of its answer.
+/// Executes one DynamoDB operation. Returns the HTTP status and the response body.
 pub(crate) fn execute(database: &Database, operation: &str, body: &[u8]) -> (u16, Vec<u8>) {
     match dispatch(database, operation, body) {
         Ok(json) => (200, json),
@@ -199,14 +199,14 @@ pub(crate) fn execute(database: &Database, operation: &str, body: &[u8]) -> (u16
     }
 }
 
-/// Runs one DynamoDB operation.
+/// Executes one DynamoDB operation.
 fn dispatch(database: &Database, operation: &str, body: &[u8]) -> Result<Vec<u8>, DynoxideError> {
     macro_rules! route {
         ($($name:pat => $method:ident),* $(,)?) => {
             match operation {
                 $($name => {
                     let request = serde_json::from_slice(body).map_err(|error| rejected(&error))?;
-                    Ok(serde_json::to_vec(&database.$method(request)?).expect("an answer is JSON"))
+                    Ok(serde_json::to_vec(&database.$method(request)?).expect("a response is JSON"))
                 })*
                 _ => Err(DynoxideError::ValidationException(format!("unsupported: {operation}"))),
             }
@@ -224,7 +224,7 @@ fn dispatch(database: &Database, operation: &str, body: &[u8]) -> Result<Vec<u8>
     }
 }
 
-/// Checks that the database makes while it decodes a request surface as marked decoding errors.
+/// Checks that the database makes while decoding a request surface as decoding errors with a prefix.
 fn rejected(error: &serde_json::Error) -> DynoxideError {
     let text = error.to_string();
     match text.strip_prefix("VALIDATION:") {

@@ -1,4 +1,4 @@
-//! Every sum that the table keeps, beside what the memberships say: none may drift.
+//! Compares every counter that the table keeps with the memberships that it counts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,12 +8,12 @@ use imageshare_local::table::EmbeddedTable;
 
 use crate::local_service::all_items;
 
-/// Sums by what they are of: `members of I#…`, `reserved of V#…#…`. One that is 0 is left out.
+/// Counters by name: `members of I#…`, `reserved of V#…#…`. Zeros are left out.
 pub type Totals = BTreeMap<String, i64>;
 
-/// The sums as the table keeps them, and as the memberships have them.
+/// The counters as stored, and as counted from the memberships.
 pub fn stored_and_actual(table: &EmbeddedTable) -> (Totals, Totals) {
-    let (mut kept, mut is) = (Totals::new(), Totals::new());
+    let (mut stored, mut actual) = (Totals::new(), Totals::new());
     let mut images = BTreeSet::new();
     for item in all_items(table) {
         let text = |name: &str| match item.get(name) {
@@ -32,26 +32,27 @@ pub fn stored_and_actual(table: &EmbeddedTable) -> (Totals, Totals) {
             (format!("members of {pk}"), number("members")),
             (format!("reserved of {pk}#{sk}"), number("reserved_gib")),
         ];
-        kept.extend(sums.into_iter().filter(|(_, sum)| *sum != 0));
+        stored.extend(sums.into_iter().filter(|(_, sum)| *sum != 0));
         let (Some(tenant), true) = (sk.strip_prefix("M#"), pk.starts_with("I#")) else { continue };
         let membership: Membership = serde_json::from_str(text("membership")).expect("a membership");
-        let mut add = |what: String, growth: i64| *is.entry(what).or_default() += growth;
+        let mut add = |counter: String, growth: i64| *actual.entry(counter).or_default() += growth;
         add(format!("members of {pk}"), i64::from(membership.active().is_some()));
         if let Some(Reservation { vault, gib }) = membership.reservation() {
             add(format!("reserved of V#{tenant}#{vault}"), i64::try_from(*gib).expect("few GiB"));
         }
     }
-    // Of an image that is gone nothing is counted.
-    is.retain(|what, sum| *sum != 0 && (!what.starts_with("members") || images.contains(what)));
-    (kept, is)
+    // Memberships of a deleted image are not counted.
+    actual.retain(|what, sum| *sum != 0 && (!what.starts_with("members") || images.contains(what)));
+    (stored, actual)
 }
 
-/// Holds every sum to what the memberships say.
+/// Asserts that every counter is equal to what the memberships add up to.
 ///
 /// # Panics
-/// Where one has drifted.
+/// If a counter differs.
 pub fn assert_consistent(table: &EmbeddedTable) {
-    let (mut kept, is) = stored_and_actual(table);
-    let missing: Totals = is.into_iter().filter(|(what, sum)| kept.remove(what) != Some(*sum)).collect();
-    assert_eq!((kept, missing), (Totals::new(), Totals::new()), "kept, and missing");
+    let (mut stored, actual) = stored_and_actual(table);
+    let missing: Totals =
+        actual.into_iter().filter(|(name, sum)| stored.remove(name) != Some(*sum)).collect();
+    assert_eq!((stored, missing), (Totals::new(), Totals::new()), "kept, and missing");
 }

@@ -1,5 +1,5 @@
-//! `imageshare access-key`: asks a server over its own API: a local one for any project, another one with a token
-//! of the project.
+//! `imageshare access-key`: creates, lists and disables access keys over a server's API. A local server accepts it for
+//! any project, another deployment with a token of the project.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 use crate::cli::{AccessKeyCommand, AccessKeyTarget, Principal};
 use crate::client::{Client, ClientError};
 
-/// Does what was asked for. Returns what is to be printed.
+/// Runs the command, and returns its output. One request, or one per page of a list; an external token costs one more.
 ///
 /// # Errors
-/// Says what is in the way.
+/// [`ClientError`] if there is no token for the project, or the server refuses or does not respond.
 pub async fn run(command: &AccessKeyCommand) -> Result<String, ClientError> {
     let client = open_client(command.target()).await?;
     match command {
@@ -38,7 +38,7 @@ pub async fn run(command: &AccessKeyCommand) -> Result<String, ClientError> {
     }
 }
 
-/// All pages.
+/// Reads the whole list, page by page.
 async fn list_keys(client: &Client) -> Result<Vec<Value>, ClientError> {
     let (mut keys, mut target) = (Vec::new(), "/v1/access-keys".to_owned());
     loop {
@@ -62,7 +62,7 @@ fn format_keys(keys: &[Value]) -> Result<String, ClientError> {
         let roles = roles.filter_map(Value::as_str).collect::<Vec<_>>().join(",");
         let (id, master, created) =
             (string_field(key, "id")?, string_field(key, "master_key")?, string_field(key, "created_at")?);
-        // A text is always written.
+        // Writing to a `String` never fails.
         let _ = writeln!(
             lines,
             "{id}\t{state}\t{roles}\t{master}\t{created}\t{}",
@@ -72,7 +72,7 @@ fn format_keys(keys: &[Value]) -> Result<String, ClientError> {
     Ok(lines)
 }
 
-/// A name may hold anything, and must neither end a line nor move a terminal's cursor.
+/// Replaces control characters in a name, so that it neither ends the line nor moves a terminal's cursor.
 pub(crate) fn sanitize_for_terminal(name: &str) -> String {
     name.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }
@@ -81,21 +81,29 @@ fn string_field<'a>(key: &'a Value, name: &str) -> Result<&'a str, ClientError> 
     key.get(name).and_then(Value::as_str).ok_or(ClientError::UnexpectedResponse)
 }
 
-/// Asks as an admin in that project of a local server, or with the token that was given, which must act for that project.
-async fn open_client(whose: &AccessKeyTarget) -> Result<Client, ClientError> {
+/// Opens a client for the project's access keys: as an admin on a local server, or with the token in the environment.
+///
+/// # Errors
+/// [`ClientError::WrongProject`] if that token does not act for the project.
+async fn open_client(target: &AccessKeyTarget) -> Result<Client, ClientError> {
     let client = Client::for_server(
-        &whose.location,
-        whose.principal.token_claims(vec![Role::Admin], Duration::from_mins(1)),
+        &target.location,
+        target.principal.token_claims(vec![Role::Admin], Duration::from_mins(1)),
     )?;
     if !client.has_external_token() {
         return Ok(client);
     }
-    let Principal { project, account, user } = &whose.principal;
+    let Principal { project, account, user } = &target.principal;
     if account.is_some() || user.is_some() {
         return Err(ClientError::PrincipalOptions);
     }
-    let answer = client.request("GET", "/v3/auth/projects", None).await?;
-    let own = answer.get("projects").and_then(Value::as_array).ok_or(ClientError::UnexpectedResponse)?;
-    let acts_for_it = own.iter().any(|own| own.get("id").and_then(Value::as_str) == Some(project.as_str()));
-    if acts_for_it { Ok(client) } else { Err(ClientError::WrongProject(project.clone())) }
+    let response = client.request("GET", "/v3/auth/projects", None).await?;
+    let projects =
+        response.get("projects").and_then(Value::as_array).ok_or(ClientError::UnexpectedResponse)?;
+    let mut ids = projects.iter().filter_map(|project| project.get("id").and_then(Value::as_str));
+    if ids.any(|id| id == project.as_str()) {
+        Ok(client)
+    } else {
+        Err(ClientError::WrongProject(project.clone()))
+    }
 }

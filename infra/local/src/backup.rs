@@ -1,7 +1,8 @@
-//! Backups of a data directory: written while the server runs, checked, and restored into an empty directory.
+//! Backs up a data directory, also while its server runs; restores a backup into an empty directory; checks a
+//! directory.
 //!
-//! A backup is one file: the database as it was at one moment, and the server's keys in a table of its own. Who holds it
-//! holds the keys, so only its owner can read it.
+//! A backup is one file: a snapshot of the database, with the server's keys in a table of its own. Because it has the
+//! keys, only its owner can read it.
 
 use std::fs::{self, File};
 use std::io;
@@ -19,21 +20,22 @@ use crate::table::{DATABASE_FILE, OpenError, integrity, lock_directory};
 /// The table of a backup that holds the server's keys.
 const KEYS_TABLE: &str = "imageshare_backup";
 
-/// The pages that are copied between two reports of progress: 4 MB.
+/// Pages to copy between two progress reports: 4 MB.
 const PAGES_PER_STEP: i32 = 1024;
 
-/// Why a backup was not made, not put back, or a directory not found sound.
+/// Why a backup, a restore or a check failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
     /// There is no database in the data directory.
     #[error("there is no database in {}: name the data directory with --data", .0.display())]
     MissingDatabase(PathBuf),
-    /// The backup's file is there already.
+    /// The backup's file exists already.
     #[error("{} exists; name a new file with --to, since a backup replaces nothing", .0.display())]
     FileExists(PathBuf),
     /// The data directory is not empty.
     #[error(
-        "{} is not empty ({file} is there), and a restore replaces nothing: move it away, or name another directory with --data",
+        "{} is not empty ({file} is there), and a restore replaces nothing: move it away, or name another directory \
+         with --data",
         .directory.display()
     )]
     NotEmpty {
@@ -42,23 +44,25 @@ pub enum BackupError {
         /// A file in it.
         file: String,
     },
-    /// The file was not written by `backup`.
+    /// `imageshare backup` did not write the file.
     #[error("{} is not a backup of imageshare", .0.display())]
     NotABackup(PathBuf),
     /// The database is damaged.
     #[error(
-        "the database in {} is damaged: {}\nRestore the last backup that is sound with `imageshare restore --from FILE --data NEW_DIRECTORY`",
+        "the database in {} is damaged: {}\nRestore the last sound backup with `imageshare restore --from FILE --data \
+         NEW_DIRECTORY`",
         .path.display(), .problems.join("\n")
     )]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What was found.
+        /// What the integrity check found.
         problems: Vec<String>,
     },
-    /// The backup is of a later version of this program.
+    /// A later version of this program wrote the backup.
     #[error(
-        "{} was written by {writer}, and this is {}, which does not know its layout ({layout}; the latest known is {LAYOUT}). Restore it with that version",
+        "{} was written by {writer}, and this is {}, which supports layouts up to {LAYOUT}, not {layout}. Restore it \
+         with that version",
         .path.display(), env!("CARGO_PKG_VERSION")
     )]
     NewerLayout {
@@ -77,7 +81,7 @@ pub enum BackupError {
     Database {
         /// The file that was read.
         path: PathBuf,
-        /// What the database says.
+        /// The database's error.
         source: rusqlite::Error,
     },
     /// A file cannot be read or written.
@@ -85,7 +89,7 @@ pub enum BackupError {
     File {
         /// The file or directory.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
 }
@@ -105,7 +109,7 @@ impl BackupError {
     }
 }
 
-/// What a sound data directory says of itself.
+/// The result of checking a sound data directory.
 #[derive(Debug)]
 pub struct CheckReport {
     directory: PathBuf,
@@ -115,85 +119,85 @@ pub struct CheckReport {
 
 impl std::fmt::Display for CheckReport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { directory, version: mark, bytes } = self;
+        let Self { directory, version, bytes } = self;
         write!(
             f,
             "{} is sound: {bytes} bytes, layout {}, last opened by {}",
             directory.display(),
-            mark.layout,
-            mark.writer()
+            version.layout,
+            version.writer()
         )
     }
 }
 
-/// Writes a backup of a data directory, whose server may be running: everything that was acknowledged before is in it. The
-/// copy is checked before it gets its name. `report` is called as the stages go on.
+/// Writes a backup of a data directory to a new file. The server may be running: everything that it acknowledged before
+/// the call is in the backup. The copy is checked before it gets its name. `report` is called at each stage.
 ///
 /// # Errors
-/// [`BackupError`]; then there is no file of that name, unless there was one.
+/// [`BackupError`]. A failed backup leaves no file, and an existing file is not changed.
 pub fn backup(data: &Path, to: &Path, report: &dyn Fn(Stage)) -> Result<(), BackupError> {
     let path = database_path(data)?;
     if to.exists() {
         return Err(BackupError::FileExists(to.to_owned()));
     }
     let folder = parent_directory(to);
-    let (of_target, of_source) = (BackupError::file_error(to), BackupError::database_error(&path));
-    let draft = private_file::create_draft(folder).map_err(&of_target)?;
-    let mut copy = copy_database(&path, draft.path(), PAGES_PER_STEP, report).map_err(&of_source)?;
+    let (target_error, source_error) = (BackupError::file_error(to), BackupError::database_error(&path));
+    let draft = private_file::create_draft(folder).map_err(&target_error)?;
+    let mut copy = copy_database(&path, draft.path(), PAGES_PER_STEP, report).map_err(&source_error)?;
     store_keys(&mut copy, data, &path)?;
     check_integrity(&copy, &path, report)?;
-    copy.close().map_err(|(_, problem)| of_source(problem))?;
-    draft.as_file().sync_all().map_err(&of_target)?;
+    copy.close().map_err(|(_, problem)| source_error(problem))?;
+    draft.as_file().sync_all().map_err(&target_error)?;
     draft.persist_noclobber(to).map_err(|problem| match problem.error.kind() {
         io::ErrorKind::AlreadyExists => BackupError::FileExists(to.to_owned()),
-        _ => of_target(problem.error),
+        _ => target_error(problem.error),
     })?;
     sync_directory(folder)
 }
 
-/// Puts a backup into a data directory that holds nothing yet, and is made where it is missing. `report` is called as the
-/// stages go on.
+/// Restores a backup into an empty data directory, and creates the directory if it is missing. The backup is checked
+/// first. `report` is called at each stage.
 ///
 /// # Errors
-/// [`BackupError`]; then the directory holds no database.
+/// [`BackupError`]. A failed restore leaves no database in the directory.
 pub fn restore(from: &Path, data: &Path, report: &dyn Fn(Stage)) -> Result<(), BackupError> {
-    let of_source = BackupError::database_error(from);
+    let source_error = BackupError::database_error(from);
     let source = open_backup(from)?;
     check_integrity(&source, from, report)?;
     private_file::create_directory(data).map_err(BackupError::file_error(data))?;
     let _lock = lock_directory(data)?;
     ensure_empty(data)?;
     let draft = private_file::create_draft(data).map_err(BackupError::file_error(data))?;
-    let copy = copy_database(from, draft.path(), PAGES_PER_STEP, report).map_err(&of_source)?;
-    let forget = format!("PRAGMA secure_delete = ON; DROP TABLE {KEYS_TABLE};");
-    copy.execute_batch(&forget).map_err(&of_source)?;
-    copy.close().map_err(|(_, problem)| of_source(problem))?;
-    for (name, text) in load_keys(&source).map_err(&of_source)? {
-        // No other name is written, whatever the file says.
+    let copy = copy_database(from, draft.path(), PAGES_PER_STEP, report).map_err(&source_error)?;
+    let drop_keys = format!("PRAGMA secure_delete = ON; DROP TABLE {KEYS_TABLE};");
+    copy.execute_batch(&drop_keys).map_err(&source_error)?;
+    copy.close().map_err(|(_, problem)| source_error(problem))?;
+    for (name, text) in load_keys(&source).map_err(&source_error)? {
+        // The names come from the file: create no others.
         if KEY_FILES.contains(&name.as_str()) {
             let path = data.join(name);
             private_file::publish(data, &path, &text).map_err(BackupError::file_error(&path))?;
         }
     }
     draft.as_file().sync_all().map_err(BackupError::file_error(data))?;
-    // The database last: a directory without one is one that was not restored.
+    // The database comes last: a directory without one was not restored.
     let path = data.join(DATABASE_FILE);
     draft.persist_noclobber(&path).map_err(|problem| BackupError::file_error(&path)(problem.error))?;
     sync_directory(data)
 }
 
-/// Checks a data directory, whose server may be running. `report` is called before the database is read.
+/// Checks a data directory, also while its server runs. Reads the whole database; calls `report` before.
 ///
 /// # Errors
-/// [`BackupError`] where it is damaged or cannot be read.
+/// [`BackupError`] if the database is damaged or cannot be read.
 pub fn check(data: &Path, report: &dyn Fn(Stage)) -> Result<CheckReport, BackupError> {
     let path = database_path(data)?;
     let failed = BackupError::database_error(&path);
     let connection = open_database(&path).map_err(&failed)?;
     check_integrity(&connection, &path, report)?;
-    let mark = layout::read_connection(&connection).map_err(&failed)?;
+    let version = layout::read_connection(&connection).map_err(&failed)?;
     let bytes = fs::metadata(&path).map_err(BackupError::file_error(&path))?.len();
-    Ok(CheckReport { directory: data.to_owned(), version: mark, bytes })
+    Ok(CheckReport { directory: data.to_owned(), version, bytes })
 }
 
 fn database_path(data: &Path) -> Result<PathBuf, BackupError> {
@@ -206,12 +210,12 @@ fn parent_directory(path: &Path) -> &Path {
 }
 
 fn open_database(path: &Path) -> rusqlite::Result<Connection> {
-    // A write-ahead log that a server has left, which was killed, can only be read by who may write.
+    // A killed server leaves a write-ahead log, which only a connection that can write is able to read.
     Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
 }
 
-/// Copies a database as it is at one moment into an empty file, while others read and write it. Reports progress every so many
-/// pages.
+/// Copies a snapshot of a database into an empty file, while others read and write it. Reports progress every
+/// `pages_per_step` pages.
 fn copy_database(
     from: &Path,
     to: &Path,
@@ -219,8 +223,8 @@ fn copy_database(
     report: &dyn Fn(Stage),
 ) -> rusqlite::Result<Connection> {
     let (source, mut copy) = (open_database(from)?, Connection::open(to)?);
-    // A transaction that has read keeps its snapshot. Without one, a write by others between two steps would start the copy
-    // from the beginning.
+    // A transaction that has read keeps its snapshot. Without one, each write by another connection would start the
+    // copy from the beginning.
     let snapshot = source.unchecked_transaction()?;
     snapshot.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(()))?;
     let backup = Backup::new(&source, &mut copy)?;
@@ -232,13 +236,13 @@ fn copy_database(
         match step {
             StepResult::Done => break,
             StepResult::More => {}
-            // Both connections have waited for the lock already.
+            // Busy or locked: both connections have already waited for the lock.
             _ => return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None)),
         }
     }
     drop(backup);
     drop(snapshot);
-    // One file, without a log beside it.
+    // A backup is one file, without a log beside it.
     copy.pragma_update(None, "journal_mode", "DELETE")?;
     Ok(copy)
 }
@@ -275,7 +279,7 @@ fn check_integrity(connection: &Connection, path: &Path, report: &dyn Fn(Stage))
     }
 }
 
-/// Refuses a data directory in which something of a server lies.
+/// Rejects a directory that has any file of a server.
 fn ensure_empty(data: &Path) -> Result<(), BackupError> {
     let log = format!("{DATABASE_FILE}-wal");
     for file in KEY_FILES.into_iter().chain([DATABASE_FILE, &log]) {
@@ -286,20 +290,23 @@ fn ensure_empty(data: &Path) -> Result<(), BackupError> {
     Ok(())
 }
 
-/// Opens a backup that this version can read.
+/// Opens a backup.
+///
+/// # Errors
+/// The file is not a backup, or a later version wrote it.
 fn open_backup(from: &Path) -> Result<Connection, BackupError> {
     fs::metadata(from).map_err(BackupError::file_error(from))?;
-    let no_backup = |_| BackupError::NotABackup(from.to_owned());
-    let connection = open_database(from).map_err(no_backup)?;
-    if !connection.table_exists(None, KEYS_TABLE).map_err(no_backup)? {
+    let not_a_backup = |_| BackupError::NotABackup(from.to_owned());
+    let connection = open_database(from).map_err(not_a_backup)?;
+    if !connection.table_exists(None, KEYS_TABLE).map_err(not_a_backup)? {
         return Err(BackupError::NotABackup(from.to_owned()));
     }
-    let mark = layout::read_connection(&connection).map_err(BackupError::database_error(from))?;
-    if mark.layout > LAYOUT {
+    let version = layout::read_connection(&connection).map_err(BackupError::database_error(from))?;
+    if version.layout > LAYOUT {
         return Err(BackupError::NewerLayout {
             path: from.to_owned(),
-            writer: mark.writer(),
-            layout: mark.layout,
+            writer: version.writer(),
+            layout: version.layout,
         });
     }
     Ok(connection)
@@ -374,7 +381,7 @@ mod tests {
         let table = EmbeddedTable::open(Some(&restored)).unwrap();
         assert_eq!((has(&table, 299).await, has(&table, 300).await), (true, false));
         let left = Connection::open(restored.join(DATABASE_FILE)).unwrap().table_exists(None, KEYS_TABLE);
-        assert_eq!(left, Ok(false), "the keys lie in files of their own");
+        assert_eq!(left, Ok(false), "the keys are in their own files");
     }
 
     #[tokio::test]
@@ -466,7 +473,7 @@ mod tests {
         }
         let steps = RefCell::new(Vec::new());
         let report = |stage: Stage| {
-            // The first steps are each followed by a write.
+            // A write after each of the first steps.
             if steps.borrow().len() < 3 {
                 write();
             }

@@ -1,4 +1,4 @@
-//! The command line: what may be said, and how it is explained.
+//! The command line: its commands, arguments and help.
 
 mod backup;
 mod manual;
@@ -24,15 +24,15 @@ use self::value::{lifetime, region, role};
 use crate::issuers::IssuerArguments;
 use crate::keys::TokenClaims;
 
-/// Where data is kept unless told otherwise.
+/// The default data directory.
 pub const DEFAULT_DATA: &str = "imageshare-data";
 
-/// Share machine images with other tenants, who accept them or not: the whole service on one machine.
+/// Share machine images with other tenants, who accept or reject them: the whole service on one machine.
 #[derive(Debug, Parser)]
 #[command(name = "imageshare", version, args_conflicts_with_subcommands = true)]
 #[command(after_help = EXAMPLE, after_long_help = long_help())]
 pub struct Arguments {
-    /// What to do; `serve` if nothing is said.
+    /// The command; `serve` if none is given.
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
@@ -62,19 +62,19 @@ pub enum Command {
     /// Create, list and disable access keys of a running server
     #[command(subcommand, name = "access-key", long_about = ACCESS_KEY_ABOUT, after_long_help = ACCESS_KEY_EXAMPLE)]
     AccessKey(AccessKeyCommand),
-    /// Write a backup of a server's data directory, while the server runs or not
+    /// Write a backup of a data directory, also while the server runs
     #[command(long_about = backup::BACKUP_ABOUT, after_long_help = backup::EXAMPLE)]
     Backup(BackupArguments),
-    /// Put a backup into an empty data directory
+    /// Restore a backup into an empty data directory
     #[command(long_about = backup::RESTORE_ABOUT, after_long_help = backup::EXAMPLE)]
     Restore(RestoreArguments),
-    /// Check that a data directory is sound; prints what it is, or what is wrong with it
+    /// Check a data directory; prints its size and layout, or what is wrong with it
     #[command(after_long_help = backup::EXAMPLE)]
     Check(CheckArguments),
-    /// Import, list, show and delete tenants of a service's directory, which gives project ids their names
+    /// Import, list, show and delete tenants of a service's directory, which maps names to project ids
     #[command(subcommand, long_about = tenants::ABOUT, after_long_help = tenants::EXAMPLE)]
     Tenants(TenantsCommand),
-    /// Print the completions of this command line for a shell
+    /// Print a shell's completions for this command line
     Completions {
         /// The shell
         #[arg(value_name = "SHELL")]
@@ -102,14 +102,14 @@ const ACCESS_KEY_ABOUT: &str = "\
 Create, list and disable access keys of a running server.
 
 An access key belongs to one project. Programs sign their requests with its secret, as the SDKs of Huawei Cloud, Open \
-Telekom Cloud and Alibaba Cloud do. The command asks the server, since only that has the table open. Of a running local \
-server it proves that it may with a token made from the signing key in the server's data directory; of a deployment \
-elsewhere with the token of the project that the variable IMAGESHARE_TOKEN holds.
+Telekom Cloud and Alibaba Cloud do. The command calls the server's API, since only the server has the table open. For \
+a local server it signs its own token, with the signing key in the server's data directory. For any other deployment, \
+set the variable IMAGESHARE_TOKEN to a token of the project.
 
-The secret is shown once and stored nowhere: it is derived from a master key in the file master-keys.txt of the data \
-directory. To rotate the master key, put a new line ID:BASE64 (32 random bytes or more) on top of that file and start the \
-server again. New access keys are then derived from it; the others go on working for as long as their own master key \
-stands in the file, and `list` says which that is.";
+The secret is shown once and never stored: it is derived from a master key in the file master-keys.txt of the data \
+directory. To rotate the master key, add a line ID:BASE64 (32 random bytes or more) at the top of that file and \
+restart the server. New access keys are derived from it. Older ones work as long as their own master key is in the \
+file; `list` shows which that is.";
 
 const ACCESS_KEY_EXAMPLE: &str = "\
 Example:
@@ -118,82 +118,80 @@ Example:
   imageshare access-key disable KEY_ID --project my-project
   IMAGESHARE_TOKEN=... imageshare access-key create --project my-project --server https://images.example";
 
-/// What to do with access keys.
+/// The commands of `imageshare access-key`.
 #[derive(Debug, Clone, Subcommand)]
 pub enum AccessKeyCommand {
-    /// Create one; prints two lines, `id=ID` and `secret=SECRET`. The secret is never shown again
+    /// Create an access key; prints two lines, `id=ID` and `secret=SECRET`. The secret is never shown again
     Create {
-        /// What to call it
+        /// Name of the access key
         #[arg(long, value_name = "NAME", default_value = "command line")]
         name: String,
-        /// reader reads, member acts for the project, admin acts for any; may be repeated
+        /// Role: reader can read, member acts for the project, admin for any project; may be repeated
         #[arg(long = "role", value_name = "ROLE", value_parser = role, default_value = "member")]
         roles: Vec<Role>,
-        /// Print the server's whole answer as JSON
+        /// Print the server's whole response as JSON
         #[arg(long)]
         json: bool,
-        /// Whose, and where
+        /// The project and the server.
         #[command(flatten)]
         target: AccessKeyTarget,
     },
-    /// List all of a project, a line for each: id, state, roles, master key, time of creation, name
+    /// List a project's access keys, one per line: id, state, roles, master key, time of creation, name
     List {
-        /// Print a JSON array, which says more of each
+        /// Print a JSON array, with more members of each key
         #[arg(long)]
         json: bool,
-        /// Whose, and where
+        /// The project and the server.
         #[command(flatten)]
         target: AccessKeyTarget,
     },
-    /// Disable one for good; prints nothing. Requests signed with it are refused within 5 seconds
+    /// Disable an access key for good; prints nothing. Requests signed with it are refused within 5 seconds
     Disable {
-        /// Its id
+        /// Id of the access key
         #[arg(value_name = "KEY_ID")]
         id: AccessKeyId,
-        /// Whose, and where
+        /// The project and the server.
         #[command(flatten)]
         target: AccessKeyTarget,
     },
 }
 
 impl AccessKeyCommand {
-    /// Whose access keys, and where.
+    /// The project and the server of the command.
     pub fn target(&self) -> &AccessKeyTarget {
         match self {
-            Self::Create { target: whose, .. }
-            | Self::List { target: whose, .. }
-            | Self::Disable { target: whose, .. } => whose,
+            Self::Create { target, .. } | Self::List { target, .. } | Self::Disable { target, .. } => target,
         }
     }
 }
 
-/// Whose access keys, and where.
+/// The project whose access keys a command is about, and its server.
 #[derive(Debug, Clone, Args)]
 pub struct AccessKeyTarget {
-    /// Who they are for
+    /// The holder of the access keys.
     #[command(flatten)]
     pub principal: Principal,
-    /// Where the server is
+    /// The server to call.
     #[command(flatten)]
     pub location: ServerLocation,
 }
 
-/// Who holds a token or an access key.
+/// The holder of a token or an access key.
 #[derive(Debug, Clone, Args)]
 pub struct Principal {
-    /// Project that it acts for
+    /// Project that the token or access key acts for
     #[arg(long, value_name = "PROJECT")]
     pub project: TenantId,
     /// Account that the project belongs to
     #[arg(long, value_name = "ACCOUNT")]
     pub account: Option<String>,
-    /// Person or program that it is for
+    /// Person or program that uses it
     #[arg(long, value_name = "USER")]
     pub user: Option<String>,
 }
 
 impl Principal {
-    /// What a token says of the holder.
+    /// The claims of a token for this holder.
     pub fn token_claims(&self, roles: Vec<Role>, lifetime: Duration) -> TokenClaims {
         let (project, account, user) = (self.project.clone(), self.account.clone(), self.user.clone());
         TokenClaims { project, account, user, roles, lifetime }
@@ -207,42 +205,42 @@ impl Arguments {
     }
 }
 
-/// What a server is told.
+/// The settings of a server.
 #[derive(Debug, Clone, Args)]
 pub struct ServeArguments {
-    /// File of settings, in TOML; see below
+    /// Settings file, in TOML; see below
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Address to listen on; port 0 takes a free one
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
     pub listen: String,
-    /// Address to tell metrics at, as OpenMetrics at /metrics: how many requests, how long, work under way, use of the table
+    /// Address for metrics, in OpenMetrics at /metrics: requests, their duration, open work, use of the table
     #[arg(long, value_name = "HOST:PORT")]
     pub metrics: Option<String>,
-    /// Directory of the table and the keys; made if it does not exist
+    /// Directory of the table and the keys; created if it does not exist
     #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA, conflicts_with = "memory")]
     pub data: PathBuf,
-    /// Keep everything in memory and forget it at the end
+    /// Keep everything in memory, and lose it at the end
     #[arg(long)]
     pub memory: bool,
-    /// Name of the region that this server is, as clients name it
+    /// Name of this server's region, as clients use it
     #[arg(long, value_name = "NAME", default_value = "local", value_parser = region)]
     pub region: String,
-    /// Address that clients use, if it is not the one listened on
+    /// Address that clients use, if it is not the one of --listen
     #[arg(long, value_name = "URL", value_parser = parse_public_url)]
     pub public_url: Option<Uri>,
-    /// Every tenant stands in the directory (see `imageshare tenants`): nothing is shared with one that does not
+    /// Every tenant is in the directory (see `imageshare tenants`): refuse to share with any other
     #[arg(long)]
     pub directory_complete: bool,
-    /// Limits that are not to be as they are by themselves
+    /// Limits that differ from their defaults.
     #[arg(long = "limit", value_name = "NAME=NUMBER", value_delimiter = ',', help = limits_help())]
     pub limits: Vec<LimitSetting>,
-    /// Whose tokens are believed besides the server's own
+    /// Issuers of tokens that the server accepts, besides itself.
     #[command(flatten)]
     pub issuers: IssuerArguments,
 }
 
-/// Which limits there are, and what each is unless it is changed.
+/// The help of `--limit`: every limit with its default.
 fn limits_help() -> String {
     let Limits {
         members_per_image,
@@ -256,25 +254,25 @@ fn limits_help() -> String {
     } = Limits::default();
     format!(
         "\
-Change a limit; may be repeated. What they are by themselves:
-  members-per-image={members_per_image}           projects that one image is shared with, at most
-  members-per-full-ecs-image={members_per_full_ecs_image}   the same of a full-ECS image
+Change a limit; may be repeated. The defaults:
+  members-per-image={members_per_image}           projects that one image is shared with
+  members-per-full-ecs-image={members_per_full_ecs_image}   the same for a full-ECS image
   images-per-tenant={images_per_tenant}          images that one project owns
-  pending-per-tenant={pending_per_tenant}        images that wait for one project's answer
+  pending-per-tenant={pending_per_tenant}        images that one project has yet to accept or reject
   pending-per-owner={pending_per_owner}           of these, images of one owner
-  open-pairs-per-tenant={open_pairs_per_tenant}   image and project pairs of one project's jobs that have not ended
-  access-keys-per-project={access_keys_per_project}     access keys of one project that are not disabled
-  read-units-per-second={read_units_per_second}      read units of the table that one project's reads may use, over a minute"
+  open-pairs-per-tenant={open_pairs_per_tenant}   pairs of image and project in one project's open jobs
+  access-keys-per-project={access_keys_per_project}     enabled access keys of one project
+  read-units-per-second={read_units_per_second}      read units of the table per project, averaged over a minute"
     )
 }
 
-/// What a token should say.
+/// The arguments of `imageshare token`.
 #[derive(Debug, Clone, Args)]
 pub struct TokenArguments {
-    /// Who it is for
+    /// The holder of the token.
     #[command(flatten)]
     pub principal: Principal,
-    /// reader reads, member acts for the project, admin acts for any; may be repeated
+    /// Role: reader can read, member acts for the project, admin for any project; may be repeated
     #[arg(long = "role", value_name = "ROLE", value_parser = role, default_value = "member")]
     pub roles: Vec<Role>,
     /// How long the token is valid: 30s, 15m, 12h, 7d
@@ -333,8 +331,8 @@ mod tests {
         let refused = parse("imageshare serve --limit pictures=3").unwrap_err().to_string();
         assert!(refused.contains("members-per-image=NUMBER"), "{refused}");
         let help = limits_help();
-        let told: Vec<&str> = help.split_whitespace().filter(|word| word.contains('=')).collect();
-        assert!(told.iter().all(|limit| limit.parse::<LimitSetting>().is_ok()), "{help}");
+        let limits: Vec<&str> = help.split_whitespace().filter(|word| word.contains('=')).collect();
+        assert!(limits.iter().all(|limit| limit.parse::<LimitSetting>().is_ok()), "{help}");
     }
 
     #[test]
@@ -365,13 +363,13 @@ mod tests {
             !serve("imageshare").directory_complete
                 && serve("imageshare --directory-complete").directory_complete
         );
-        let Ok(Command::Tenants(TenantsCommand::Import { file, format, location: place })) =
+        let Ok(Command::Tenants(TenantsCommand::Import { file, format, location })) =
             parse("imageshare tenants import a.txt --format csv --server https://images.example")
         else {
             panic!()
         };
         assert_eq!((file.to_str(), format), (Some("a.txt"), Some(FileFormat::Csv)));
-        assert_eq!(place.server, Uri::from_static("https://images.example"));
+        assert_eq!(location.server, Uri::from_static("https://images.example"));
         assert!(parse("imageshare tenants import").is_err() && parse("imageshare tenants show a/b").is_err());
     }
 
@@ -388,13 +386,13 @@ mod tests {
         assert!(parse("imageshare access-key create").is_err());
         assert!(parse("imageshare access-key disable --project p").is_err());
         assert!(parse("imageshare access-key list --project p --server https://a").is_ok());
-        let Ok(Command::AccessKey(AccessKeyCommand::Create { roles, target: whose, .. })) =
+        let Ok(Command::AccessKey(AccessKeyCommand::Create { roles, target, .. })) =
             parse("imageshare access-key create --project p")
         else {
             panic!()
         };
         assert_eq!(
-            (roles, whose.location.server),
+            (roles, target.location.server),
             (vec![Role::Member], Uri::from_static("http://127.0.0.1:8080"))
         );
     }

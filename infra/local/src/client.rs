@@ -1,8 +1,8 @@
-//! Asks a server over its own API, for the commands that do so.
+//! The client of the commands that call a server over its own API.
 //!
-//! The server alone has the table open, so a command cannot write there itself; and what it asks for goes the way of every
-//! other request. Of a local server it may ask anything because it can read the signing key: it makes itself tokens of the
-//! role admin, good for a minute. For any other deployment it is given a token.
+//! Only the server has the table open, so a command sends requests like any other client. For a local server it reads
+//! the signing key and signs its own tokens, of the role admin and valid for a minute. For any other deployment it
+//! takes a token from the environment.
 
 use std::env;
 use std::fmt;
@@ -24,64 +24,67 @@ use crate::keys::{KeyError, SigningKey, TokenClaims};
 
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The variable that holds a token for a deployment elsewhere. A command line is seen by all users of the machine.
+/// The variable that has a token for another deployment. It is not an argument, because every user of the machine can
+/// see the arguments of a process.
 pub const TOKEN: &str = "IMAGESHARE_TOKEN";
 
-/// Why nothing came of a request.
+/// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// There is no signing key.
+    /// The signing key cannot be read.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// The token would pass in the clear.
+    /// The token would be sent unencrypted.
     #[error("{server}: the token in {TOKEN} is sent over https:// only, or to this machine")]
     InsecureTransport {
         /// The server's address.
         server: Uri,
     },
-    /// A deployment elsewhere takes no token of a local key.
-    #[error("{server}: put a token in {TOKEN}; only local servers take one that is made from --data")]
+    /// The server is not a local one, so it does not accept a token signed with a local key.
+    #[error(
+        "{server}: put a token in {TOKEN}; only local servers accept tokens signed with the key in --data"
+    )]
     MissingToken {
         /// The server's address.
         server: Uri,
     },
-    /// Nobody answers there.
+    /// The server cannot be reached.
     #[error("no server answers at {server}: {problem}; start one with imageshare, or name it with --server")]
     Unreachable {
         /// The server's address.
         server: Uri,
-        /// What is in the way.
+        /// The root cause.
         problem: String,
     },
-    /// The token acts for another project than the one that was named.
+    /// The token acts for another project than the named one.
     #[error("the token in {TOKEN} does not act for project {0}: get one of that project")]
     WrongProject(TenantId),
-    /// What goes into a token that the command makes was said, and the token was given.
-    #[error("--account and --user go into a token that is made here, and {TOKEN} holds one: leave them out")]
+    /// Arguments for a token that the command signs were given together with a token.
+    #[error("--account and --user go into a token that is made here, but {TOKEN} has a token: omit them")]
     PrincipalOptions,
-    /// The answer took too long.
-    #[error("the server did not answer within 30 seconds")]
+    /// The response did not arrive in time.
+    #[error("the server did not respond within 30 seconds")]
     Timeout,
-    /// The server does not take the token.
+    /// The server rejects the token.
     #[error("the server refuses the token {0}")]
     TokenRejected(TokenSource),
-    /// The server is busy and asks to come again.
+    /// The server is busy, and says when to retry.
     #[error("{0}")]
     Busy(String),
-    /// The server refused.
+    /// The server rejects the request.
     #[error("{0}")]
     Rejected(String),
-    /// The answer is none of this service's.
-    #[error("the answer is not one of an imageshare server")]
+    /// The response is not in the format of this service.
+    #[error("the response is not from an imageshare server")]
     UnexpectedResponse,
 }
 
-/// Where a token comes from.
+/// The source of a token.
 #[derive(Debug)]
 pub enum TokenSource {
-    /// It is made with the key in that directory.
+    /// Signed with the key in that data directory.
     DataDirectory(PathBuf),
-    /// It was given.
+    /// From [`TOKEN`].
     Environment,
 }
 
@@ -90,7 +93,7 @@ impl fmt::Display for TokenSource {
         match self {
             Self::DataDirectory(data) => write!(
                 f,
-                "that was made with the key in {}: name its own directory with --data",
+                "that was made with the key in {}: name the server's own directory with --data",
                 data.display()
             ),
             Self::Environment => write!(f, "in {TOKEN}: it may have expired, or be for another deployment"),
@@ -98,20 +101,20 @@ impl fmt::Display for TokenSource {
     }
 }
 
-/// How a client says who it is.
+/// The credential of a client.
 enum Credential {
     Local(Box<TokenSigner>),
     External(String),
 }
 
-/// What a token is made from.
+/// Signs the tokens for a local server.
 struct TokenSigner {
     key: SigningKey,
     claims: TokenClaims,
     data_directory: PathBuf,
 }
 
-/// Somebody who asks a server.
+/// A client of one server.
 pub struct Client {
     server: Uri,
     connector: Connector,
@@ -119,43 +122,43 @@ pub struct Client {
 }
 
 impl Client {
-    /// Asks the server at that place: with the token that the environment holds, or else, where it is a local one, as that
-    /// grant says.
+    /// Opens a client with the token in the environment; without one, with tokens that have `claims`, for a local
+    /// server.
     ///
     /// # Errors
-    /// [`ClientError`] where there is no token to be had, or others could read it on its way.
-    pub fn for_server(place: &ServerLocation, grant: TokenClaims) -> Result<Self, ClientError> {
+    /// [`ClientError`] if there is no token, no signing key, or the token would be sent unencrypted.
+    pub fn for_server(location: &ServerLocation, claims: TokenClaims) -> Result<Self, ClientError> {
         match env::var(TOKEN).ok().filter(|token| !token.is_empty()) {
-            Some(token) => Self::with_token(&place.server, token),
-            None => Self::local(&place.server, &place.data, grant),
+            Some(token) => Self::with_token(&location.server, token),
+            None => Self::local(&location.server, &location.data, claims),
         }
     }
 
-    /// Whether the token was given, and may be of anybody.
+    /// Whether the token comes from the environment, and may act for any project.
     pub fn has_external_token(&self) -> bool {
         matches!(self.credential, Credential::External(_))
     }
 
-    /// Asks a local server as that grant says, with tokens made from the key in its data directory.
+    /// Opens a client of a local server, with tokens that have `claims`, signed with the key in its data directory.
     ///
     /// # Errors
-    /// [`ClientError`] where there is no key, or the server is no local one.
-    pub fn local(server: &Uri, data: &Path, grant: TokenClaims) -> Result<Self, ClientError> {
+    /// [`ClientError`] if there is no key, or the address is not `http`.
+    pub fn local(server: &Uri, data: &Path, claims: TokenClaims) -> Result<Self, ClientError> {
         if server.scheme_str() != Some("http") {
             return Err(ClientError::MissingToken { server: server.clone() });
         }
         let key = SigningKey::load(data)?;
-        let maker = TokenSigner { key, claims: grant, data_directory: data.to_owned() };
-        Ok(Self::new(server, Credential::Local(Box::new(maker))))
+        let signer = TokenSigner { key, claims, data_directory: data.to_owned() };
+        Ok(Self::new(server, Credential::Local(Box::new(signer))))
     }
 
-    /// Asks a server with a token that was given.
+    /// Opens a client with a token.
     ///
     /// # Errors
-    /// [`ClientError::InsecureTransport`] where others could read the token on its way.
+    /// [`ClientError::InsecureTransport`] if the token would be sent unencrypted to another machine.
     pub fn with_token(server: &Uri, token: String) -> Result<Self, ClientError> {
-        let is_here = matches!(server.host(), Some("localhost" | "127.0.0.1" | "[::1]"));
-        if server.scheme_str() == Some("https") || is_here {
+        let is_loopback = matches!(server.host(), Some("localhost" | "127.0.0.1" | "[::1]"));
+        if server.scheme_str() == Some("https") || is_loopback {
             Ok(Self::new(server, Credential::External(token)))
         } else {
             Err(ClientError::InsecureTransport { server: server.clone() })
@@ -171,24 +174,24 @@ impl Client {
         Self { server: server.clone(), connector, credential }
     }
 
-    /// Sends one request. Returns the body of the answer; `null` where it has none.
+    /// Sends one request. Returns the response's body; `null` if it has none.
     ///
     /// # Errors
-    /// [`ClientError`] says what is in the way.
+    /// [`ClientError`] if the server cannot be reached, does not respond within 30 seconds, or refuses.
     pub async fn request(
         &self,
         method: &str,
         target: &str,
         body: Option<&Value>,
     ) -> Result<Value, ClientError> {
-        let answered = tokio::time::timeout(REQUEST_TIMEOUT, self.send(method, target, body)).await;
-        let (status, body) = answered.map_err(|_| ClientError::Timeout)??;
+        let result = tokio::time::timeout(REQUEST_TIMEOUT, self.send(method, target, body)).await;
+        let (status, body) = result.map_err(|_| ClientError::Timeout)??;
         let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
         let message = body.pointer("/error/message").and_then(Value::as_str).map(str::to_owned);
         match (status, message) {
             (200..300, _) => Ok(body),
             (401, _) => Err(ClientError::TokenRejected(match &self.credential {
-                Credential::Local(maker) => TokenSource::DataDirectory(maker.data_directory.clone()),
+                Credential::Local(signer) => TokenSource::DataDirectory(signer.data_directory.clone()),
                 Credential::External(_) => TokenSource::Environment,
             })),
             (503, Some(message)) => Err(ClientError::Busy(message)),
@@ -204,26 +207,26 @@ impl Client {
         body: Option<&Value>,
     ) -> Result<(u16, Vec<u8>), ClientError> {
         let token = match &self.credential {
-            Credential::Local(maker) => maker.key.sign_token(&maker.claims)?,
+            Credential::Local(signer) => signer.key.sign_token(&signer.claims)?,
             Credential::External(token) => token.clone(),
         };
         let mut request = Request::new(SdkBody::from(body.map(Value::to_string).unwrap_or_default()));
-        let strange = |_| ClientError::UnexpectedResponse;
+        let unexpected = |_| ClientError::UnexpectedResponse;
         request.set_method(method).map_err(|_| ClientError::UnexpectedResponse)?;
         let server = self.server.to_string();
-        request.set_uri(format!("{}{target}", server.trim_end_matches('/'))).map_err(strange)?;
-        request.headers_mut().try_insert("x-auth-token", token).map_err(strange)?;
-        request.headers_mut().try_insert("content-type", "application/json").map_err(strange)?;
+        request.set_uri(format!("{}{target}", server.trim_end_matches('/'))).map_err(unexpected)?;
+        request.headers_mut().try_insert("x-auth-token", token).map_err(unexpected)?;
+        request.headers_mut().try_insert("content-type", "application/json").map_err(unexpected)?;
         let unreachable = |problem| ClientError::Unreachable { server: self.server.clone(), problem };
-        let answer = self.connector.call(request).await;
-        let answer = answer.map_err(|problem| unreachable(root_cause(&problem)))?;
-        let status = answer.status().as_u16();
-        let body = ByteStream::new(answer.into_body()).collect().await;
+        let response = self.connector.call(request).await;
+        let response = response.map_err(|problem| unreachable(root_cause(&problem)))?;
+        let status = response.status().as_u16();
+        let body = ByteStream::new(response.into_body()).collect().await;
         Ok((status, body.map_err(|problem| unreachable(root_cause(&problem)))?.to_vec()))
     }
 }
 
-/// What is behind an error, in the system's words.
+/// The message of an error's root cause, usually the system's.
 fn root_cause(error: &dyn std::error::Error) -> String {
     let mut root = error;
     while let Some(cause) = root.source() {

@@ -1,7 +1,8 @@
-//! Keeps how far the server's clock has come, so that it does not go back across restarts.
+//! Keeps the server's clock from going back across restarts, by saving how far it has come.
 //!
-//! While requests come, the moment up to which the clock may go is written ahead: before the first one after a rest, and
-//! once a second from then on. So whatever was stamped before a crash is below it. An idle server writes nothing.
+//! What is saved is a reservation: a time ahead of the clock, which no stamp passes before the next save. It is saved
+//! before the first request after an idle period, and once a second while requests come. So every stamp issued before a
+//! crash is below the saved time. An idle server writes nothing.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -11,39 +12,39 @@ use imageshare::store::{SavedClock, Store, StoreError};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, interval_at};
 
-/// How often it is written while requests come.
+/// How often the reservation is saved while requests come.
 const SAVE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How far ahead of the clock the moment is that is written: more than passes until it is written again.
+/// How far the reservation is ahead of the clock: more than the time until the next save.
 const LEAD: Duration = Duration::from_secs(5);
 
-/// How far ahead it must be when a request begins.
+/// How far ahead the reservation has to be when a request begins.
 const MIN_LEAD: Duration = Duration::from_secs(2);
 
-/// How long requests may be under way after the last one has begun: as long as a gateway waits for a function.
+/// How long after the last request began a request may still run: the gateway's timeout for functions.
 const MAX_REQUEST_DURATION: Duration = Duration::from_secs(29);
 
-/// Keeps the time of a server.
+/// Saves how far a server's clock has come.
 #[derive(Debug)]
 pub struct ClockKeeper {
     store: Store,
-    /// The moment up to which the clock may go, in milliseconds.
+    /// The saved reservation, in Unix milliseconds.
     reserved: AtomicI64,
-    /// When the last request began, in milliseconds.
+    /// When the last request began, in Unix milliseconds.
     last_request: AtomicI64,
-    /// One write at a time.
+    /// Held while saving, so that there is one save at a time.
     write_lock: Mutex<()>,
 }
 
 impl ClockKeeper {
-    /// Lets the clock go on from where it was, and says so in the log where the machine's clock was set back. One read and one
+    /// Resumes the clock from the saved time, and logs a warning if the machine's clock was set back. One read and one
     /// write.
     ///
     /// # Errors
-    /// [`StoreError`] where the table cannot be read or written.
+    /// [`StoreError`] if the table cannot be read or written.
     pub async fn resume(store: Store) -> Result<Self, StoreError> {
-        if let Some(kept) = store.saved_clock().await? {
-            resume_clock(&store, kept);
+        if let Some(saved) = store.saved_clock().await? {
+            resume_clock(&store, saved);
         }
         let (reserved, last_request) = (AtomicI64::new(0), AtomicI64::new(i64::MIN));
         let keeper = Self { store, reserved, last_request, write_lock: Mutex::default() };
@@ -51,8 +52,8 @@ impl ClockKeeper {
         Ok(keeper)
     }
 
-    /// Sees to it that the moment that is kept is ahead of the clock, before a request is handled. Nothing, or one write after
-    /// a rest. Where that fails the log says so, and the request goes on: the table will not take its writes either.
+    /// Makes sure, before a request is handled, that the reservation is far enough ahead. One write after an idle
+    /// period, otherwise none. A failed write is logged and the request continues: its own writes will fail as well.
     pub async fn begin_request(&self) {
         self.last_request.fetch_max(self.store.clock().now().unix_millis(), Ordering::Relaxed);
         if self.has_min_lead() {
@@ -64,20 +65,20 @@ impl ClockKeeper {
         }
     }
 
-    /// Whether the moment that is kept is far enough ahead for a request to begin.
+    /// Whether the reservation is far enough ahead for a request to begin.
     fn has_min_lead(&self) -> bool {
         let needed = self.store.clock().now().plus(MIN_LEAD);
         needed.unix_millis() <= self.reserved.load(Ordering::Acquire)
     }
 
-    /// Writes how far the clock has come while requests are under way, until `stop` is ready, and a last time then.
+    /// Saves the reservation once a second while requests run, until `stop` is ready, and then a last time.
     pub async fn run(&self, stop: impl Future<Output = ()>) {
-        let mut turns = interval_at(Instant::now() + SAVE_INTERVAL, SAVE_INTERVAL);
+        let mut interval = interval_at(Instant::now() + SAVE_INTERVAL, SAVE_INTERVAL);
         let mut stop = std::pin::pin!(stop);
         loop {
             tokio::select! {
                 () = &mut stop => break,
-                _ = turns.tick() => {}
+                _ = interval.tick() => {}
             }
             let last_request = self.last_request.load(Ordering::Relaxed);
             if self.store.clock().now().minus(MAX_REQUEST_DURATION).unix_millis() <= last_request {
@@ -93,15 +94,15 @@ impl ClockKeeper {
 
     async fn save_or_log(&self, lead: Duration) {
         if let Err(problem) = self.save(lead).await {
-            tracing::error!(%problem, "the clock could not be kept");
+            tracing::error!(%problem, "the clock's progress could not be saved");
         }
     }
 
-    /// Keeps the moment that the clock has reached, and one that is above every stamp of that moment and of `lead` after it.
+    /// Saves the clock's time, and a reservation above every stamp issued until `lead` from now.
     async fn save(&self, lead: Duration) -> Result<(), StoreError> {
         let clock = self.store.clock();
         let reached = clock.now();
-        // A stamp that had to be above what was read may be a little ahead.
+        // A stamp is above every stamp that was read, so the last one may be a little ahead of the clock.
         let issued = clock.last_stamp().map_or(reached, |last| last.time().max(reached));
         let reserved: Timestamp = issued.plus(lead + Duration::from_millis(1));
         self.store.save_clock(reached, reserved).await?;
@@ -110,13 +111,13 @@ impl ClockKeeper {
     }
 }
 
-fn resume_clock(store: &Store, kept: SavedClock) {
-    let behind = kept.reached.unix_millis() - store.clock().now().unix_millis();
+fn resume_clock(store: &Store, saved: SavedClock) {
+    let behind = saved.reached.unix_millis() - store.clock().now().unix_millis();
     if behind > 0 {
         tracing::warn!(
             seconds = behind.div_euclid(1000),
-            "the machine's clock was set back; the server's goes on from where it was"
+            "the machine's clock was set back; the server's clock continues from the saved time"
         );
     }
-    store.clock().resume(kept.reserved);
+    store.clock().resume(saved.reserved);
 }

@@ -1,11 +1,11 @@
-//! The descriptor limit of this process: how many connections and files it may have open.
+//! The process's limit of open files and connections.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// As many descriptors as the server has a use for.
+/// The descriptors that the server can use: its connections, with a margin for files.
 const TARGET_LIMIT: u64 = 1024;
 
-/// Raises the limit as far as the server has a use for it and the system allows.
+/// Raises the limit to what the server can use, or as far as the system allows. A failure is logged.
 pub fn raise_limit() {
     let limit = getrlimit(Resource::Nofile);
     let allowed = limit.maximum.map_or(TARGET_LIMIT, |maximum| maximum.min(TARGET_LIMIT));
@@ -17,7 +17,7 @@ pub fn raise_limit() {
     }
 }
 
-/// How many descriptors the process may have.
+/// The process's current descriptor limit.
 pub fn limit() -> usize {
     getrlimit(Resource::Nofile)
         .current

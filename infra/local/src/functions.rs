@@ -1,7 +1,7 @@
 //! The functions that handle HTTP requests, by the names that `infra/openapi.yaml` gives them.
 //!
-//! `build.rs` lists them from the document, so that a new function is named there and among this crate's dependencies, and
-//! nowhere else; without the dependency the build fails.
+//! `build.rs` reads the names from the document. So a new function needs an entry there and a dependency of this crate;
+//! without the dependency the build fails.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use lambda_http::Request;
 
 use crate::gateway::{BoxFuture, Handlers};
 
-/// What a function does with a request.
+/// The function that handles a request.
 pub type EntryPoint = fn(Arc<HttpFunction>, Request) -> BoxFuture<HttpResponse>;
 
 macro_rules! entry_points {
@@ -25,12 +25,12 @@ macro_rules! entry_points {
 }
 include!(concat!(env!("OUT_DIR"), "/functions.rs"));
 
-/// The entry point of a function; none where no function that handles HTTP requests has that name.
+/// Returns the entry point of a function; `None` if no function that handles HTTP requests has that name.
 pub fn entry_point(name: &str) -> Option<EntryPoint> {
-    ENTRY_POINTS.iter().find(|(known, _)| *known == name).map(|(_, entry_point)| *entry_point)
+    ENTRY_POINTS.iter().find(|(function, _)| *function == name).map(|(_, entry_point)| *entry_point)
 }
 
-/// The functions as handlers of a gateway, which share the app, the authenticator and the read limits of `function`.
+/// Returns every function as a gateway's handler. They share the app, authenticator and read limits of `function`.
 pub fn handlers(function: HttpFunction) -> Handlers {
     let function = Arc::new(function);
     ENTRY_POINTS.iter().fold(Handlers::default(), |handlers, (name, entry_point)| {

@@ -1,4 +1,4 @@
-//! Whose tokens a local server believes besides its own: those of an identity provider, of a Keystone, or of both.
+//! The issuers whose tokens a local server accepts besides its own: an identity provider, a Keystone, or both.
 
 use std::path::PathBuf;
 
@@ -10,13 +10,13 @@ use imageshare::auth::{
 
 use crate::keys::ISSUER;
 
-/// Why somebody's tokens cannot be checked.
+/// Why an issuer's tokens cannot be verified.
 #[derive(Debug, thiserror::Error)]
 pub enum IssuersError {
-    /// The key set has no address that can be asked safely.
+    /// The key set's address is invalid, or not safe.
     #[error("--jwks: {0}")]
     Jwks(BadUrl),
-    /// The Keystone has none.
+    /// The Keystone's address is invalid, or not safe.
     #[error("--keystone: {0}")]
     Keystone(BadUrl),
     /// The certificates cannot be used.
@@ -24,38 +24,38 @@ pub enum IssuersError {
     Authorities(#[from] BadCertificateAuthorities),
 }
 
-/// Who issues tokens besides this server.
+/// The arguments for issuers besides this server.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Tokens of others")]
+#[command(next_help_heading = "Tokens of other issuers")]
 pub struct IssuerArguments {
     /// Accept tokens that are signed with a key of the JSON Web Key Set at this address
     #[arg(long, value_name = "URL")]
     pub jwks: Option<String>,
-    /// Of these, accept only those whose iss is this
+    /// Of these, accept only tokens with this iss
     #[arg(long, value_name = "NAME")]
     pub issuer: Option<String>,
-    /// Of these, accept only those whose aud is or holds this
+    /// Of these, accept only tokens whose aud is or contains this
     #[arg(long, value_name = "NAME")]
     pub audience: Option<String>,
-    /// Where these say for whom they speak, if not in `project_id`, `account_id` and `roles`: `project=NAME`, `account=NAME` and
-    /// `roles=NAME`, joined by commas, with dots where a claim stands in another one (`roles=realm_access.roles`)
+    /// Claims of these that name the caller, if they are not `project_id`, `account_id` and `roles`: `project=NAME`,
+    /// `account=NAME` and `roles=NAME`, joined by commas, with dots for nested claims (`roles=realm_access.roles`)
     #[arg(long, value_name = "NAME=CLAIM,…", requires = "jwks")]
     pub claims: Option<ClaimPaths>,
-    /// Accept tokens that the Keystone at this address knows
+    /// Accept tokens that the Keystone at this address validates
     #[arg(long, value_name = "URL")]
     pub keystone: Option<String>,
-    /// Trust the certificate authorities in this PEM file, besides the system's, when asking for keys and tokens
+    /// Trust the certificate authorities in this PEM file, besides the system's, when connecting to issuers
     #[arg(long, value_name = "FILE")]
     pub issuer_ca: Option<PathBuf>,
 }
 
 impl IssuerArguments {
-    /// Whether something is expected of tokens that no key could have signed.
+    /// Whether `--issuer` or `--audience` is set without the `--jwks` whose tokens they restrict.
     pub(crate) fn has_issuer_without_jwks(&self) -> bool {
         self.jwks.is_none() && (self.issuer.is_some() || self.audience.is_some())
     }
 
-    /// Whose tokens a server believes, itself among them, for the log: without what an address may hold of a password.
+    /// The names of all issuers, including this server, for the log. Addresses are without a password.
     pub fn issuer_names(&self) -> Vec<String> {
         let mut names = vec![ISSUER.to_owned()];
         for url in [&self.jwks, &self.keystone].into_iter().flatten() {
@@ -66,10 +66,10 @@ impl IssuerArguments {
         names
     }
 
-    /// The same authenticator, believing their tokens too.
+    /// Adds these issuers to an authenticator.
     ///
     /// # Errors
-    /// [`IssuersError`] names the argument that is wrong.
+    /// [`IssuersError`] if an address or the file of certificates is invalid; it names the argument.
     pub(crate) fn add_to(&self, authenticator: Authenticator) -> Result<Authenticator, IssuersError> {
         let authorities = match &self.issuer_ca {
             Some(path) => CertificateAuthorities::from_file(path)?,
@@ -78,8 +78,8 @@ impl IssuerArguments {
         let authenticator = match &self.jwks {
             Some(url) => {
                 let (issuer, audience) = (self.issuer.clone(), self.audience.clone());
-                let claims = self.claims.clone().unwrap_or_default();
-                let expected = ExpectedClaims { issuer, audience, claim_paths: claims };
+                let claim_paths = self.claims.clone().unwrap_or_default();
+                let expected = ExpectedClaims { issuer, audience, claim_paths };
                 authenticator.with_jwks_url(url, expected, &authorities).map_err(IssuersError::Jwks)?
             }
             None => authenticator,

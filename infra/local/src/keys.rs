@@ -1,10 +1,12 @@
-//! The secrets of a local server: its signing key, with the tokens made with it, and its master keys.
+//! The secrets of a local server: its signing key, the tokens signed with it, and its master keys.
 //!
-//! `serve` checks tokens against `signing-keys.json` in its data directory, and `token` signs with the same file,
-//! which the first start of a server makes. The secrets of access keys are derived from `master-keys.txt` beside it, a line
-//! `ID:BASE64` for each master key, the one for new access keys first: to rotate, put a new line on top and start the
-//! server again (`imageshare::auth::MasterKeys` says when an old one may go). Only the owner can read the files: who holds
-//! one of them is every tenant.
+//! `serve` verifies tokens with `signing-keys.json` in its data directory, and `token` signs with the same file. The
+//! secrets of access keys are derived from `master-keys.txt` beside it, which has a line `ID:BASE64` for each master
+//! key; the first line is for new access keys. To rotate, add a line at the top and restart the server.
+//! `imageshare::auth::MasterKeys` says when an old line can be removed.
+//!
+//! The first start of a server creates both files. Only their owner can read them, since a reader can act for every
+//! tenant.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -27,7 +29,7 @@ const MASTER_KEYS_FILE: &str = "master-keys.txt";
 /// The files of a data directory that hold the server's secrets.
 pub(crate) const KEY_FILES: [&str; 2] = [SIGNING_KEYS_FILE, MASTER_KEYS_FILE];
 
-/// Reads the master keys in that directory; makes the directory and one key if there is none, as
+/// Reads the master keys of a data directory. Creates the directory and a key if there is none, as
 /// [`SigningKey::open_or_create`] does.
 ///
 /// # Errors
@@ -59,50 +61,49 @@ pub struct SigningKey {
 }
 
 impl SigningKey {
-    /// Reads the key in that directory; makes the directory and the key if there is none. Whoever comes at the same
-    /// time gets the same key.
+    /// Reads the signing key of a data directory. Creates the directory and a key if there is none; concurrent calls
+    /// return the same key.
     ///
     /// # Errors
-    /// The directory cannot be written, or the file in it is no key of ours.
+    /// The directory cannot be written, or its file is not a signing key of this program.
     pub fn open_or_create(directory: &Path) -> Result<Self, KeyError> {
         let (path, json) = private_file::read_or_create(directory, SIGNING_KEYS_FILE, random_key_set)?;
         Self::parse(json, path)
     }
 
-    /// Reads the key in that directory, and makes nothing: a token that is signed with another key than the server's is of no
-    /// use.
+    /// Reads the signing key of a data directory, and never creates one: the server would reject tokens of a new key.
     ///
     /// # Errors
-    /// There is no file, it cannot be read, or it is no key of ours.
+    /// There is no file, it cannot be read, or it is not a signing key of this program.
     pub fn load(directory: &Path) -> Result<Self, KeyError> {
         let path = directory.join(SIGNING_KEYS_FILE);
         let json = private_file::read(&path)?.ok_or_else(|| KeyError::Missing(directory.to_owned()))?;
         Self::parse(json, path)
     }
 
-    /// The JSON Web Key Set that the server checks tokens against.
+    /// The JSON Web Key Set with which the server verifies tokens.
     pub fn jwks(&self) -> &str {
         &self.jwks
     }
 
-    /// A token with those claims.
+    /// Signs a token with those claims, valid from now.
     ///
     /// # Errors
-    /// The key cannot sign.
-    pub fn sign_token(&self, grant: &TokenClaims) -> Result<String, KeyError> {
+    /// [`KeyError::Signing`] if the key cannot sign.
+    pub fn sign_token(&self, token: &TokenClaims) -> Result<String, KeyError> {
         let now = Timestamp::now();
         let claims = JwtClaims {
             iss: ISSUER,
-            sub: grant.user.as_deref(),
+            sub: token.user.as_deref(),
             iat: now.unix_seconds(),
-            exp: now.plus(grant.lifetime).unix_seconds(),
-            project_id: grant.project.as_str(),
-            account_id: grant.account.as_deref(),
-            roles: grant.roles.iter().map(|role| role.name()).collect(),
+            exp: now.plus(token.lifetime).unix_seconds(),
+            project_id: token.project.as_str(),
+            account_id: token.account.as_deref(),
+            roles: token.roles.iter().map(|role| role.name()).collect(),
         };
         let mut header = Header::new(Algorithm::HS256);
         header.kid = Some(self.key.kid.clone());
-        // The key was decoded when it was read.
+        // `parse` has checked that the key decodes.
         let secret = URL_SAFE_NO_PAD.decode(&self.key.k).unwrap_or_default();
         Ok(jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(&secret))?)
     }
@@ -120,7 +121,7 @@ impl SigningKey {
     }
 }
 
-/// What a token says about its bearer.
+/// The claims of a token about its bearer.
 #[derive(Debug, Clone)]
 pub struct TokenClaims {
     /// The project that the bearer acts for.
@@ -168,7 +169,7 @@ fn random_key_set() -> Result<String, KeyError> {
         kid: uuid::Uuid::new_v4().simple().to_string(),
         k: URL_SAFE_NO_PAD.encode(secret),
     };
-    // A key set of texts is always written.
+    // Strings always serialize.
     Ok(serde_json::to_string_pretty(&KeySet { keys: vec![key] }).unwrap_or_default())
 }
 
@@ -193,16 +194,16 @@ mod tests {
         let directory = parent.path().join("new/data");
         SigningKey::open_or_create(&directory).unwrap();
         assert_eq!((mode(&directory), mode(&directory.join(SIGNING_KEYS_FILE))), (0o700, 0o600));
-        assert_eq!(fs::read_dir(&directory).unwrap().count(), 1, "no draft is left");
+        assert_eq!(fs::read_dir(&directory).unwrap().count(), 1, "no temporary file is left");
     }
 
     #[test]
     fn master_key_is_created_once_and_private() {
         let directory = tempfile::tempdir().unwrap();
-        let made = open_master_keys(directory.path()).unwrap();
-        assert!(MasterKeys::parse(&made).unwrap().newest().is_some());
+        let created = open_master_keys(directory.path()).unwrap();
+        assert!(MasterKeys::parse(&created).unwrap().newest().is_some());
         assert_eq!(mode(&directory.path().join(MASTER_KEYS_FILE)), 0o600);
-        assert_eq!(open_master_keys(directory.path()).unwrap(), made);
+        assert_eq!(open_master_keys(directory.path()).unwrap(), created);
     }
 
     #[test]
@@ -212,8 +213,8 @@ mod tests {
         let missing = SigningKey::load(&directory).err().unwrap().to_string();
         assert!(missing.contains("data: name the running server's directory with --data"), "{missing}");
         assert!(!directory.exists());
-        let made = SigningKey::open_or_create(&directory).unwrap();
-        assert_eq!(SigningKey::load(&directory).unwrap().jwks(), made.jwks());
+        let created = SigningKey::open_or_create(&directory).unwrap();
+        assert_eq!(SigningKey::load(&directory).unwrap().jwks(), created.jwks());
     }
 
     #[test]
@@ -246,14 +247,14 @@ mod tests {
     fn token_carries_claims_and_verifies_with_jwks() {
         let directory = tempfile::tempdir().unwrap();
         let key = SigningKey::open_or_create(directory.path()).unwrap();
-        let grant = TokenClaims {
+        let token_claims = TokenClaims {
             project: "p1".parse().unwrap(),
             account: Some("a1".to_owned()),
             user: None,
             roles: vec![Role::Reader, Role::Admin],
             lifetime: Duration::from_mins(1),
         };
-        let token = key.sign_token(&grant).unwrap();
+        let token = key.sign_token(&token_claims).unwrap();
         let keys: jsonwebtoken::jwk::JwkSet = serde_json::from_str(key.jwks()).unwrap();
         let kid = jsonwebtoken::decode_header(&token).unwrap().kid.unwrap();
         let verifier = DecodingKey::from_jwk(keys.find(&kid).unwrap()).unwrap();

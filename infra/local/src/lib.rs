@@ -1,10 +1,12 @@
 //! The whole service on one machine: the binary `imageshare`.
 //!
-//! [`gateway`] takes HTTP requests and hands them, as the events that API Gateway makes of them, to the functions
-//! that run on AWS one by one, [`functions`]. [`table`] is the DynamoDB under them, in this process. [`dispatcher`] stands in for the
-//! table's stream and its schedule. [`server`] puts these together; [`cli`], [`issuers`], [`keys`], [`logging`], [`metrics`],
-//! [`signals`] and [`descriptors`] are what the binary needs besides, and [`backup`] keeps what a server has written, telling its
-//! [`progress`].
+//! [`gateway`] accepts HTTP requests, turns each into the event that API Gateway would send, and calls its function.
+//! [`functions`] are the same as on AWS, here in one process. [`table`] is the embedded DynamoDB that they use.
+//! [`dispatcher`] replaces the table's stream and the schedule of the sweep. [`clock_keeper`] keeps the clock from
+//! going back across restarts. [`server`] starts and stops all of these.
+//!
+//! [`cli`] parses the command line, and `main.rs` runs its commands: [`server`], [`backup`] with its [`progress`], and
+//! [`access_key`] and [`tenants`], which call a server over its own API ([`client`]).
 
 pub mod access_key;
 pub mod backup;
@@ -27,5 +29,5 @@ pub mod signals;
 pub mod table;
 pub mod tenants;
 
-/// The name of the one table.
+/// The name of the service's table, in the database and in events.
 pub const TABLE: &str = "imageshare";

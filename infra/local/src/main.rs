@@ -1,5 +1,5 @@
-//! `imageshare`: serves the APIs on one machine, prints tokens for it, asks it for access keys, backs up and checks its data,
-//! and keeps the directory of tenants of any deployment.
+//! `imageshare`: serves the APIs on one machine, prints tokens for that server, backs up and checks its data. It also
+//! manages the access keys and the directory of tenants of any deployment.
 
 use std::env;
 use std::error::Error;
@@ -15,20 +15,21 @@ use imageshare_local::server::Server;
 use imageshare_local::signals::Signals;
 use imageshare_local::{access_key, backup, descriptors, logging, tenants};
 
-/// A third of the work of a request is in allocations. The embedded database's, made in C, come here too: `override`.
+/// A third of a request's processor time goes into allocations, so a fast allocator pays. The feature `override` makes
+/// the embedded database, which is C, use it too.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// More threads than this have nothing to do: the table does one thing at a time.
+/// More threads would be idle: the table executes one call at a time.
 const MAX_WORKER_THREADS: usize = 4;
 
 fn main() -> ExitCode {
     let command = match cli::parse(env::args_os()) {
         Ok(command) => command,
-        // Help is an error too, of which the exit code is 0.
+        // A request for help is an error too; its exit code is 0.
         Err(problem) => problem.exit(),
     };
-    let done = match command {
+    let result = match command {
         Command::Serve(arguments) => serve(&arguments),
         Command::Token(arguments) => token(arguments),
         Command::AccessKey(command) => print(access_key::run(&command)),
@@ -45,7 +46,7 @@ fn main() -> ExitCode {
         }
         Command::Man { command } => cli::write_manual_page(&command, &mut io::stdout()).map_err(Into::into),
     };
-    match done {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("imageshare: {error}");
@@ -59,29 +60,32 @@ fn serve(arguments: &ServeArguments) -> Result<(), Box<dyn Error>> {
     descriptors::raise_limit();
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_WORKER_THREADS);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?;
-    let done = runtime.block_on(serve_until_stopped(arguments));
-    // Where it was ended at once, nothing that still runs is waited for.
+    let result = runtime.block_on(serve_until_stopped(arguments));
+    // After a second signal, do not wait for tasks that still run.
     runtime.shutdown_background();
-    done
+    result
 }
 
-/// Serves until a signal, and then stops in good order, unless a second signal comes before that is done.
+/// Serves until a signal, then stops gracefully.
+///
+/// # Errors
+/// The server does not start, or a second signal came before the stop was complete.
 async fn serve_until_stopped(arguments: &ServeArguments) -> Result<(), Box<dyn Error>> {
     let mut signals = Signals::listen()?;
     let server = Server::start(arguments).await?;
     announce(&server, arguments)?;
     let signal = signals.next().await;
-    tracing::info!(signal, "stopping; a second signal ends it at once");
+    tracing::info!(signal, "stopping; send a second signal to stop at once");
     tokio::select! {
         biased;
         signal = signals.next() => {
-            Err(format!("ended by a second signal, {signal}, before every request was answered").into())
+            Err(format!("stopped by a second signal, {signal}, before every request had its response").into())
         }
         () = server.stop() => Ok(()),
     }
 }
 
-/// Says that the server is ready and how it was set up: on stdout for programs, in the log for people.
+/// Reports that the server is ready: its address on stdout for programs, its settings in the log for people.
 fn announce(server: &Server, arguments: &ServeArguments) -> io::Result<()> {
     let data = server.key_directory().display();
     tracing::info!(
@@ -104,19 +108,19 @@ fn announce(server: &Server, arguments: &ServeArguments) -> io::Result<()> {
 }
 
 fn token(arguments: TokenArguments) -> Result<(), Box<dyn Error>> {
-    let TokenArguments { principal: holder, roles, ttl, data } = arguments;
-    writeln!(io::stdout(), "{}", SigningKey::load(&data)?.sign_token(&holder.token_claims(roles, ttl))?)?;
+    let TokenArguments { principal, roles, ttl, data } = arguments;
+    writeln!(io::stdout(), "{}", SigningKey::load(&data)?.sign_token(&principal.token_claims(roles, ttl))?)?;
     Ok(())
 }
 
-/// Runs a client's command, and prints its result.
+/// Runs a command that calls a server, and prints its result.
 fn print<E: Error + 'static>(command: impl Future<Output = Result<String, E>>) -> Result<(), Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     write!(io::stdout(), "{}", runtime.block_on(command)?)?;
     Ok(())
 }
 
-/// Runs a command that works on a whole database, and reports its progress on stderr where that takes long. Returns its result.
+/// Runs a command on a whole database, and returns its result. Reports progress on stderr if the command takes long.
 fn run_maintenance<T>(
     command: impl FnOnce(&dyn Fn(Stage)) -> Result<T, BackupError>,
 ) -> Result<T, Box<dyn Error>> {
@@ -126,7 +130,7 @@ fn run_maintenance<T>(
 }
 
 fn check(arguments: &CheckArguments) -> Result<(), Box<dyn Error>> {
-    let found = run_maintenance(|report| backup::check(&arguments.data, report))?;
-    writeln!(io::stdout(), "{found}")?;
+    let report = run_maintenance(|report| backup::check(&arguments.data, report))?;
+    writeln!(io::stdout(), "{report}")?;
     Ok(())
 }

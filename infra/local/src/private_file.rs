@@ -1,4 +1,4 @@
-//! Files that only their owner can read, made by whoever needs them first.
+//! Files that only their owner can read, created on first use.
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
@@ -9,8 +9,8 @@ use tempfile::NamedTempFile;
 
 use crate::key_error::KeyError;
 
-/// Reads the file of that name; makes the directory and the file if there is none. Whoever comes at the same time reads
-/// the same. Returns the file's path and contents.
+/// Reads a file; creates the directory and the file, with the contents of `make`, if they are missing. Concurrent calls
+/// return the same contents. Returns the file's path and contents.
 pub(crate) fn read_or_create(
     directory: &Path,
     name: &str,
@@ -23,23 +23,23 @@ pub(crate) fn read_or_create(
     }
     let text = make()?;
     publish(directory, &path, &text).map_err(KeyError::file_error(&path))?;
-    // Somebody else's file may have been there first.
+    // Another process may have created the file first.
     let text = read(&path)?.unwrap_or(text);
     Ok((path, text))
 }
 
-/// Makes a directory that only its owner can open, unless there is one.
+/// Creates a directory that only its owner can open. Does nothing if it exists.
 pub(crate) fn create_directory(directory: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(directory)
 }
 
-/// A file without a name that is known, which is removed unless it gets one.
+/// Creates a temporary file, which is removed unless it gets another name.
 pub(crate) fn create_draft(directory: &Path) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".imageshare-").permissions(fs::Permissions::from_mode(0o600)).tempfile_in(directory)
 }
 
-/// Whether a directory has no room for a little more: what the system says of that is not always passed on.
+/// Whether the disk of a directory is full, by writing 64 KB: `SQLite` does not always report it.
 pub(crate) fn is_disk_full(directory: &Path) -> bool {
     let written = create_draft(directory).and_then(|mut draft| draft.write_all(&vec![0; 65_536]));
     written.is_err_and(|problem| {
@@ -47,12 +47,16 @@ pub(crate) fn is_disk_full(directory: &Path) -> bool {
     })
 }
 
-/// Reads a file; `None` where there is none.
+/// Reads a file, and makes it private. `None` if there is no file.
 pub(crate) fn read(path: &Path) -> Result<Option<String>, KeyError> {
     match fs::read_to_string(path) {
         Ok(text) => {
             if let Err(problem) = make_private(path) {
-                tracing::warn!(path = %path.display(), %problem, "others than the owner can read the server's secrets");
+                tracing::warn!(
+                    path = %path.display(),
+                    %problem,
+                    "others can read the file with the server's secrets, and it cannot be made private"
+                );
             }
             Ok(Some(text))
         }
@@ -61,13 +65,12 @@ pub(crate) fn read(path: &Path) -> Result<Option<String>, KeyError> {
     }
 }
 
-/// Makes an empty file, unless there is one, and takes from others than its owner what they may do with it and with what the
-/// database keeps beside it.
+/// Creates an empty file, unless it exists, and makes it and the database's files beside it private.
 pub(crate) fn create_private(path: &Path) -> io::Result<()> {
     File::options().create(true).append(true).mode(0o600).open(path)?;
-    for beside in ["", "-wal", "-shm"] {
+    for suffix in ["", "-wal", "-shm"] {
         let mut path = path.as_os_str().to_owned();
-        path.push(beside);
+        path.push(suffix);
         match make_private(Path::new(&path)) {
             Err(problem) if problem.kind() != io::ErrorKind::NotFound => return Err(problem),
             _ => {}
@@ -76,7 +79,7 @@ pub(crate) fn create_private(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Takes from others than the owner of a file what they may do with it.
+/// Removes the permissions of a file for all but its owner.
 fn make_private(path: &Path) -> io::Result<()> {
     let mode = fs::metadata(path)?.permissions().mode();
     if mode & 0o077 != 0 {
@@ -85,7 +88,7 @@ fn make_private(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Puts the whole file in its place, unless one is there: a link is made at once or not at all.
+/// Writes a file atomically, unless it exists: the file appears complete, by a hard link, or not at all.
 pub(crate) fn publish(directory: &Path, path: &Path, text: &str) -> io::Result<()> {
     let mut draft = create_draft(directory)?;
     draft.write_all(text.as_bytes())?;

@@ -1,5 +1,4 @@
-//! The progress of a long command, for the person who waits for it: a line on stderr every few seconds. stdout is for programs,
-//! and stays as it is.
+//! Reports the progress of a long command: a line on stderr every few seconds. stdout is for programs, and has none.
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
@@ -8,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// How often a line is written where a person watches.
+/// How often a line is written to a terminal.
 const TERMINAL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// How often a line is written to a file or a mail of `cron`.
@@ -24,7 +23,7 @@ pub enum Stage {
         /// The pages of the whole database.
         page_count: u64,
     },
-    /// A database is being checked. How far the check has come is known to `SQLite` alone.
+    /// A database is being checked. `SQLite` does not report how far the check has come.
     Checking,
 }
 
@@ -40,8 +39,8 @@ impl fmt::Display for Stage {
     }
 }
 
-/// Writes a line about the current stage at a fixed interval until it is dropped. A command that takes less than the interval
-/// writes none.
+/// Writes a line about the current stage at a fixed interval until it is dropped. A command that takes less than the
+/// interval writes none.
 pub struct ProgressReporter {
     stage: Arc<Mutex<Option<Stage>>>,
     /// Dropped to stop the thread.
@@ -54,13 +53,13 @@ impl ProgressReporter {
     pub fn on_stderr() -> Self {
         let interval = if io::stderr().is_terminal() { TERMINAL_INTERVAL } else { FILE_INTERVAL };
         Self::start(interval, |line| {
-            // stderr may be closed; the command goes on.
+            // The command continues if stderr is closed.
             let _ = writeln!(io::stderr(), "imageshare: {line}");
         })
     }
 
-    /// Starts to report through `write`, on a thread of its own, since the database blocks the command's. Where there is no
-    /// thread to be had, nothing is reported.
+    /// Starts to report through `write`, on a thread of its own, since the database blocks the command's thread. If no
+    /// thread can be started, nothing is reported.
     fn start(interval: Duration, write: impl Fn(&str) + Send + 'static) -> Self {
         let stage = Arc::new(Mutex::new(None));
         let (stop, stopped) = mpsc::channel::<()>();
@@ -125,7 +124,7 @@ mod tests {
             assert!(written.iter().any(|line| line.starts_with(wanted)), "{wanted}");
         }
         drop(reporter);
-        // The sender is gone with the thread: what is left ends.
+        // The thread owned the sender, so the iteration ends.
         written.iter().for_each(drop);
     }
 

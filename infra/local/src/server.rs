@@ -1,4 +1,4 @@
-//! One server: table, functions, gateway and pump, started together and stopped in good order.
+//! A server: starts table, functions, gateway and dispatcher together, and stops them gracefully.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -29,51 +29,51 @@ use crate::keys::{ISSUER, KeyError, SigningKey, open_master_keys};
 use crate::metrics::{self, Metrics};
 use crate::table::{CleanupReport, EmbeddedTable, HealthError, Lane, OpenError};
 
-/// When expired items are deleted for the first time, and how often after that.
+/// When expired items are deleted for the first time, and the interval after that.
 const FIRST_CLEANUP_DELAY: Duration = Duration::from_mins(1);
 const CLEANUP_INTERVAL: Duration = Duration::from_hours(1);
 
-/// Why a server does not start.
+/// Why a server cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The address is taken, not ours, or not an address.
+    /// The address is in use, not of this machine, or invalid.
     #[error("cannot listen on {address}: {}; choose another with --listen", reason(.source))]
     Listen {
-        /// What was asked for.
+        /// The address of the argument.
         address: String,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
-    /// The address of the metrics is.
+    /// The same for the address of the metrics.
     #[error("cannot listen on {address}: {}; choose another with --metrics", reason(.source))]
     Metrics {
-        /// What was asked for.
+        /// The address of the argument.
         address: String,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
-    /// There is no temporary directory for the signing key.
-    #[error("cannot make a temporary directory: {0}")]
+    /// A server in memory cannot create a temporary directory for its keys.
+    #[error("cannot create a temporary directory: {0}")]
     TemporaryDirectory(io::Error),
-    /// There is no signing key.
+    /// A key cannot be read or created.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// The signing key is not accepted.
+    /// The signing key is invalid.
     #[error("the signing key cannot be used: {0}")]
     KeySet(#[from] imageshare::auth::BadKeySet),
-    /// The master keys are not accepted.
+    /// The master keys are invalid.
     #[error("the master keys (master-keys.txt in the data directory) cannot be used: {0}")]
     MasterKeys(#[from] BadMasterKeys),
-    /// Tokens of others cannot be checked.
+    /// The settings of another issuer are invalid.
     #[error(transparent)]
     Issuers(#[from] IssuersError),
     /// The table cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// How far the clock has come cannot be read.
+    /// The saved clock cannot be read or written.
     #[error("the table cannot be read: {0}")]
     Clock(StoreError),
-    /// The routes do not fit the functions.
+    /// The routes do not match the functions.
     #[error(transparent)]
     Routes(#[from] RoutesError),
 }
@@ -100,52 +100,52 @@ pub struct Server {
     clock_keeper: JoinHandle<()>,
     metrics: Option<JoinHandle<()>>,
     table: Arc<EmbeddedTable>,
-    /// Removed at the end.
+    /// Removed when the server is dropped.
     _temporary: Option<TempDir>,
 }
 
 impl Server {
-    /// Starts a server; when this returns it answers requests.
+    /// Starts a server. It accepts requests when this returns.
     ///
     /// # Errors
-    /// Says what is in the way.
+    /// [`StartError`], with what the operator can do.
     pub async fn start(arguments: &ServeArguments) -> Result<Self, StartError> {
         let temporary = if arguments.memory { Some(create_temporary_directory()?) } else { None };
         let key_directory = temporary.as_ref().map_or(arguments.data.as_path(), TempDir::path).to_owned();
-        // The address first: who started a second server by mistake reads about that, not about its data.
+        // The address comes first: if a second server is started by mistake, the error is about the address.
         let (listener, address) = listen(&arguments.listen).await?;
         let metrics_listener = listen_for_metrics(arguments.metrics.as_deref()).await?;
         let (key, masters) = (SigningKey::open_or_create(&key_directory)?, open_master_keys(&key_directory)?);
         let table = Arc::new(EmbeddedTable::open((!arguments.memory).then_some(&arguments.data))?);
 
         let (clock, metrics) = (Clock::for_server(), Arc::new(Metrics::default()));
-        let service = |lane| {
+        let app = |lane| {
             let store = Store::new(metrics.counted_table(table.lane(lane), lane), clock.clone());
             App { store, settings: Arc::new(settings(arguments)) }
         };
-        let requests = service(Lane::Request);
-        let time = ClockKeeper::resume(requests.store.clone()).await;
-        let time = time.map_err(|problem| clock_read_error(problem, &arguments.data))?;
-        let time = Arc::new(time);
+        let request_app = app(Lane::Request);
+        let clock_keeper = ClockKeeper::resume(request_app.store.clone()).await;
+        let clock_keeper = clock_keeper.map_err(|problem| clock_read_error(problem, &arguments.data))?;
+        let clock_keeper = Arc::new(clock_keeper);
         let expected = ExpectedClaims { issuer: Some(ISSUER.to_owned()), ..ExpectedClaims::default() };
         let authenticator = Authenticator::from_jwks(key.jwks(), expected)?;
         let authenticator = authenticator.with_master_keys(MasterKeys::parse(&masters)?);
         let authenticator = arguments.issuers.add_to(authenticator)?;
         authenticator.prefetch_keys().await;
 
-        let functions = functions::handlers(HttpFunction::new(requests, authenticator))
-            .with_before_hook(begin_request_hook(&time));
+        let functions = functions::handlers(HttpFunction::new(request_app, authenticator))
+            .with_before_hook(begin_request_hook(&clock_keeper));
         let domain = domain_name(arguments, address);
         let (stop, stopped) = watch::channel(false);
         let gateway = Gateway::new(OPENAPI, &functions, health_check(&table, stopped.clone()), domain)?;
         let gateway = gateway.with_metrics(Arc::clone(&metrics));
 
-        let stopped_time = stopped.clone();
-        let worker = Arc::new(JobWorker { app: service(Lane::Worker) });
-        let open_work = worker.app.store.clone();
+        let clock_stop = stop_requested(stopped.clone());
+        let worker = Arc::new(JobWorker { app: app(Lane::Worker) });
+        let worker_store = worker.app.store.clone();
         let metrics_address = metrics_listener.as_ref().map(|(_, address)| *address);
         let metrics_stop = stop_requested(stopped.clone());
-        let (region, work, pump_stop) =
+        let (region, work_notify, dispatcher_stop) =
             (arguments.region.clone(), table.work_notify(), stop_requested(stopped.clone()));
         Ok(Self {
             address,
@@ -155,41 +155,41 @@ impl Server {
             gateway: tokio::spawn(gateway::serve(listener, Arc::new(gateway), stop_requested(stopped))),
             dispatcher: tokio::spawn(async move {
                 unblock_queues(&worker.app).await;
-                dispatcher::run(worker, &work, region, pump_stop).await;
+                dispatcher::run(worker, &work_notify, region, dispatcher_stop).await;
             }),
             cleanup: tokio::spawn(run_cleanup(Arc::clone(&table))),
-            clock_keeper: tokio::spawn(async move { time.run(stop_requested(stopped_time)).await }),
+            clock_keeper: tokio::spawn(async move { clock_keeper.run(clock_stop).await }),
             metrics: metrics_listener.map(|(listener, _)| {
-                tokio::spawn(metrics::serve(listener, metrics, open_work, metrics_stop))
+                tokio::spawn(metrics::serve(listener, metrics, worker_store, metrics_stop))
             }),
             table,
             _temporary: temporary,
         })
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Where it tells its metrics, if it does.
+    /// The address of its metrics, if it serves them.
     pub fn metrics_address(&self) -> Option<SocketAddr> {
         self.metrics_address
     }
 
-    /// The directory with its signing key.
+    /// The directory of its keys: the data directory, or a temporary one for a server in memory.
     pub fn key_directory(&self) -> &Path {
         &self.key_directory
     }
 
-    /// Its table, for looking behind the service's back.
+    /// Its table, for tests that bypass the service.
     pub fn table(&self) -> &EmbeddedTable {
         &self.table
     }
 
-    /// Stops: accepts no more requests, finishes what has begun, and closes the table.
+    /// Stops: accepts no more requests, finishes running ones within some 30 seconds, and closes the table.
     pub async fn stop(self) {
-        // Both have receivers, which live as long as their tasks.
+        // The tasks own the receivers; one that has ended needs no signal, and one that panicked is logged.
         let _ = self.stop.send(true);
         let _ = self.gateway.await;
         let _ = self.dispatcher.await;
@@ -203,7 +203,7 @@ impl Server {
     }
 }
 
-/// The host name of this server where a request names none.
+/// The server's host name for requests without `Host`.
 fn domain_name(arguments: &ServeArguments, address: SocketAddr) -> String {
     match (arguments.public_url.as_ref().and_then(Uri::host), address.ip()) {
         (Some(host), _) => host.to_owned(),
@@ -241,11 +241,11 @@ fn settings(arguments: &ServeArguments) -> Settings {
     }
 }
 
-fn begin_request_hook(time: &Arc<ClockKeeper>) -> BeforeHook {
-    let time = Arc::clone(time);
+fn begin_request_hook(clock_keeper: &Arc<ClockKeeper>) -> BeforeHook {
+    let clock_keeper = Arc::clone(clock_keeper);
     Arc::new(move || {
-        let time = Arc::clone(&time);
-        Box::pin(async move { time.begin_request().await })
+        let clock_keeper = Arc::clone(&clock_keeper);
+        Box::pin(async move { clock_keeper.begin_request().await })
     })
 }
 
@@ -263,20 +263,21 @@ fn health_check(table: &Arc<EmbeddedTable>, stopped: watch::Receiver<bool>) -> H
     })
 }
 
-/// How the service is with a table that has that problem, and what an operator can do.
+/// The state of a service whose table has that problem, with what an operator can do.
 fn health_from_error(problem: HealthError) -> Health {
     match problem {
         HealthError::Unresponsive => {
-            Health::Down("The table does not answer. Look at the server's log, and restart it.")
+            Health::Down("The table does not respond. Look at the server's log, and restart it.")
         }
         HealthError::Storage(StorageFault::Full) => {
-            Health::Degraded("The disk is full: what is there can be read, and nothing stored. Make room.")
+            Health::Degraded("The disk is full: reads work, and nothing is stored. Make room.")
         }
         HealthError::Storage(StorageFault::Damaged) => Health::Down(
-            "The database is damaged. The server's log says where; stop the server, and restore a backup.",
+            "The database is damaged; the server's log says where. Stop the server and restore a backup.",
         ),
         HealthError::Storage(StorageFault::Missing) => Health::Down(
-            "The data directory was removed or replaced. Nothing is stored: put it back, or stop the server and restore a backup.",
+            "The data directory was removed or replaced, so nothing is stored. Put it back, or stop the server and \
+             restore a backup.",
         ),
         HealthError::Storage(StorageFault::Failing) => {
             Health::Down("The disk cannot be read or written. Look at the server's log, and at the disk.")
@@ -284,7 +285,7 @@ fn health_from_error(problem: HealthError) -> Health {
     }
 }
 
-/// Why a server does not start whose table cannot be read.
+/// The error of a server whose table cannot be read.
 fn clock_read_error(problem: StoreError, directory: &Path) -> StartError {
     match problem {
         StoreError::Storage { fault, detail } => {
@@ -294,31 +295,31 @@ fn clock_read_error(problem: StoreError, directory: &Path) -> StartError {
     }
 }
 
-/// Gives their turns to jobs that wait in line for one that has ended: the last server was stopped before it could.
+/// Starts the jobs that are held for a job that has ended, in case the last server stopped before it did so.
 async fn unblock_queues(app: &App) {
     if let Err(problem) = usecases::unblock_queues(app).await {
-        tracing::warn!(%problem, "jobs that wait in line could not be looked after; the sweep tries it in a minute");
+        tracing::warn!(%problem, "held jobs could not be unblocked; the sweep retries in a minute");
     }
 }
 
 async fn stop_requested(mut stopped: watch::Receiver<bool>) {
-    // An error means that the server was dropped, which is a stop as well.
+    // An error means that the server was dropped, which counts as a stop.
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
 async fn run_cleanup(table: Arc<EmbeddedTable>) {
-    let mut turns = interval_at(Instant::now() + FIRST_CLEANUP_DELAY, CLEANUP_INTERVAL);
-    // One that takes longer than an hour is followed by a rest.
-    turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut interval = interval_at(Instant::now() + FIRST_CLEANUP_DELAY, CLEANUP_INTERVAL);
+    // A cleanup that takes longer than an hour is followed by a full interval.
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        turns.tick().await;
+        interval.tick().await;
         match table.remove_expired().await {
             Ok(CleanupReport { items: 0, freed_bytes: 0, .. }) => {}
             Ok(CleanupReport { items, freed_bytes, .. }) => {
                 tracing::info!(items, freed_bytes, "expired items were deleted");
             }
             Err(problem) => {
-                tracing::error!(%problem, "expired items could not be deleted; it is tried again in an hour");
+                tracing::error!(%problem, "expired items could not be deleted; the next cleanup, in an hour, retries");
             }
         }
     }

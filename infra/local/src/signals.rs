@@ -1,22 +1,22 @@
-//! The signals that end the server: from a terminal, from a service manager, and when the terminal is closed.
+//! The signals that stop the server: from a terminal, from a service manager, and when the terminal is closed.
 
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Waits for signals.
+/// A listener for SIGINT, SIGTERM and SIGHUP.
 pub struct Signals {
     interrupt: Signal,
     terminate: Signal,
-    /// None where the server was started so that it outlives its terminal, as by `nohup`.
+    /// `None` if the server was started to outlive its terminal, as by `nohup`.
     hangup: Option<Signal>,
 }
 
 impl Signals {
-    /// From now on, the signals end the process no more.
+    /// Starts to listen. From now on, these signals no longer end the process.
     ///
     /// # Errors
-    /// The system does not tell of signals.
+    /// The system does not let the process handle signals.
     pub fn listen() -> io::Result<Self> {
         let hangup = if ignores_hangup() { None } else { Some(signal(SignalKind::hangup())?) };
         Ok(Self {
@@ -26,7 +26,7 @@ impl Signals {
         })
     }
 
-    /// The name of the next signal.
+    /// Waits for the next signal, and returns its name.
     pub async fn next(&mut self) -> &'static str {
         let hangup = async {
             match &mut self.hangup {
@@ -42,13 +42,13 @@ impl Signals {
     }
 }
 
-/// Whether whoever started the process has had it ignore `SIGHUP`; not known where there is no `/proc`.
+/// Whether the process was started with `SIGHUP` ignored; `false` on systems without `/proc`.
 fn ignores_hangup() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     status.lines().find_map(|line| line.strip_prefix("SigIgn:")).is_some_and(contains_hangup)
 }
 
-/// Whether a set of signals, in hexadecimal digits, has `SIGHUP` in it: the first of them.
+/// Whether a signal mask, in hexadecimal, has `SIGHUP`, which is signal 1.
 fn contains_hangup(signals: &str) -> bool {
     u64::from_str_radix(signals.trim(), 16).is_ok_and(|signals| signals & 1 == 1)
 }

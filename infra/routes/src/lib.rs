@@ -1,8 +1,8 @@
 //! The routes and functions of imageshare, read from `infra/openapi.yaml`, which names each of them once.
 //!
-//! The local gateway routes requests by them, build scripts and tests list them, and `cargo task routes` prints them. A
-//! deployment reads the document itself. No function on AWS links this crate: what one needs of the document is put into it
-//! when it is built.
+//! The local gateway routes requests with them, build scripts and tests list them, and `cargo task routes` prints them.
+//! A deployment reads the document itself. No function on AWS links this crate: a build script puts what a function
+//! needs of the document into its binary.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,13 +33,13 @@ pub struct Document {
 /// One route: a method of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
-    /// The method in capitals, or [`ANY`].
+    /// The method in upper case, or [`ANY`].
     pub method: &'static str,
     /// The key by which events name the route: `GET /v2/images`, `ANY /v2/images`, or [`DEFAULT_ROUTE`].
     pub key: String,
-    /// The function that handles it.
+    /// The function that handles the route.
     pub function: String,
-    /// The maximum size of a request body, in bytes, where the document states one.
+    /// The maximum size of a request body in bytes, if the document states one.
     pub body_limit: Option<usize>,
 }
 
@@ -76,12 +76,12 @@ impl Document {
         with_key(key).or_else(|| with_key(DEFAULT_ROUTE))
     }
 
-    /// The functions that handle HTTP requests.
+    /// The functions that handle HTTP requests, sorted by name.
     pub fn http_functions(&self) -> BTreeSet<&str> {
         self.routes().map(|route| route.function.as_str()).collect()
     }
 
-    /// Every function.
+    /// Every function, workers included, sorted by name.
     pub fn functions(&self) -> BTreeSet<&str> {
         self.http_functions().into_iter().chain(self.workers.iter().map(String::as_str)).collect()
     }

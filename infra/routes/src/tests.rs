@@ -1,4 +1,4 @@
-//! The document against the code: that each names what the other does, and nothing else.
+//! Compares the document with the code: both have the same routes and functions.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,13 +9,13 @@ fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// The names in a directory.
+/// Lists the names in a directory.
 fn names(directory: &Path) -> BTreeSet<String> {
     let entries = fs::read_dir(directory).unwrap();
     entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
 
-/// The Rust sources under a directory, without those of tests.
+/// Reads the Rust sources under a directory, without tests.
 fn sources(directory: &Path) -> String {
     let mut text = String::new();
     for name in names(directory) {
@@ -30,7 +30,7 @@ fn sources(directory: &Path) -> String {
     text
 }
 
-/// The keys of routes that stand as string literals in a source.
+/// Finds the route keys among the string literals of a source.
 fn route_keys(source: &str) -> BTreeSet<&str> {
     let is_key = |text: &str| {
         text.split_once(" /").is_some_and(|(method, path)| {
@@ -55,12 +55,12 @@ fn route_constants_are_the_routes_of_the_document() {
     let in_code = route_keys(&sources);
     let in_document: BTreeSet<&str> = document.routes().map(|route| route.key.as_str()).collect();
     let unknown: Vec<_> = in_code.difference(&in_document).collect();
-    assert!(unknown.is_empty(), "routes of the code that the document does not have: {unknown:?}");
+    assert!(unknown.is_empty(), "routes in the code that are not in the document: {unknown:?}");
 
     let handled = document.routes().filter(|route| route.method != ANY);
     let unhandled: Vec<_> =
         handled.map(|route| route.key.as_str()).filter(|key| !in_code.contains(key)).collect();
-    assert!(unhandled.is_empty(), "routes of the document that the code does not have: {unhandled:?}");
+    assert!(unhandled.is_empty(), "routes in the document that are not in the code: {unhandled:?}");
 }
 
 #[test]

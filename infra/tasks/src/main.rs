@@ -1,4 +1,4 @@
-//! `cargo task`: lists the developer's tasks, and runs one by its name. The alias is in `.cargo/config.toml`.
+//! `cargo task`: lists the developer's tasks, or runs one by name. The alias is in `.cargo/config.toml`.
 
 mod fuzz;
 mod routes;
@@ -8,15 +8,15 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-/// What became of a task: done, or the cause that its caller reads.
+/// The result of a task. The error is printed.
 type TaskResult = Result<(), Box<dyn Error>>;
 
-/// A task of a developer.
+/// A developer's task.
 struct Task {
     name: &'static str,
-    /// What may follow the name.
+    /// Its arguments, for the usage.
     arguments: &'static str,
-    /// What it does, in a line.
+    /// What it does, in one line.
     summary: &'static str,
     run: fn(&[String]) -> TaskResult,
 }
@@ -25,25 +25,25 @@ const TASKS: &[Task] = &[
     Task {
         name: "gate",
         arguments: "",
-        summary: "what a change has to pass: format, spelling, dependencies, lints, tests",
+        summary: "checks that a change has to pass: format, spelling, dependencies, lints, tests",
         run: |_| run(command("bash").arg(".ci/run")),
     },
     Task {
         name: "bench",
         arguments: "[PART…]",
-        summary: "how fast the service is, or those parts of it",
+        summary: "measures the speed of the service, or of those parts",
         run: |parts| run(command("cargo").args(["bench", "--bench", "service", "--"]).args(parts)),
     },
     Task {
         name: "fuzz",
         arguments: "[TARGET [SECONDS]]",
-        summary: "feeds every fuzz target, or one, for 600 seconds each unless told otherwise",
+        summary: "runs every fuzz target, or one, for 600 seconds each by default",
         run: fuzz::run,
     },
     Task {
         name: "routes",
         arguments: "",
-        summary: "the routes of infra/openapi.yaml, with their functions and the limits of their bodies",
+        summary: "prints the routes of infra/openapi.yaml, with their functions and body limits",
         run: |_| routes::print(),
     },
 ];
@@ -72,34 +72,34 @@ fn usage() -> String {
         let call = format!("cargo task {} {}", task.name, task.arguments);
         format!("  {call:<36}{}\n", task.summary)
     });
-    format!("The tasks of a developer:\n\n{}", lines.collect::<String>())
+    format!("The developer's tasks:\n\n{}", lines.collect::<String>())
 }
 
-/// The top of the workspace.
+/// The root of the workspace.
 fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// A command in the top of the workspace, with the environment that this one was started from: without the variables that
-/// cargo sets for what it runs, which build scripts would take for a changed configuration.
+/// A command in the root of the workspace. Its environment has none of the variables that cargo sets for the programs
+/// it runs; build scripts would take those for a changed configuration.
 fn command(program: &str) -> Command {
     let mut command = Command::new(program);
     command.current_dir(workspace());
     for (name, _) in env::vars_os() {
-        let is_of_cargo = name.to_str().is_some_and(|name| {
+        let is_set_by_cargo = name.to_str().is_some_and(|name| {
             name == "CARGO"
                 || name == "LD_LIBRARY_PATH"
                 || name.starts_with("CARGO_PKG_")
                 || name.starts_with("CARGO_MANIFEST_")
         });
-        if is_of_cargo {
+        if is_set_by_cargo {
             command.env_remove(name);
         }
     }
     command
 }
 
-/// Runs a command until it ends.
+/// Runs a command. Fails if it cannot be started or exits with an error.
 fn run(command: &mut Command) -> TaskResult {
     let program = command.get_program().display().to_string();
     let status = command.status().map_err(|error| format!("cannot run {program}: {error}"))?;
@@ -110,7 +110,7 @@ fn run(command: &mut Command) -> TaskResult {
 mod tests {
     use super::*;
 
-    /// The names that follow `cargo task` in a text.
+    /// Finds the names after `cargo task` in a text.
     fn tasks_in(text: &str) -> Vec<&str> {
         let calls = text.split("cargo task ").skip(1);
         calls.filter_map(|rest| rest.split(|c: char| !c.is_ascii_lowercase()).next()).collect()

@@ -1,4 +1,4 @@
-//! The routes as a table for readers.
+//! Prints the routes as a table.
 
 use std::io::{self, Write};
 
@@ -6,10 +6,10 @@ use imageshare_routes::Document;
 
 use crate::TaskResult;
 
-/// Prints a line for each route: its key, its function, and the limit of its body where the document states one.
+/// Prints a line for each route: its key, its function, and its body limit if the document states one.
 ///
 /// # Errors
-/// The document or the output fails.
+/// The document cannot be read, or the output cannot be written.
 pub(crate) fn print() -> TaskResult {
     Ok(io::stdout().write_all(table(&Document::load()?).as_bytes())?)
 }

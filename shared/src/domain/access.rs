@@ -1,35 +1,35 @@
 //! The access rule: which callers may see and change an image, a membership and a job.
 //!
-//! There is one order of checks, for every action in every API (`contract/glance.md`, *Order of checks*):
+//! Every action in every API is checked in one order (`contract/glance.md`, *Order of checks*):
 //!
 //! 1. an image that the caller cannot see is not found;
 //! 2. an image that is not `shared` has no members, so no action on its members is possible;
 //! 3. a membership that does not exist, or that is another recipient's, is not found;
 //! 4. only the owner changes an image and shares it;
 //! 5. the role `reader` changes nothing;
-//! 6. only the recipient decides on what is shared with it.
+//! 6. only the recipient decides on a share.
 //!
-//! So a refusal tells a stranger nothing, and it names what the caller is short of: a reader of another project is told
+//! So a refusal reveals nothing to a stranger, and it names what the caller lacks: a reader of another project learns
 //! that it is not the owner, since the role `member` would not help it.
 //!
-//! [`Unauthorized`] holds what the store has read of an image, and gives it out only through this rule. A list is
-//! authorized by its key, which holds the caller's tenant. What the state of an image forbids to everybody (a limit, a
-//! key, a vault) is decided in `step`.
+//! [`Unauthorized`] holds what the store has read of an image, and returns it only through this rule. A list is
+//! authorized by its key, which contains the caller's tenant. What the state of an image forbids to every caller (a
+//! limit, a key, a vault) is checked in `step`.
 
 use super::{Caller, Image, ImageHead, ImageId, Job, Status, TenantId, Visibility};
 
-/// What a caller asks to do with an image or with one of its memberships.
+/// An action of a caller on an image or on one of its memberships.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ImageAction<'a> {
     /// Read the image.
     View,
-    /// Change its details, its tags or its visibility.
+    /// Change its details, tags or visibility.
     Update,
     /// Delete it.
     Delete,
-    /// Share it with tenants, of which some may be members already.
+    /// Share it with tenants, some of which may be members already.
     Share,
-    /// Withdraw it from tenants, of which some may not be members.
+    /// Unshare it from tenants, some of which may not be members.
     Unshare,
     /// List its members: the owner gets all of them, a member itself ([`sees_all_members`]).
     ListMembers,
@@ -48,14 +48,14 @@ pub enum ImageAction<'a> {
 pub struct NamedMembership<'a> {
     /// The tenant.
     pub tenant: &'a TenantId,
-    /// The status of its membership; `None` where the image is not shared with it.
+    /// The status of its membership; `None` if the image is not shared with it.
     pub status: Option<Status>,
 }
 
 /// Why the access rule denies an action.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
-    /// No such image, or none that the caller can see.
+    /// There is no such image, or the caller cannot see it.
     #[error("image {0} not found")]
     ImageNotFound(ImageId),
     /// The image is not `shared`, so it has no members.
@@ -91,12 +91,12 @@ pub enum Denied {
     /// The action needs the role `admin`.
     #[error("the role admin is needed")]
     AdminOnly,
-    /// No such job, or another project's.
+    /// There is no such job, or it is another project's.
     #[error("job not found")]
     JobNotFound,
 }
 
-/// What the access rule looks at in an image.
+/// What the access rule checks of an image.
 pub trait AccessControlled {
     /// The image's id.
     fn id(&self) -> &ImageId;
@@ -106,21 +106,22 @@ pub trait AccessControlled {
     fn visibility(&self) -> Visibility;
 }
 
-/// An image, or a part of one, as the store read it, before the caller's access was checked.
+/// An image, or a part of one, as the store read it, before the access of the caller is checked.
 ///
-/// It comes out by [`Unauthorized::authorize`], and otherwise only by [`Unauthorized::bypass`], which has to give a reason.
-/// So a use case that forgets the check does not compile.
+/// Only [`Unauthorized::authorize`] returns the image, and [`Unauthorized::bypass`], which takes a reason. So a use
+/// case that forgets the check does not compile.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unauthorized<T>(T);
 
-/// Why an image is taken without a check of a caller's access.
+/// Why an image is used without a check of a caller's access.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bypass {
     /// A worker executes a job, which was authorized when it was accepted. It has no caller.
     Worker,
-    /// The image stands in a list that the caller may read: its own, what is shared with it, or what is open to all.
+    /// The image is in a list that the caller may read: its own images, those shared with it, or those that every
+    /// tenant may see.
     List,
-    /// A test looks at what is stored.
+    /// A test inspects what is stored.
     Test,
 }
 
@@ -130,18 +131,18 @@ impl<T> Unauthorized<T> {
         Self(image)
     }
 
-    /// Returns the image without a check, for that reason.
+    /// Returns the image without a check, for the given reason.
     pub fn bypass(self, _reason: Bypass) -> T {
         self.0
     }
 }
 
 impl<T: AccessControlled> Unauthorized<T> {
-    /// Returns the image, provided that the caller may do that with it. `own` is the status of the caller's membership,
-    /// if it has one; it is looked at only where [`Unauthorized::depends_on_membership`].
+    /// Returns the image if the caller may do that with it. `own` is the status of the caller's membership, if it has
+    /// one; it matters only if [`Unauthorized::depends_on_membership`].
     ///
     /// # Errors
-    /// [`Denied`], by the first check that fails.
+    /// [`Denied`], for the first check that fails.
     pub fn authorize(
         self,
         caller: &Caller,
@@ -151,13 +152,13 @@ impl<T: AccessControlled> Unauthorized<T> {
         check(caller, &self.0, own, action).map(|()| self.0)
     }
 
-    /// Whether the caller can see the image only if it is a member: the use case reads its membership only then.
+    /// Whether the caller can see the image only as a member. The use case reads its membership only then.
     pub fn depends_on_membership(&self, caller: &Caller) -> bool {
         self.0.visibility() == Visibility::Shared && !caller.can_read_for(self.0.owner())
     }
 }
 
-/// The rule for images and memberships: see the head of this file.
+/// The rule for images and memberships, as the head of this file lists it.
 fn check(
     caller: &Caller,
     image: &impl AccessControlled,
@@ -194,8 +195,8 @@ fn check(
     }
 }
 
-/// Whether the caller can see the image by its id: its own, one that is open to all, or one that is shared with it,
-/// whatever its decision (`contract/decisions.md` 1). Memberships of a private image have no effect (decision 25).
+/// Whether the caller can see the image by its id: its own, one that every tenant may see, or one that is shared with
+/// it, whatever its decision (`contract/decisions.md` 1). Memberships of a private image have no effect (decision 25).
 fn is_visible(caller: &Caller, image: &impl AccessControlled, own: Option<Status>) -> bool {
     caller.can_read_for(image.owner())
         || match image.visibility() {
@@ -205,12 +206,12 @@ fn is_visible(caller: &Caller, image: &impl AccessControlled, own: Option<Status
         }
 }
 
-/// Whether a caller who can see the image sees every membership of it; others see their own.
+/// Whether a caller that can see the image sees all its memberships, and not only its own.
 pub fn sees_all_members(caller: &Caller, image: &impl AccessControlled) -> bool {
     caller.can_read_for(image.owner())
 }
 
-/// Allows a change in the name of that tenant: an image registered for it, a decision on what is shared with it.
+/// Authorizes a change in the name of that tenant: registering an image for it, or deciding on a share with it.
 ///
 /// # Errors
 /// [`Denied::ReadOnly`], then [`Denied::ProjectMismatch`].
@@ -224,8 +225,8 @@ pub fn authorize_write_for(caller: &Caller, tenant: &TenantId) -> Result<(), Den
     Ok(())
 }
 
-/// Allows an image of the caller's to get that visibility. Only an admin makes one public: it is then in every tenant's
-/// list.
+/// Authorizes the caller to give an image of its own that visibility. Only an admin makes one public: it is then in
+/// every tenant's list.
 ///
 /// # Errors
 /// [`Denied::AdminOnly`]
@@ -233,7 +234,7 @@ pub fn authorize_visibility(caller: &Caller, visibility: Visibility) -> Result<(
     if visibility == Visibility::Public && !caller.is_admin() { Err(Denied::AdminOnly) } else { Ok(()) }
 }
 
-/// Allows the caller to read a job: only the project that requested it may (`contract/decisions.md` 16).
+/// Authorizes the caller to read a job: only the project that requested it may (`contract/decisions.md` 16).
 ///
 /// # Errors
 /// [`Denied::JobNotFound`]
@@ -242,8 +243,8 @@ pub fn authorize_job_view(caller: &Caller, job: &Job) -> Result<(), Denied> {
 }
 
 impl<'a> ImageAction<'a> {
-    /// Whether it is an action on the members of an image, which only a `shared` image has. [`Self::Unshare`] is not: its
-    /// owner withdraws also an image that is not `shared` any more.
+    /// Whether it is an action on the members of an image, which only a `shared` image has. [`Self::Unshare`] is not:
+    /// an owner may also unshare an image that is not `shared` any more.
     fn is_on_members(self) -> bool {
         match self {
             Self::ListMembers
@@ -312,7 +313,7 @@ impl<T: AccessControlled> AccessControlled for &T {
     }
 }
 
-/// An image together with something else that was read of it.
+/// An image with other data that was read with it.
 impl<T: AccessControlled, U> AccessControlled for (T, U) {
     fn id(&self) -> &ImageId {
         self.0.id()

@@ -1,17 +1,17 @@
-//! Access keys: what a program signs its requests with, instead of sending a token that runs out.
+//! Access keys: a program signs its requests with one, instead of sending a token that expires.
 
 use super::{AccessKeyId, Caller, Role, TenantId, Timestamp};
 
-/// An access key, all but its secret, which nobody keeps: it is derived anew from the deployment's master key.
+/// An access key without its secret. The secret is not stored: it is derived from the deployment's master key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessKey {
     /// The id that requests name.
     pub id: AccessKeyId,
-    /// What its makers call it.
+    /// A label, chosen by its creator.
     pub name: String,
-    /// The one project that it acts for.
+    /// The only project that it acts for.
     pub project: TenantId,
-    /// The account that the project belongs to, where whoever created the key named it.
+    /// The account of that project, if the key's creator named it.
     pub account: Option<String>,
     /// The person or program that it was created by or for.
     pub user: Option<String>,
@@ -21,12 +21,12 @@ pub struct AccessKey {
     pub master_key_id: String,
     /// When it was created.
     pub created: Timestamp,
-    /// Since when it is refused, if it is.
+    /// When it was disabled; `None` while it can be used.
     pub disabled_at: Option<Timestamp>,
 }
 
 impl AccessKey {
-    /// Who makes a request that is signed with this key.
+    /// The caller of a request that is signed with this key, with the strongest of its roles.
     pub fn caller(&self) -> Caller {
         Caller {
             tenant: self.project.clone(),

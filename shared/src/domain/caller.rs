@@ -1,8 +1,8 @@
-//! Who makes a request, and for which tenants they may act.
+//! The caller of a request: the tenant that it acts for, and its role.
 
 use super::{AccessKeyId, TenantId};
 
-/// The project of a caller that administers the whole system and has none of its own.
+/// The project of a caller that administers the whole system and has no project of its own.
 pub const SYSTEM_PROJECT: &str = "system-scope";
 
 /// What a caller may do. Each role includes the ones before it.
@@ -17,7 +17,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// The role of that name, as it stands in a token's `roles`; names are compared without regard to case.
+    /// The role with that name, as in a token's `roles`; names are case-insensitive.
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::Reader, Self::Member, Self::Admin]
             .into_iter()
@@ -39,7 +39,7 @@ impl Role {
 pub struct Caller {
     /// The project that the credential acts for.
     pub tenant: TenantId,
-    /// The account that the project belongs to, where the credential names it.
+    /// The account of that project, if the credential names it.
     pub account: Option<String>,
     /// The person or program behind the credential, for the log.
     pub user: Option<String>,
@@ -65,12 +65,12 @@ impl Caller {
         self.is_admin() || self.tenant == *tenant
     }
 
-    /// Whether the caller has no project of its own, being an administrator of the whole system.
+    /// Whether the caller administers the whole system and has no project of its own.
     pub fn is_system_admin(&self) -> bool {
         self.is_admin() && self.tenant.as_str() == SYSTEM_PROJECT
     }
 
-    /// Whether the caller acts for any tenant.
+    /// Whether the caller may act for any tenant.
     pub fn is_admin(&self) -> bool {
         self.role == Role::Admin
     }

@@ -1,25 +1,26 @@
-//! The clock of a process: it gives the moments that are written and the stamps that order requests.
+//! The clock of a process: the current time, and the stamps that order requests.
 //!
-//! Order must not rest on the clocks of machines, which differ, jump, and are set back. So the clock is a logical one
-//! (Kulkarni et al., "Logical Physical Clocks", 2014): it follows the machine's clock where that runs ahead of all that the
-//! process has issued, and counts on from what a request has read where it does not. What a request has to be later than is read
-//! from the table in the reads that it makes anyway:
+//! The order of requests must not depend on the clocks of machines, which differ, jump, and are set back. So this
+//! clock is a hybrid logical one (Kulkarni et al., "Logical Physical Clocks", 2014): it follows the machine's clock
+//! while that is ahead of every stamp that the process has issued, and otherwise continues from the stamps that a
+//! request has read. They are in items that the request reads anyway, so order costs no round trip:
 //!
-//! * A request that is carried out at once reads the memberships that it changes and the tenants of its pairs, and is
-//!   stamped above them ([`Clock::stamp_after`]). Where that is ahead of the process's own clock ([`Clock::is_ahead`]) and
-//!   the request is about several tenants, it leaves its stamp on its caller's item: who reads only one of the pairs would
-//!   not find what the others were stamped above.
-//! * A request that is queued leaves its stamp on its creator's item in the table, where every later request of that
-//!   tenant, or about it, finds it. It does not read the memberships of its thousands of pairs, so it is stamped ahead by
-//!   what the clocks of two processes may differ ([`Clock::stamp_ahead`]): later than whatever another process has done
+//! * A request that is executed at once reads the memberships that it changes and the tenants of its pairs, and its
+//!   stamp is above theirs ([`Clock::stamp_after`]). If that stamp is ahead of the process's own clock
+//!   ([`Clock::is_ahead`]) and the request concerns several tenants, it leaves the stamp on its caller's item: a later
+//!   request that reads only one of the pairs would not see the stamps of the others.
+//! * A queued request leaves its stamp on its creator's item, where every later request of that tenant, or about it,
+//!   reads it. It does not read the memberships of its thousands of pairs, so its stamp is ahead by the most that the
+//!   clocks of two processes may differ ([`Clock::stamp_ahead`]): above everything that another process has done
 //!   before.
-//! * An answer to everything that waits for a tenant reads no membership either, and is to be above what was queued, too:
-//!   it is stamped ahead by twice as much ([`Clock::stamp_ahead_of_queues`]). Where a request has to be stamped above such an
-//!   answer of somebody else ([`Clock::is_far_ahead`]), it leaves its stamp on the items of all tenants of its pairs.
+//! * A decision on all pending images of a tenant (*Accept All*) reads no membership either, and has to be above
+//!   queued requests, too. So its stamp is ahead by twice as much ([`Clock::stamp_ahead_of_queues`]). A request whose
+//!   stamp has to be above such a decision of another tenant ([`Clock::is_far_ahead`]) leaves it on the items of all
+//!   tenants of its pairs.
 //!
-//! Together: a request that was made after another one was answered is later than it, for every pair of requests on one
-//! membership, whatever the clocks say; but for a queued request that comes after one which was carried out at once by a
-//! process whose clock is ahead by more than [`Clock::skew`].
+//! Together: of two requests on one membership, one that is made after the response to the other is the later one,
+//! whatever the clocks say (`contract/decisions.md` 26). The exception is a queued request that follows one executed
+//! at once by a process whose clock is ahead by more than [`Clock::skew`].
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,7 +30,7 @@ use tokio::time::Instant;
 
 use super::{Stamp, Timestamp};
 
-/// How far the clocks of two functions may differ.
+/// The maximum difference between the clocks of two functions.
 pub const MAX_FUNCTION_SKEW: Duration = Duration::from_secs(5);
 
 type TimeSource = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -43,10 +44,10 @@ pub struct Clock {
 }
 
 struct State {
-    /// The latest moment that was given or is known to have been, and when that was by the process's own time.
+    /// The latest time that the clock has reached, and when that was by the process's monotonic clock.
     floor: Timestamp,
     floor_set_at: Instant,
-    /// The greatest stamp that was issued by the clock.
+    /// See [`Clock::last_stamp`].
     last_stamp: Option<Stamp>,
 }
 
@@ -57,74 +58,75 @@ impl fmt::Debug for Clock {
 }
 
 impl Clock {
-    /// The machine's clock, in one of several processes whose clocks differ by at most [`MAX_FUNCTION_SKEW`].
+    /// The machine's clock, for one of several processes whose clocks differ by at most [`MAX_FUNCTION_SKEW`].
     pub fn for_function() -> Self {
         Self::new(Timestamp::now, MAX_FUNCTION_SKEW)
     }
 
-    /// The machine's clock, in the only process that accepts requests.
+    /// The machine's clock, for the only process that accepts requests.
     pub fn for_server() -> Self {
         Self::new(Timestamp::now, Duration::ZERO)
     }
 
-    /// A clock that follows `source`, in one of several processes whose clocks differ by at most `skew`.
+    /// A clock that follows `source`, for one of several processes whose clocks differ by at most `skew`.
     pub fn new(source: impl Fn() -> Timestamp + Send + Sync + 'static, skew: Duration) -> Self {
         let state =
             State { floor: Timestamp::from_unix_millis(0), floor_set_at: Instant::now(), last_stamp: None };
         Self { source: Arc::new(source), skew, state: Arc::new(Mutex::new(state)) }
     }
 
-    /// How far the clocks of two processes of this deployment may differ.
+    /// The maximum difference between the clocks of two processes of this deployment.
     pub fn skew(&self) -> Duration {
         self.skew
     }
 
-    /// The present moment, never before one that was given earlier.
+    /// The current time. Never earlier than a time that was returned before.
     pub fn now(&self) -> Timestamp {
         self.advance(&mut self.lock())
     }
 
-    /// A stamp above all that this process has issued.
+    /// A stamp above every one that this process has issued, except those ahead of its clock ([`Clock::last_stamp`]).
     pub fn stamp(&self) -> Stamp {
         self.stamp_after([])
     }
 
-    /// The stamp of a request that is carried out at once: above those that it has read, and above all that this process has
-    /// issued.
+    /// The stamp of a request that is executed at once: like [`Clock::stamp`], and above the stamps that it has read.
     pub fn stamp_after(&self, read: impl IntoIterator<Item = Stamp>) -> Stamp {
         self.issue(Duration::ZERO, read.into_iter().max())
     }
 
-    /// The stamp of a request that is queued: above those that it has read and what was done after reading them, and above
-    /// all that was carried out at once by whatever process.
+    /// The stamp of a queued request: above the stamps that it has read and those that other requests derived from
+    /// them, and above every request that any process has executed at once.
     pub fn stamp_ahead(&self, read: impl IntoIterator<Item = Stamp>) -> Stamp {
         self.issue(self.skew, read.into_iter().max().map(next_millisecond))
     }
 
-    /// The stamp of an answer to everything that waits: above all that was queued, too.
+    /// The stamp of a decision on all pending images: above every queued request, too.
     pub fn stamp_ahead_of_queues(&self, read: impl IntoIterator<Item = Stamp>) -> Stamp {
         self.issue(self.skew * 2, read.into_iter().max().map(next_millisecond))
     }
 
-    /// Whether a stamp that it has issued is ahead of it, so that another process may issue a smaller one later. Never where
-    /// there is no other process.
+    /// Whether a stamp of this clock is ahead of it, so that another process may issue a smaller one later. Always
+    /// false if there is only one process.
     pub fn is_ahead(&self, stamp: Stamp) -> bool {
         !self.skew.is_zero() && stamp.time() > self.now()
     }
 
-    /// Whether a stamp that it has issued is so far ahead that another process may stamp an answer to everything that waits
-    /// below it later ([`Clock::stamp_ahead_of_queues`]). Only what was stamped above such an answer is. Never where there
-    /// is no other process.
+    /// Whether a stamp of this clock is so far ahead that another process may later give a smaller one to a decision
+    /// on all pending images ([`Clock::stamp_ahead_of_queues`]). Only a stamp above such a decision is. Always false
+    /// if there is only one process.
     pub fn is_far_ahead(&self, stamp: Stamp) -> bool {
         !self.skew.is_zero() && stamp.time() > self.now().plus(self.skew)
     }
 
-    /// The greatest stamp that it has issued, but for those from ahead; `None` before the first.
+    /// The greatest stamp that it has issued; `None` before the first. Among several processes, stamps ahead of the
+    /// clock do not count.
     pub fn last_stamp(&self) -> Option<Stamp> {
         self.lock().last_stamp
     }
 
-    /// Goes on from that moment: no earlier one is given from now on. Returns how far the machine's clock is behind it.
+    /// Continues from `moment`: no earlier time is returned from now on. Returns how far the machine's clock is behind
+    /// it.
     pub fn resume(&self, moment: Timestamp) -> Duration {
         let mut state = self.lock();
         let behind = moment.unix_millis().saturating_sub(self.advance(&mut state).unix_millis());
@@ -138,8 +140,8 @@ impl Clock {
         let mut state = self.lock();
         let now = self.advance(&mut state).plus(ahead);
         let stamp = Stamp::at(now, floor.max(state.last_stamp));
-        // Among several processes one that has read a stamp from ahead must not carry it into other requests: what is above
-        // it is ordered by reading it.
+        // Among several processes, one that has read a stamp from ahead must not carry it over into other requests: a
+        // request that has to be above it reads it, too.
         if self.skew.is_zero() || (ahead.is_zero() && stamp.time() <= now) {
             state.last_stamp = Some(stamp);
         }
@@ -150,20 +152,20 @@ impl Clock {
         let now = Instant::now();
         let elapsed = now.saturating_duration_since(state.floor_set_at);
         state.floor = state.floor.plus(elapsed).max((self.source)());
-        // Fractions of a millisecond are kept for the next time.
+        // The fraction of a millisecond is kept for the next call.
         let fraction = Duration::from_nanos(u64::from(elapsed.subsec_nanos() % 1_000_000));
         state.floor_set_at = now.checked_sub(fraction).unwrap_or(now);
         state.floor
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing panics while the lock is held but a test's source of time.
+        // Only the time source of a test can panic while the lock is held.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The first stamp of the next millisecond: requests that are carried out at once count on from what they have read by far
-/// less.
+/// The first stamp of the next millisecond. Requests that are executed at once exceed the stamps that they have read
+/// by far less.
 fn next_millisecond(read: Stamp) -> Stamp {
     Stamp::first_of(read.time().plus(Duration::from_millis(1)))
 }
@@ -211,11 +213,11 @@ mod tests {
         let (slow, millis) = settable_clock(MAX_FUNCTION_SKEW);
         let fast = settable_clock(MAX_FUNCTION_SKEW);
         fast.1.store(millis.load(Ordering::SeqCst) + 4_900, Ordering::SeqCst);
-        let done_at_once = fast.0.stamp();
+        let immediate = fast.0.stamp();
         let queued = slow.stamp_ahead([]);
-        assert!(queued > done_at_once);
-        let done_after_it = fast.0.stamp_after([queued]);
-        assert!(slow.stamp_ahead([queued]) > done_after_it);
+        assert!(queued > immediate);
+        let after_queued = fast.0.stamp_after([queued]);
+        assert!(slow.stamp_ahead([queued]) > after_queued);
         assert!(slow.stamp() < queued, "the next request is ordered by what it reads");
         assert!(slow.stamp_after([queued]) > queued);
         assert!(slow.stamp_ahead_of_queues([]) > fast.0.stamp_ahead([]));

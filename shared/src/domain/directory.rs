@@ -1,5 +1,5 @@
-//! The directory of tenants: which account a project belongs to, what both are called, and in which region it is. It turns
-//! the names that people give each other (seed 000) into the ids that memberships are made of.
+//! The directory of tenants: the account, the name and the region of each project. It resolves the names by which
+//! people know each other (seed 000) to the ids that memberships refer to.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,19 +8,18 @@ use serde::Serialize;
 
 use super::{MalformedId, Region, TenantId};
 
-/// What the name of an account or of a project must look like: as Keystone has it, and printable.
+/// The format of an account's or project's name: Keystone's, restricted to printable characters.
 pub const NAME_FORMAT: &str =
     "1 to 64 characters, none of them a control character, without white space at either end";
 
-/// The most characters of a name.
 const MAX_NAME_CHARS: usize = 64;
 
-/// The name of an account or of a project. Names are the same only if they are so character by character.
+/// The name of an account or of a project. Names are compared character by character.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Name(String);
 
 impl Name {
-    /// The name as it stands in requests and answers.
+    /// The name as it appears in requests and responses.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -43,14 +42,14 @@ impl FromStr for Name {
     }
 }
 
-/// What the directory says of a tenant. No other tenant has both of its names, in whatever region.
+/// The directory's entry for a tenant. No other tenant has the same two names, in any region.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DirectoryEntry {
     /// The tenant.
     pub tenant: TenantId,
-    /// The name of the account that it belongs to.
+    /// The name of its account.
     pub account: Name,
-    /// Its own name as a project of that account.
+    /// Its own name, as a project of that account.
     pub project: Name,
     /// The region that it is in.
     pub region: Region,
@@ -61,16 +60,16 @@ pub struct DirectoryEntry {
 pub struct TenantName {
     /// The name of its account.
     pub account: Name,
-    /// Its own, which may be left out where the account has one project in this region (`contract/decisions.md` 21).
+    /// Its own name. Not needed if the account has only one project in this region (`contract/decisions.md` 21).
     pub project: Option<Name>,
 }
 
-/// Whom a batch request names.
+/// The recipients that a batch request names.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct RecipientList {
     /// Tenants by their ids, without repetition.
     pub projects: Vec<TenantId>,
-    /// Tenants by their names, each with its place in the request, without repetition.
+    /// Tenants by their names, each with its index in the request, without repetition.
     pub accounts: Vec<(usize, TenantName)>,
 }
 
@@ -80,32 +79,32 @@ impl From<Vec<TenantId>> for RecipientList {
     }
 }
 
-/// Why names lead to no tenant.
+/// Why names do not resolve to a tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ResolveError {
-    /// Nobody has these names.
+    /// No tenant has these names.
     #[error("no such account or project")]
     Unknown,
-    /// The account has several projects in this region, and none was named.
+    /// The account has several projects in this region, and the request names none of them.
     #[error("the account has several projects in this region")]
     Ambiguous,
-    /// Whoever has these names is in another region.
+    /// The tenant with these names is in another region.
     #[error("in another region")]
     OtherRegion,
 }
 
-/// The one tenant in that region among those that were found by their names.
+/// The only tenant in `region` among the entries that were found by name.
 ///
 /// # Errors
-/// [`ResolveError`] where there is none, or more than one.
+/// [`ResolveError`] if there is none, or more than one.
 pub fn resolve_tenant<'a>(
     found: impl IntoIterator<Item = &'a DirectoryEntry>,
-    here: &str,
+    region: &str,
 ) -> Result<&'a DirectoryEntry, ResolveError> {
     let (here, elsewhere): (Vec<_>, Vec<_>) =
-        found.into_iter().partition(|entry| entry.region.as_str() == here);
+        found.into_iter().partition(|entry| entry.region.as_str() == region);
     match here.as_slice() {
-        // A tenant that is being renamed may be found by both names.
+        // A tenant is found by its old and its new names while it is being renamed.
         [first, rest @ ..] if rest.iter().all(|entry| entry.tenant == first.tenant) => Ok(first),
         [] if elsewhere.is_empty() => Err(ResolveError::Unknown),
         [] => Err(ResolveError::OtherRegion),

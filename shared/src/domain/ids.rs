@@ -1,7 +1,7 @@
-//! Identifiers that validate on the way in, so that nothing behind the facades meets a malformed one.
+//! Identifiers that are validated when they are parsed, so that no code behind the facades gets a malformed one.
 //!
-//! An id never holds `#`, `/` or a control character: the table's keys are joined with `#`, and an API gateway
-//! hands over path parameters percent-decoded (`contract/gateway.md` 5.3).
+//! An id never contains `#`, `/` or a control character: the table's keys are joined with `#`, and an API gateway
+//! passes on path parameters percent-decoded (`contract/gateway.md` 5.3).
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,14 +11,14 @@ use uuid::Uuid;
 
 use super::time::Timestamp;
 
-/// What an image or tenant id must look like (`contract/decisions.md` 20).
+/// The format of an image or tenant id (`contract/decisions.md` 20).
 pub const ID_FORMAT: &str = "1 to 64 characters of A-Z a-z 0-9 _ . -";
 
-/// A text that is not an id of the wanted form. Carries nothing of the text: the caller knows it, the log must not.
+/// The error for a malformed id. It does not contain the text: the caller knows it, and the log must not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected {expected}")]
 pub struct MalformedId {
-    /// The form that was expected, in words.
+    /// The expected format, in words.
     pub expected: &'static str,
 }
 
@@ -39,7 +39,7 @@ macro_rules! plain_id {
         pub struct $name(String);
 
         impl $name {
-            /// The id as it stands in requests and responses.
+            /// The id as it appears in requests and responses.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -75,19 +75,19 @@ macro_rules! plain_id {
     };
 }
 
-/// An id that is a UUID with dashes, in lower case; any other as it is.
+/// Converts a UUID with dashes to lower case; any other id stays as it is.
 fn lowercase_if_uuid(id: String) -> String {
     if id.len() == 36 && Uuid::try_parse(&id).is_ok() { id.to_ascii_lowercase() } else { id }
 }
 
 plain_id! {
-    /// The id of an image: a UUID in the OpenStack facades, `m-…` or `ami-…` elsewhere. UUIDs that differ only in case are one
-    /// id (`contract/decisions.md` 32), in lower case.
+    /// The id of an image: a UUID in the OpenStack facades, `m-…` or `ami-…` elsewhere. UUIDs are case-insensitive
+    /// (`contract/decisions.md` 32) and kept in lower case.
     ImageId, lowercase_if_uuid
 }
 
 plain_id! {
-    /// Who owns or receives images: a project in IMS and Glance, an account in Alibaba. Opaque.
+    /// An owner or recipient of images: a project in IMS and Glance, an account in Alibaba. Opaque.
     TenantId
 }
 
@@ -102,7 +102,7 @@ plain_id! {
 }
 
 plain_id! {
-    /// The id of a key that encrypts images. The key itself lives in the cloud's key service.
+    /// The id of a key that encrypts images. The key itself is in the cloud's key service.
     KeyId
 }
 
@@ -112,14 +112,14 @@ plain_id! {
 }
 
 impl AccessKeyId {
-    /// The id of an access key created now; those of later ones sort after it.
+    /// An id for a new access key. It sorts after those of earlier ones.
     pub fn generate() -> Self {
         Self(Stamp::now().to_string())
     }
 }
 
 impl ImageId {
-    /// A new random id, a version 4 UUID as Glance makes them.
+    /// A random id, a version 4 UUID like those of Glance.
     pub fn random() -> Self {
         Self(Uuid::new_v4().to_string())
     }
@@ -127,20 +127,20 @@ impl ImageId {
 
 /// When a request was accepted, unique among all requests: a version 7 UUID, so that stamps order requests.
 ///
-/// The stamps of requests come from a [`Clock`](super::Clock), which sees to it that a later request has a greater one.
+/// The stamps of requests come from a [`Clock`](super::Clock), which ensures that a later request has a greater one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Stamp(Uuid);
 
 impl Stamp {
-    /// A stamp of this moment, by the machine's clock; within one process a later call yields a greater one. For what only
-    /// needs to be unique: a request takes its stamp from a [`Clock`](super::Clock).
+    /// A stamp of the current time, by the machine's clock, greater than those before it in this process. For what
+    /// only needs a unique id: a request gets its stamp from a [`Clock`](super::Clock).
     pub fn now() -> Self {
         Self(Uuid::now_v7())
     }
 
-    /// A stamp of that moment that is above `floor`: of the moment itself where it is later than `floor`, else the next
-    /// ones after `floor`. Two processes that start from the same floor get different ones.
+    /// A stamp above `floor`: of `moment` if that is later than `floor`, else one shortly after `floor`. Two processes
+    /// with the same floor get different ones.
     pub(super) fn at(moment: Timestamp, floor: Option<Self>) -> Self {
         let of_moment = Self::first_of(moment)
             .plus(u128::from(fastrand::u64(..)) | u128::from(fastrand::u16(..1024)) << 64);
@@ -150,7 +150,7 @@ impl Stamp {
         }
     }
 
-    /// The stamp that many places further on.
+    /// The stamp `places` after this one.
     pub(super) fn plus(self, places: u128) -> Self {
         const COUNTER: u128 = (1 << 74) - 1;
         let bits = self.0.as_u128();
@@ -161,13 +161,13 @@ impl Stamp {
         Self(Uuid::from_u128(millis << 80 | 0x7 << 76 | high << 64 | 0b10 << 62 | low))
     }
 
-    /// The smallest stamp of a moment: every request accepted before it has a smaller one.
+    /// The smallest stamp of a moment: every request accepted earlier has a smaller one.
     pub fn first_of(moment: Timestamp) -> Self {
         let millis = u128::from(moment.unix_millis().unsigned_abs()) & 0xffff_ffff_ffff;
         Self(Uuid::from_u128(millis << 80 | 0x7 << 76 | 0b10 << 62))
     }
 
-    /// The moment that the stamp was made, to the millisecond.
+    /// The time at which the stamp was made, to the millisecond.
     pub fn time(self) -> Timestamp {
         Timestamp::from_unix_millis(i64::try_from(self.0.as_u128() >> 80).unwrap_or(i64::MAX))
     }
@@ -207,7 +207,7 @@ impl FromStr for Stamp {
     }
 }
 
-/// The id of a job: the [`Stamp`] of the request that made it, in 32 hexadecimal digits (`contract/ims.md`).
+/// The id of a job: the [`Stamp`] of its request, in 32 hexadecimal digits (`contract/ims.md`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct JobId(pub Stamp);
 
@@ -246,7 +246,7 @@ mod tests {
         let id = |text: &str| text.parse::<ImageId>().unwrap();
         let lower = "e04a6e73-bd92-485d-b422-1b29db8cf543";
         assert_eq!(id(&lower.to_uppercase()), id(lower));
-        assert_ne!(id("m-A"), id("m-a"), "only UUIDs mean the same in either case");
+        assert_ne!(id("m-A"), id("m-a"), "only UUIDs are case-insensitive");
         assert_ne!(lower.to_uppercase().parse::<TenantId>(), lower.parse::<TenantId>());
     }
 

@@ -1,4 +1,4 @@
-//! The record of a machine image. The bits live elsewhere, so an image is `active` from the start.
+//! The record of a machine image. Its data live elsewhere, so an image is `active` from the start.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,24 +8,24 @@ use super::property_rules::{property, value_rule};
 use super::value_enum::value_enum;
 use super::{ImageId, KeyId, TenantId, Timestamp};
 
-/// Who can see an image besides its owner, in Glance's words.
+/// Which tenants besides the owner can see an image, in Glance's terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Visibility {
-    /// Nobody. Members keep their memberships, without effect, until the image is `shared` again.
+    /// None. The image keeps its memberships, without effect, until it is `shared` again.
     Private,
     /// Its members. The default of a new image (`contract/glance.md` 2.5).
     Shared,
-    /// Everybody who knows its id.
+    /// Every tenant that knows its id.
     Community,
-    /// Everybody; it stands in everybody's list.
+    /// Every tenant; the image is in every tenant's list.
     Public,
 }
 
 value_enum!(Visibility { Private = "private", Shared = "shared", Community = "community" or Public = "public" });
 
 impl Visibility {
-    /// Whether anybody may see an image of this visibility by its id.
+    /// Whether every tenant may see an image of this visibility by its id.
     pub fn is_visible_to_all(self) -> bool {
         matches!(self, Self::Community | Self::Public)
     }
@@ -34,25 +34,25 @@ impl Visibility {
 /// A registered image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
-    /// Its id; never used again, even when the image is deleted.
+    /// Its id; never used again, even after the image is deleted.
     pub id: ImageId,
     /// The tenant that registered it; never changes.
     pub owner: TenantId,
     /// Its visibility.
     pub visibility: Visibility,
-    /// What its owner says of it.
+    /// The details that its owner sets.
     pub details: Details,
     /// When it was registered.
     pub created: Timestamp,
     /// When its details or its visibility were last changed.
     pub updated: Timestamp,
-    /// Grows with each change of `details` and `visibility`; a change is written only onto the revision it was
+    /// Grows with each change of `details` and `visibility`. A change is written only onto the revision that it was
     /// made from.
     pub revision: u64,
 }
 
-/// The part of an image that sharing reads and writes. It stands in a small item of its own, so that a share costs the
-/// same however much the owner says of the image.
+/// The part of an image that sharing reads and writes. It is a small item of its own, so that a share costs the same
+/// however large the image's details are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageHead {
     /// The image's id.
@@ -61,31 +61,31 @@ pub struct ImageHead {
     pub owner: TenantId,
     /// Its visibility.
     pub visibility: Visibility,
-    /// What the rules of sharing look at.
+    /// The properties that the rules of consent check.
     pub spec: ImageSpec,
-    /// Its name, as far as it orders lists.
+    /// Its name, which orders lists.
     pub name: Option<String>,
     /// When it was registered.
     pub created: Timestamp,
     /// When its details or its visibility were last changed.
     pub updated: Timestamp,
-    /// The number of tenants that it is shared with, whatever they have answered.
+    /// The number of tenants that it is shared with, whatever their decisions.
     pub member_count: u32,
     /// The image's revision.
     pub revision: u64,
 }
 
-/// What an image is made of, as far as the rules of sharing look at it.
+/// The properties of an image that the rules of consent check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageSpec {
-    /// What sort of image it is.
+    /// What kind of image it is.
     pub kind: ImageKind,
-    /// By what it is encrypted.
+    /// How it is encrypted.
     pub encryption: Encryption,
 }
 
 impl Image {
-    /// The image's head, with that number of members.
+    /// The image's head, with that member count.
     pub fn head(&self, members: u32) -> ImageHead {
         ImageHead {
             id: self.id.clone(),
@@ -101,7 +101,7 @@ impl Image {
     }
 }
 
-/// What the owner says of an image: Glance's base properties and any others by name.
+/// What the owner sets on an image: Glance's base properties and any others by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Details {
@@ -120,26 +120,26 @@ pub struct Details {
     /// The memory that a server needs to boot it, in MiB.
     #[serde(skip_serializing_if = "is_default")]
     pub min_ram_mib: u32,
-    /// Whether it is refused to be deleted.
+    /// Whether deleting it is refused.
     #[serde(skip_serializing_if = "is_default")]
     pub protected: bool,
     /// Whether it is left out of lists by default (Glance's `os_hidden`).
     #[serde(skip_serializing_if = "is_default")]
     pub hidden: bool,
-    /// Free labels.
+    /// Free-form labels.
     #[serde(skip_serializing_if = "is_default")]
     pub tags: BTreeSet<String>,
-    /// Free properties; those of IMS start with `__` (`contract/ims.md` 1.5).
+    /// Free-form properties; those of IMS start with `__` (`contract/ims.md` 1.5).
     #[serde(skip_serializing_if = "is_default")]
     pub properties: BTreeMap<String, String>,
 }
 
-/// What says nothing is not written: a page reads a hundred of these.
+/// Defaults are not stored: a page reads a hundred of these.
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-/// What sort of image it is, which decides what accepting it needs (seed 001).
+/// The kind of an image, which decides what accepting it requires (seed 001).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ImageKind {
     /// Boots a server.
@@ -150,49 +150,49 @@ pub enum ImageKind {
     FullEcs {
         /// Whether it was made from a backup of Cloud Backup and Recovery; only then can it be shared.
         from_backup: bool,
-        /// The sum of its system and data disk backups.
+        /// The total size of its system and data disk backups, in GiB.
         backup_gib: u64,
     },
 }
 
-/// By what an image is encrypted (`contract/decisions.md` 14).
+/// How an image is encrypted (`contract/decisions.md` 14).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Encryption {
-    /// Nothing.
+    /// Not at all.
     None,
-    /// The service's own key, which no owner can grant to anybody.
+    /// Under the service's default key, which no owner can grant.
     DefaultKey,
-    /// A key of the owner's.
+    /// Under a key of the owner.
     Key(KeyId),
 }
 
-/// What of an image's details is not as it must be.
+/// An invalid field of an image's details.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: expected {expected}")]
 pub struct BadDetail {
     /// The field or property.
     pub field: String,
-    /// What was expected of it.
+    /// What a valid value looks like.
     pub expected: &'static str,
 }
 
-/// The most bytes that all of an image's details may take together: a page of 100 images stays well under the
-/// 6 MB that a function may answer.
+/// The maximum size of an image's tags and properties together, in bytes. So a page of 100 images stays well under the
+/// 6 MB that a function may return.
 pub const MAX_DETAILS_BYTES: usize = 16 * 1024;
 
-/// The most tags that an image may have.
+/// The maximum number of tags of an image.
 pub const MAX_TAGS: usize = 128;
 
-/// Whether a text can be a tag of an image.
+/// Whether a text is a valid tag: 1 to 255 characters, none of them a control character.
 pub fn is_tag(text: &str) -> bool {
     !text.is_empty() && is_valid_text(text, 255)
 }
 
 impl Details {
-    /// Checks lengths, and the values of the properties that mean something.
+    /// Checks lengths, and the values of the properties that have a meaning for this service.
     ///
     /// # Errors
-    /// [`BadDetail`] names the first field that is not as it must be.
+    /// [`BadDetail`], for the first field that is invalid.
     pub fn validate(&self) -> Result<(), BadDetail> {
         let texts = [
             ("name", &self.name),
@@ -218,7 +218,7 @@ impl Details {
                 return Err(bad_detail(name, "a text without NUL characters"));
             }
             if let Some(expected) =
-                value_rule(name).filter(|(is_good, _)| !is_good(value)).map(|(_, text)| text)
+                value_rule(name).filter(|(is_valid, _)| !is_valid(value)).map(|(_, text)| text)
             {
                 return Err(bad_detail(name, expected));
             }
@@ -236,7 +236,7 @@ impl Details {
         Ok(())
     }
 
-    /// What sort of image it is.
+    /// What kind of image its properties make it.
     pub fn kind(&self) -> ImageKind {
         if self.property(property::WHOLE_IMAGE) == Some("true") {
             let gib =
@@ -252,7 +252,8 @@ impl Details {
         }
     }
 
-    /// By what key the image is encrypted, if it is.
+    /// How the image is encrypted, by its properties. A malformed key id counts as the default key, so that the image
+    /// cannot be shared.
     pub fn encryption(&self) -> Encryption {
         match (self.key_ids().next().map(str::parse), self.property(property::ENCRYPTED)) {
             (Some(Ok(key)), _) => Encryption::Key(key),
@@ -261,22 +262,22 @@ impl Details {
         }
     }
 
-    /// The keys that properties of the image name.
+    /// The key ids that the image's properties name.
     fn key_ids(&self) -> impl Iterator<Item = &str> {
         property::KEY_ID_PROPERTIES.iter().filter_map(|name| self.property(name)).filter(|id| !id.is_empty())
     }
 
-    /// What the image is made of, as far as the rules of sharing look at it.
+    /// The properties that the rules of consent check.
     pub fn spec(&self) -> ImageSpec {
         ImageSpec { kind: self.kind(), encryption: self.encryption() }
     }
 
-    /// Whether the image is made of something else than `before`, as far as recipients are judged by it or consent to it.
+    /// Whether the image differs from `before` in what the rules of consent check or recipients consent to.
     pub fn differs_materially_from(&self, before: &Self) -> bool {
         self.spec() != before.spec() || self.formats() != before.formats()
     }
 
-    /// The name of a format that `after` changes, although it was given before.
+    /// The format field that `after` changes although it is set here.
     pub fn changed_format(&self, after: &Self) -> Option<&'static str> {
         let mut pairs = self.formats().into_iter().zip(after.formats());
         pairs.find(|((_, before), (_, after))| before.is_some() && before != after).map(|((name, _), _)| name)
@@ -286,7 +287,7 @@ impl Details {
         [("disk_format", self.disk_format.as_deref()), ("container_format", self.container_format.as_deref())]
     }
 
-    /// The value of a free property.
+    /// The value of a free-form property.
     pub fn property(&self, name: &str) -> Option<&str> {
         self.properties.get(name).map(String::as_str)
     }
@@ -296,8 +297,8 @@ fn bad_detail(field: &str, expected: &'static str) -> BadDetail {
     BadDetail { field: field.to_owned(), expected }
 }
 
-fn is_valid_text(text: &str, most_chars: usize) -> bool {
-    text.chars().count() <= most_chars && !text.chars().any(char::is_control)
+fn is_valid_text(text: &str, max_chars: usize) -> bool {
+    text.chars().count() <= max_chars && !text.chars().any(char::is_control)
 }
 
 #[cfg(test)]
@@ -353,8 +354,9 @@ mod tests {
 
     #[test]
     fn format_cannot_change_once_set() {
-        let of = |disk: Option<&str>| Details { disk_format: disk.map(str::to_owned), ..Details::default() };
-        let (none, raw, qcow2) = (of(None), of(Some("raw")), of(Some("qcow2")));
+        let with_format =
+            |disk: Option<&str>| Details { disk_format: disk.map(str::to_owned), ..Details::default() };
+        let (none, raw, qcow2) = (with_format(None), with_format(Some("raw")), with_format(Some("qcow2")));
         assert_eq!((none.changed_format(&raw), raw.changed_format(&raw)), (None, None));
         assert_eq!(raw.changed_format(&qcow2), Some("disk_format"));
         assert_eq!(raw.changed_format(&none), Some("disk_format"));
@@ -363,7 +365,7 @@ mod tests {
 
     #[test]
     fn invalid_details_are_rejected() {
-        let field = |details: Details| details.validate().map_err(|problem| problem.field);
+        let field = |details: Details| details.validate().map_err(|error| error.field);
         assert_eq!(field(with_properties(&[("__whole_image", "yes")])), Err("__whole_image".to_owned()));
         assert_eq!(
             field(with_properties(&[("__data_disk_backup_gib", "-1")])),

@@ -1,10 +1,11 @@
-//! The forms of ISO 8601 that Glance reads in a filter: those of the Python package iso8601 2.1.0, which oslo.utils gives them
-//! to.
+//! The ISO 8601 formats that Glance accepts in a filter: those of the Python package iso8601 2.1.0, which oslo.utils
+//! uses.
 
 use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time, UtcOffset};
 
-/// Reads `2024`, `2024-11`, `2024-11-06`, `20241106`, and a full date with a space or a `T` and a time of day: `06`, `06:30`,
-/// `0630`, `06:30:00`, `06:30:00.5` or `06:30:00,5`, and then `Z`, `+01`, `+0100` or `+01:00`. `None` for anything else.
+/// Parses `2024`, `2024-11`, `2024-11-06`, `20241106`, and a full date with a space or a `T` and a time of day: `06`,
+/// `06:30`, `0630`, `06:30:00`, `06:30:00.5` or `06:30:00,5`, and then `Z`, `+01`, `+0100` or `+01:00`. `None` for
+/// anything else.
 pub(super) fn parse(text: &str) -> Option<OffsetDateTime> {
     let mut rest = text;
     let date = parse_date(&mut rest)?;
@@ -17,7 +18,7 @@ pub(super) fn parse(text: &str) -> Option<OffsetDateTime> {
     Some(PrimitiveDateTime::new(date, time).assume_offset(offset))
 }
 
-/// Whether what stands before `rest` has a day.
+/// Whether the text before `rest` includes a day.
 fn is_full_date(text: &str, rest: &str) -> bool {
     let date = text.strip_suffix(rest).unwrap_or_default();
     date.matches('-').count() == 2 || (date.len() == 8 && !date.contains('-'))
@@ -32,7 +33,7 @@ fn parse_date(rest: &mut &str) -> Option<Date> {
             day = take_digits(rest, 1..=2)?;
         }
     } else if !rest.is_empty() {
-        // Without dashes a month does not stand alone.
+        // Without dashes, a month is followed by a day.
         (month, day) = (take_digits(rest, 2..=2)?, take_digits(rest, 2..=2)?);
     }
     let month = Month::try_from(u8::try_from(month).ok()?).ok()?;
@@ -63,7 +64,7 @@ fn two_digits(rest: &mut &str) -> Option<u32> {
     Some(found)
 }
 
-/// The digits after a point, in nanoseconds; those beyond are cut off.
+/// Digits of a fraction, in nanoseconds; those after the ninth are ignored.
 fn parse_fraction(rest: &mut &str) -> Option<u32> {
     let length = rest.bytes().take_while(u8::is_ascii_digit).count();
     let (fraction, after) = rest.split_at_checked(length)?;
@@ -84,14 +85,14 @@ fn parse_offset(mut rest: &str) -> Option<UtcOffset> {
     offset.filter(|_| sign != 0 && rest.is_empty() && minutes < 60)
 }
 
-/// Takes a prefix away, if it is there.
+/// Removes a prefix, and returns whether it was there.
 fn take_prefix(rest: &mut &str, prefix: &str) -> bool {
     let after = rest.strip_prefix(prefix);
     *rest = after.unwrap_or(rest);
     after.is_some()
 }
 
-/// Takes as many digits away as there are, within that range.
+/// Removes the leading digits, at most as many as the range allows; `None` if there are fewer than it demands.
 fn take_digits(rest: &mut &str, count: std::ops::RangeInclusive<usize>) -> Option<u32> {
     let found = rest.bytes().take(*count.end()).take_while(u8::is_ascii_digit).count();
     let (number, after) = rest.split_at_checked(found).filter(|_| count.contains(&found))?;

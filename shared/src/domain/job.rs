@@ -1,13 +1,13 @@
-//! A batch request that is being carried out.
+//! A batch request and its execution.
 //!
-//! A [`Job`] is what was asked, and never changes. Its pairs (image × tenant, image by image) are divided into
-//! pieces, each a run of consecutive pairs with a cursor; a piece is carried out in steps, and each step is one
-//! transaction that changes the memberships of some pairs and moves the cursor past them. Nothing else is recorded:
-//! what a job's status is, how far it has come and when it ended follow from its pieces, so that no counter can
-//! drift from the truth and no item is written by every worker.
+//! A [`Job`] is the request, and never changes. Its pairs (image × tenant, image by image) are divided into work
+//! items, each a run of consecutive pairs with a cursor. A work item is executed in steps, and each step is one
+//! transaction that changes the memberships of some pairs and moves the cursor past them. Nothing else is stored: a
+//! job's status, progress and end follow from its work items, so that no counter can drift and no item is written
+//! by every worker.
 //!
-//! A large job hands out a few pieces at a time: each that ends makes the next one of its lane. So the work of other
-//! tenants never waits behind all of it, in whatever order the pieces are carried out, and workers side by side seldom
+//! A large job has a few open work items at a time, each of which creates the next one when it ends. So the work of
+//! other tenants never waits behind all of it, in whatever order work items are executed, and parallel workers seldom
 //! write to the same image.
 
 use std::collections::HashSet;
@@ -17,34 +17,33 @@ use serde::{Deserialize, Serialize};
 
 use super::{ImageId, JobId, Outcome, Status, TenantId, Timestamp, VaultId};
 
-/// What is to be done to each pair.
+/// What a job does to each pair.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Task {
-    /// The owner shares.
+    /// Shares the image, for its owner.
     Share,
-    /// The owner withdraws.
+    /// Ends the membership, for the image's owner.
     Unshare,
-    /// The memberships are written again as they are, with what the lists of their tenants say of the image now: it was
-    /// renamed, hidden or shown since.
+    /// Rewrites the membership unchanged, with new list entries: the image was renamed, hidden or shown since.
     Refresh,
-    /// The recipient answers.
+    /// Sets the recipient's decision.
     Respond {
-        /// The answer.
+        /// The decision.
         status: Status,
         /// Where the backups of an accepted full-ECS image go.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         vault: Option<VaultId>,
     },
-    /// The recipient gives one answer to everything that waits for it at the moment of the request (seed 001: *Accept
-    /// All*). The job names no images; they are found while it is carried out.
+    /// Sets one decision on every image that is pending for the recipient at the moment of the request (seed 001:
+    /// *Accept All*). The job names no images; it finds them during its execution.
     RespondToAll {
-        /// The answer.
+        /// The decision.
         status: Status,
         /// Where the backups of accepted full-ECS images go.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         vault: Option<VaultId>,
-        /// How many images waited when it was asked.
+        /// The number of images that were pending at the request.
         expected: u32,
     },
 }
@@ -54,41 +53,41 @@ pub enum Task {
 pub struct Job {
     /// Its id, which is the stamp of the request.
     pub id: JobId,
-    /// The project that asked, and that may read the job.
+    /// The project that made the request, and that may read the job.
     pub creator: TenantId,
-    /// What to do.
+    /// What it does to each pair.
     pub task: Task,
-    /// To which images, without repetition; none where the job finds them itself.
+    /// Its images, without repetition; empty if the job finds them itself.
     pub images: Vec<ImageId>,
-    /// For which tenants, without repetition.
+    /// Its recipients, without repetition.
     pub tenants: Vec<TenantId>,
-    /// When it was asked.
+    /// When the request was accepted.
     #[serde(rename = "accepted")]
     pub accepted_at: Timestamp,
-    /// The tenants in whose queues it stands while it is open: whose images it is about, or whose answer it is. None where it
-    /// is carried out at once.
+    /// The tenants in whose queues it is while it is open: the owner of its images, or the recipient that decides.
+    /// Empty if it is executed at once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub queues: Vec<TenantId>,
 }
 
-/// The most pairs of a piece: a worker's unit of retry, and a few steps long.
+/// The maximum number of pairs of a work item, which is what a worker retries: a few steps.
 const MAX_PAIRS_PER_WORK_ITEM: usize = 200;
 
-/// The most pairs of a step.
+/// The maximum number of pairs of a step.
 const MAX_PAIRS_PER_STEP: usize = 50;
 
-/// The most pieces of a job that are carried out side by side.
+/// The maximum number of open work items of a job.
 const MAX_PARALLEL_WORK_ITEMS: usize = 8;
 
-/// The most items that a plan writes or checks. A transaction takes 100: two are for the work item's cursor and the next work
-/// item, or for the job and the request's idempotency key.
+/// The maximum number of items that a plan writes or checks. A transaction takes 100: two are for the work item's
+/// cursor and the next work item, or for the job and the request's idempotency key.
 pub(super) const MAX_ITEMS_PER_PLAN: usize = 98;
 
-/// The most items that a step reads at first: a batch read takes 100.
+/// The maximum number of items that a step reads at first: a batch read takes 100.
 const MAX_ITEMS_READ_PER_STEP: usize = 99;
 
 impl Job {
-    /// How many pairs there are, as far as it is known beforehand.
+    /// The number of pairs; for [`Task::RespondToAll`], the number expected at the request.
     pub fn pair_count(&self) -> usize {
         match self.task {
             Task::RespondToAll { expected, .. } => expected.try_into().unwrap_or(usize::MAX),
@@ -98,15 +97,15 @@ impl Job {
         }
     }
 
-    /// The pair of that number; pairs are counted from 0, image by image.
+    /// The pair with that number. Pairs are numbered from 0, image by image.
     pub fn pair(&self, number: usize) -> Option<(&ImageId, &TenantId)> {
         let image = self.images.get(number.checked_div(self.tenants.len())?)?;
         let tenant = self.tenants.get(number % self.tenants.len())?;
         Some((image, tenant))
     }
 
-    /// Divides a job that names its images into pieces, as runs of pair numbers: whole images where that is possible, so
-    /// that two workers seldom write to the same image.
+    /// Divides a job that names its images into work items, as ranges of pair numbers. They hold whole images where
+    /// possible, so that two workers seldom write to the same image.
     pub fn work_items(&self) -> Vec<Range<usize>> {
         let pairs = self.images.len() * self.tenants.len();
         let per_image = self.tenants.len().max(1);
@@ -118,85 +117,86 @@ impl Job {
         (0..pairs).step_by(size).map(|first| first..pairs.min(first + size)).collect()
     }
 
-    /// Whether it has more pieces than one, and so waits in line.
+    /// Whether it has more than one work item. Large jobs of one tenant take turns.
     pub fn is_large(&self) -> bool {
         self.images.len().saturating_mul(self.tenants.len()) > MAX_PAIRS_PER_WORK_ITEM
     }
 
-    /// How many of its pieces are carried out side by side. Two that share an image would keep each other from writing.
+    /// How many of its work items are open at a time: at most one for each image, since two that write to the same
+    /// image would conflict.
     pub fn max_parallel_work_items(&self) -> usize {
         MAX_PARALLEL_WORK_ITEMS.min(self.images.len())
     }
 
-    /// Whether all of its pairs may fit into one transaction, beside the job and the request's idempotency key, as far as
-    /// can be said before anything is known of them.
+    /// Whether all of its pairs may fit into one transaction, together with the job and the request's idempotency key.
+    /// Estimated before anything is read.
     pub fn fits_in_one_transaction(&self) -> bool {
         let pairs = self.images.len().saturating_mul(self.tenants.len());
         pairs > 0 && pairs.saturating_add(self.images.len()) <= MAX_ITEMS_PER_PLAN
     }
 
-    /// The pairs, starting with the first of `left`, that one transaction can carry out, as far as can be said before
-    /// anything is known of them: each writes its membership and the count of its image, and reads its tenant besides.
-    pub fn next_step(&self, left: Range<usize>) -> Range<usize> {
+    /// The pairs, from the first of `remaining`, that one step can execute. Estimated before anything is read: each
+    /// pair writes its membership and its image's member count, and reads its tenant.
+    pub fn next_step(&self, remaining: Range<usize>) -> Range<usize> {
         let (mut images, mut tenants) = (HashSet::new(), HashSet::new());
         let fits = |number: &usize| {
             images.extend(self.pair(*number).map(|(image, _)| image));
             tenants.extend(self.pair(*number).map(|(_, tenant)| tenant));
-            let pairs = number - left.start + 1;
+            let pairs = number - remaining.start + 1;
             pairs <= MAX_PAIRS_PER_STEP && pairs + images.len() + tenants.len() <= MAX_ITEMS_READ_PER_STEP
         };
-        left.start..left.start + left.clone().take_while(fits).count()
+        remaining.start..remaining.start + remaining.clone().take_while(fits).count()
     }
 }
 
-/// A run of a job's pairs and how far it has come.
+/// A run of a job's pairs and its progress.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkItem {
-    /// Its place among the job's pieces, from 0.
+    /// Its number among the job's work items, from 0.
     pub number: u16,
-    /// Its pairs.
+    /// The numbers of its pairs.
     pub pairs: Range<usize>,
-    /// The images of its pairs, where the job names none.
+    /// The images of its pairs, if the job finds its images itself.
     pub found_images: Vec<ImageId>,
-    /// What became of the first of them. The cursor is this list's length.
+    /// The outcomes of its first pairs. Their number is the cursor.
     pub outcomes: Vec<Outcome>,
-    /// When its last pair was carried out.
+    /// When its last pair was executed.
     pub finished_at: Option<Timestamp>,
-    /// How often a sweep has found it open.
+    /// How often the sweep has found it open.
     pub attempts: u32,
 }
 
 impl WorkItem {
-    /// The pairs that are still to be carried out.
+    /// The pairs that are not executed yet.
     pub fn remaining_pairs(&self) -> Range<usize> {
         self.pairs.start + self.outcomes.len().min(self.pairs.len())..self.pairs.end
     }
 }
 
-/// Where a job stands.
+/// The status of a job, which follows from its work items.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JobStatus {
-    /// No pair has been carried out yet.
+    /// No pair has been executed yet.
     Init,
-    /// Some have.
+    /// Some pairs have been executed.
     Running,
-    /// All have, as wanted.
+    /// All pairs have been executed, and none has failed.
     Success,
-    /// All have, and some failed.
+    /// All pairs have been executed, and some have failed.
     Fail,
 }
 
-/// A job together with its pieces.
+/// A job with its work items.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobReport {
-    /// What was asked.
+    /// The request.
     pub job: Job,
-    /// How far it has come: the pieces that have been begun, in order.
+    /// Its work items so far, in order. A large job creates them one after another.
     pub work_items: Vec<WorkItem>,
 }
 
 impl JobReport {
-    /// Where the job stands.
+    /// Its status.
     pub fn status(&self) -> JobStatus {
         let ended = self.ended_at().is_some();
         match (ended, self.done_count()) {
@@ -207,17 +207,17 @@ impl JobReport {
         }
     }
 
-    /// Whether any pair has failed, also one that cannot be named.
+    /// Whether any pair has failed, including one whose image is not found.
     fn has_failed(&self) -> bool {
-        self.work_items.iter().flat_map(|piece| &piece.outcomes).any(|outcome| outcome.is_failure())
+        self.work_items.iter().flat_map(|work_item| &work_item.outcomes).any(|outcome| outcome.is_failure())
     }
 
-    /// How many pairs have been carried out.
+    /// The number of pairs that have been executed, whatever their outcomes.
     pub fn done_count(&self) -> usize {
-        self.work_items.iter().map(|piece| piece.outcomes.len()).sum()
+        self.work_items.iter().map(|work_item| work_item.outcomes.len()).sum()
     }
 
-    /// How far it has come, in whole per cent; 100 only when it has ended.
+    /// Its progress in whole per cent; 100 only once it has ended.
     pub fn percent(&self) -> usize {
         if self.ended_at().is_some() {
             100
@@ -226,47 +226,48 @@ impl JobReport {
         }
     }
 
-    /// When the last piece was finished, if all are.
+    /// When its last work item ended; `None` while it is open.
     pub fn ended_at(&self) -> Option<Timestamp> {
-        let begun: usize = self.work_items.iter().map(|piece| piece.pairs.len()).sum();
-        if !matches!(self.job.task, Task::RespondToAll { .. }) && begun < self.job.pair_count() {
+        let created: usize = self.work_items.iter().map(|work_item| work_item.pairs.len()).sum();
+        if !matches!(self.job.task, Task::RespondToAll { .. }) && created < self.job.pair_count() {
             return None;
         }
         let last = self
             .work_items
             .iter()
-            .map(|piece| piece.finished_at)
+            .map(|work_item| work_item.finished_at)
             .try_fold(None, |last, end| Some(last.max(Some(end?))));
         last.flatten()
     }
 
-    /// Every pair that has been carried out, with its outcome.
+    /// Every pair that has been executed, with its outcome.
     pub fn outcomes(&self) -> impl Iterator<Item = (&ImageId, &TenantId, Outcome)> {
-        self.work_items.iter().flat_map(|piece| {
-            piece.pairs.clone().zip(&piece.outcomes).filter_map(|(number, outcome)| {
-                let (image, tenant) = self.pair(piece, number)?;
+        self.work_items.iter().flat_map(|work_item| {
+            work_item.pairs.clone().zip(&work_item.outcomes).filter_map(|(number, outcome)| {
+                let (image, tenant) = self.pair(work_item, number)?;
                 Some((image, tenant, *outcome))
             })
         })
     }
 
-    fn pair<'a>(&'a self, piece: &'a WorkItem, number: usize) -> Option<(&'a ImageId, &'a TenantId)> {
+    fn pair<'a>(&'a self, work_item: &'a WorkItem, number: usize) -> Option<(&'a ImageId, &'a TenantId)> {
         match self.job.task {
-            Task::RespondToAll { .. } => {
-                piece.found_images.get(number.checked_sub(piece.pairs.start)?).zip(self.job.tenants.first())
-            }
+            Task::RespondToAll { .. } => work_item
+                .found_images
+                .get(number.checked_sub(work_item.pairs.start)?)
+                .zip(self.job.tenants.first()),
             Task::Share | Task::Unshare | Task::Refresh | Task::Respond { .. } => self.job.pair(number),
         }
     }
 
-    /// Whether the job has something left to do to that pair.
+    /// Whether the job names that pair and has not executed it yet.
     pub fn is_open_for(&self, image: &ImageId, tenant: &TenantId) -> bool {
         let names = self.job.images.contains(image) && self.job.tenants.contains(tenant);
         let is_pair = |(of, to, _): (&ImageId, &TenantId, Outcome)| of == image && to == tenant;
         names && self.ended_at().is_none() && !self.outcomes().any(is_pair)
     }
 
-    /// The pairs that failed.
+    /// The pairs that have failed, with their outcomes.
     pub fn failures(&self) -> impl Iterator<Item = (&ImageId, &TenantId, Outcome)> {
         self.outcomes().filter(|(_, _, outcome)| outcome.is_failure())
     }
@@ -298,11 +299,11 @@ mod tests {
             let work_items = job.work_items();
             prop_assert!(work_items.len() <= 50);
             let mut next = 0;
-            for piece in work_items {
-                prop_assert_eq!(piece.start, next);
-                prop_assert!(piece.len() <= MAX_PAIRS_PER_WORK_ITEM);
-                while next < piece.end {
-                    let step = job.next_step(next..piece.end);
+            for work_item in work_items {
+                prop_assert_eq!(work_item.start, next);
+                prop_assert!(work_item.len() <= MAX_PAIRS_PER_WORK_ITEM);
+                while next < work_item.end {
+                    let step = job.next_step(next..work_item.end);
                     prop_assert!(!step.is_empty() && step.len() <= MAX_PAIRS_PER_STEP);
                     let touched: HashSet<_> = step.clone().filter_map(|n| job.pair(n)).map(|(image, _)| image).collect();
                     prop_assert!(step.len() + touched.len() <= MAX_ITEMS_READ_PER_STEP);
@@ -314,8 +315,8 @@ mod tests {
 
         #[test]
         fn work_item_never_splits_an_image(images in 1_usize..=100, tenants in 1_usize..=100) {
-            for piece in job(images, tenants).work_items() {
-                prop_assert_eq!(piece.end % tenants, 0);
+            for work_item in job(images, tenants).work_items() {
+                prop_assert_eq!(work_item.end % tenants, 0);
             }
         }
 
@@ -352,14 +353,14 @@ mod tests {
             finished_at: Some(Timestamp::from_unix_millis(1)),
             attempts: 0,
         };
-        let walk = WorkItem {
+        let scan = WorkItem {
             pairs: 0..0,
             found_images: Vec::new(),
             outcomes: Vec::new(),
             finished_at: None,
             ..found(0, 0)
         };
-        let mut report = JobReport { job, work_items: vec![walk, found(1, 0), found(2, 1)] };
+        let mut report = JobReport { job, work_items: vec![scan, found(1, 0), found(2, 1)] };
         let images: Vec<_> = report.outcomes().map(|(image, _, _)| image.to_string()).collect();
         assert_eq!((images, report.percent()), (vec!["image-0".to_owned(), "image-1".to_owned()], 50));
         assert_eq!(report.status(), JobStatus::Running);

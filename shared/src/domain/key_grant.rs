@@ -2,13 +2,13 @@
 
 use super::{KeyId, TenantId};
 
-/// A key that its owner lets a tenant use. Without it, no image under that key can be shared with the tenant.
+/// A tenant's permission to use a key. Without it, no image encrypted under that key can be shared with the tenant.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyGrant {
-    /// Whose key it is. Two tenants may have keys of the same id; a grant is of one of them.
+    /// The owner of the key. Two tenants may have keys with the same id, and a grant is for the key of one of them.
     pub owner: TenantId,
     /// The key.
     pub key: KeyId,
-    /// Who may use it.
+    /// The tenant that may use it.
     pub tenant: TenantId,
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use super::{ImageHead, ImageKind, ReadRate};
 
-/// How many of a thing there may be (`contract/decisions.md` 12).
+/// The limits of a deployment (`contract/decisions.md` 12).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Recipients of one image.
@@ -14,47 +14,48 @@ pub struct Limits {
     pub members_per_full_ecs_image: u32,
     /// Images that one tenant owns.
     pub images_per_tenant: u32,
-    /// Images that wait for one tenant's answer. What it has answered is not limited (seed 002).
+    /// Images that are pending for one tenant. Those that it has decided on are not limited (seed 002).
     pub pending_per_tenant: u32,
-    /// Images of one owner that wait for one tenant's answer.
+    /// Images of one owner that are pending for one tenant.
     pub pending_per_owner: u32,
-    /// Pairs of one tenant's jobs that have not ended.
+    /// Pairs in the open jobs of one tenant.
     pub open_pairs_per_tenant: u32,
     /// Access keys of one project that are not disabled.
     pub access_keys_per_project: u32,
-    /// Read units of the table that one tenant may use a second with reads and lists, on average over a minute: what is
-    /// above is refused with 429 until it is paid. Counted by each process for itself: by the server on one machine, and on
-    /// AWS by each instance of a function, so that a tenant may use as many times that much as instances serve it.
+    /// Read units of the table per second that one tenant may use with reads and lists, averaged over a minute. Above
+    /// that, its reads get 429 until the bucket is refilled. Each process counts for itself: the server on one
+    /// machine, and on AWS each instance of a function. There, a tenant may use that much for each instance that
+    /// serves it.
     pub read_units_per_second: u32,
 }
 
-/// Images and projects that one batch request may name, each (`contract/decisions.md` 13).
+/// The maximum number of images, and of projects, in one batch request (`contract/decisions.md` 13).
 pub const MAX_NAMES_PER_BATCH: usize = 100;
 
-/// The most recipients that a deployment may allow an image: the job that ends a deleted image's memberships names them all in
-/// one item, which DynamoDB limits to 400 KB: 67 bytes for each of the longest ids.
+/// The highest recipient limit that a deployment may set. The job that ends the memberships of a deleted image names
+/// all of them in one item, which DynamoDB limits to 400 KB; one of the longest ids takes 67 bytes.
 pub const MAX_MEMBERS_PER_IMAGE: u32 = 5_000;
 
 impl Limits {
-    /// How fast one tenant may read.
+    /// The read rate of one tenant.
     pub fn read_rate(&self) -> ReadRate {
         ReadRate { units_per_second: self.read_units_per_second }
     }
 
-    /// The defaults, changed by those settings.
+    /// The default limits, with those settings applied.
     ///
     /// # Errors
-    /// [`BadLimit::Duplicate`] where two of them name the same limit.
+    /// [`BadLimit::Duplicate`] if two settings name the same limit.
     pub fn from_settings(settings: &[LimitSetting]) -> Result<Self, BadLimit> {
-        for (place, setting) in settings.iter().enumerate() {
-            if settings.iter().skip(place + 1).any(|other| other.name == setting.name) {
+        for (index, setting) in settings.iter().enumerate() {
+            if settings.iter().skip(index + 1).any(|other| other.name == setting.name) {
                 return Err(BadLimit::Duplicate(setting.name.text()));
             }
         }
         Ok(settings.iter().copied().collect())
     }
 
-    /// The most recipients that an image may have.
+    /// The recipient limit of that image, which depends on its kind.
     pub fn member_limit(&self, image: &ImageHead) -> u32 {
         match image.spec.kind {
             ImageKind::FullEcs { .. } => self.members_per_full_ecs_image,
@@ -112,16 +113,16 @@ impl LimitName {
     }
 }
 
-/// A text that is no limit; says what one looks like.
+/// Why a text is not a limit setting. The message shows the expected form.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadLimit {
-    /// No such limit, or no `=`.
+    /// No limit has that name, or there is no `=`.
     #[error(
         "expected members-per-image=NUMBER, members-per-full-ecs-image=NUMBER, images-per-tenant=NUMBER, pending-per-tenant=NUMBER, pending-per-owner=NUMBER, open-pairs-per-tenant=NUMBER, access-keys-per-project=NUMBER or read-units-per-second=NUMBER"
     )]
     UnknownName,
-    /// The limit is named twice, and which is meant is not known.
-    #[error("{0} is named twice; name it once")]
+    /// The limit is set twice.
+    #[error("{0} is set twice; set it once")]
     Duplicate(&'static str),
     /// The value is not a number in range.
     #[error("expected a number from 1 to {most}")]
@@ -154,7 +155,7 @@ impl FromStr for LimitSetting {
     }
 }
 
-/// In the form in which limits are set: `members-per-image=256,…`.
+/// The form in which limits are set: `members-per-image=256,…`.
 impl fmt::Display for Limits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
@@ -178,7 +179,7 @@ impl fmt::Display for Limits {
 }
 
 impl FromIterator<LimitSetting> for Limits {
-    /// The defaults, changed by each setting in turn.
+    /// The default limits, with the settings applied in turn.
     fn from_iter<T: IntoIterator<Item = LimitSetting>>(settings: T) -> Self {
         let mut limits = Self::default();
         for LimitSetting { name, value } in settings {

@@ -1,26 +1,26 @@
-//! A membership as it is shown.
+//! A membership, as the APIs show it.
 
 use super::{Active, ImageId, Status, TenantId, Timestamp};
 
-/// What a recipient or an owner is shown of a membership that stands.
+/// An active membership, as its owner or recipient sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MemberView {
     /// The image.
     pub image: ImageId,
-    /// With whom it is shared.
+    /// The tenant that it is shared with.
     pub tenant: TenantId,
-    /// What the tenant has said.
+    /// The membership's status.
     pub status: Status,
-    /// When the sharing began.
+    /// When the membership began.
     pub created: Timestamp,
     /// When the membership last changed.
     pub updated: Timestamp,
 }
 
 impl MemberView {
-    /// A membership that stands and was last written at that moment.
+    /// The view of an active membership that was last written at `written`.
     pub fn new(image: ImageId, tenant: TenantId, active: &Active, written: Timestamp) -> Self {
-        // A stamp may be a little ahead of the moment at which it was issued.
+        // A stamp may be a little ahead of the time at which it was issued.
         let created = active.since.time().min(written);
         Self { image, tenant, status: active.status(), created, updated: written }
     }

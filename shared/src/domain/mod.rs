@@ -1,5 +1,5 @@
-//! Images, memberships, jobs: plain types and pure functions. Nothing here knows HTTP or DynamoDB, and nothing
-//! here reads a clock but [`Clock`], [`Stamp::now`] and [`Timestamp::now`].
+//! Images, memberships, jobs: plain types and pure functions. Nothing here depends on HTTP or DynamoDB, and only
+//! [`Clock`], [`Stamp::now`] and [`Timestamp::now`] read a clock.
 
 mod access;
 mod access_key;

@@ -1,43 +1,43 @@
-//! What became of a pair of a job.
+//! The outcome of a pair of a job.
 
-/// What became of a pair.
+/// What became of a pair. The table stores it as one byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// It is as the job wanted it.
+    /// The pair is as the request wants it.
     Done,
-    /// The image was deleted in the meantime.
+    /// The image has been deleted.
     ImageDeleted,
-    /// The image's visibility is not `shared` any more.
+    /// The image's visibility is not `shared`.
     NotShareable,
-    /// The image has as many recipients as it may have.
+    /// The image has reached its recipient limit.
     MemberLimit,
-    /// The image is not shared with the tenant that answered.
+    /// The image is not shared with the tenant that decides, or its owner hides it.
     NotAMember,
-    /// The image is encrypted by the service's own key, which can be granted to nobody.
+    /// The image is encrypted under the service's default key, which cannot be granted.
     DefaultKey,
     /// The owner has not granted the tenant the image's key.
     KeyNotGranted,
-    /// The image is of a whole server and was not made from a backup.
+    /// The full-ECS image was not made from a backup, or gives no size of its backups.
     NotFromBackup,
-    /// The directory has no such tenant, and is complete.
+    /// The directory is complete, and the tenant is not in it.
     UnknownTenant,
-    /// The tenant is of another region.
+    /// The tenant is in another region.
     OtherRegion,
-    /// As many images wait for the tenant's answer as may.
+    /// The tenant has reached its limit of pending images.
     PendingLimit,
-    /// As many images of the owner wait for the tenant's answer as may.
+    /// The tenant has reached its limit of pending images of this owner.
     OwnerPendingLimit,
-    /// A later request wants it otherwise, and has won (`contract/decisions.md` 26).
+    /// A later request has decided otherwise, and wins (`contract/decisions.md` 26).
     Superseded,
-    /// No vault was named for a full-ECS image, or the tenant has none of that id.
+    /// The request names no vault for a full-ECS image, or the tenant has none with that id.
     NoVault,
     /// The vault is not for backups.
     NotABackupVault,
-    /// The vault cannot be used now.
+    /// The vault is not available.
     VaultUnavailable,
-    /// The vault has not enough room.
+    /// The vault has too little free capacity.
     VaultFull,
-    /// It could not be done in many attempts.
+    /// Every attempt to execute the request has failed.
     RetriesExhausted,
 }
 
@@ -63,19 +63,19 @@ impl Outcome {
         (Self::RetriesExhausted, b'g'),
     ];
 
-    /// Whether the pair has failed. One that was overtaken has not: a later request has decided on it.
+    /// Whether the pair has failed. A superseded one has not: a later request has decided on it.
     pub fn is_failure(self) -> bool {
         !matches!(self, Self::Done | Self::Superseded)
     }
 
-    /// The outcome as one byte in the table.
+    /// The byte that stores the outcome in a work item.
     pub fn to_byte(self) -> u8 {
         Self::BYTE_CODES.iter().find(|(outcome, _)| *outcome == self).map_or(b'?', |(_, byte)| *byte)
     }
 
-    /// The outcome that was written as that byte.
+    /// The outcome that is stored as that byte.
     pub fn from_byte(byte: u8) -> Option<Self> {
-        Self::BYTE_CODES.iter().find(|(_, known)| *known == byte).map(|(outcome, _)| *outcome)
+        Self::BYTE_CODES.iter().find(|(_, code)| *code == byte).map(|(outcome, _)| *outcome)
     }
 }
 

@@ -1,28 +1,28 @@
-//! Decides a change of an image's permissions: tenants to whom it is granted and from whom it is taken, all of them or
-//! none (seed 002).
+//! Plans a change of an image's permissions: an auto-accepted share with each tenant that is added, and an unshare
+//! from each that is removed, all or none (seed 002).
 
 use std::collections::BTreeSet;
 
 use super::step::{plan_auto_accepted_share, plan_unshare};
 use super::{ImageHead, Outcome, Plan, Rules, Stamp, StepInput, TenantId};
 
-/// To whom an image is granted, and from whom it is taken. Nobody stands in both.
+/// The tenants to add and to remove. No tenant is in both sets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PermissionChange {
     add: BTreeSet<TenantId>,
     remove: BTreeSet<TenantId>,
 }
 
-/// A tenant to whom an image was to be granted and from whom it was to be taken.
+/// The error of a request that both adds and removes a tenant.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0} is both added and removed")]
 pub struct AddedAndRemoved(pub TenantId);
 
 impl PermissionChange {
-    /// Grants to some, takes from others.
+    /// A change that adds some tenants and removes others.
     ///
     /// # Errors
-    /// [`AddedAndRemoved`] where somebody is named twice.
+    /// [`AddedAndRemoved`] if a tenant is in both sets.
     pub fn new(add: BTreeSet<TenantId>, remove: BTreeSet<TenantId>) -> Result<Self, AddedAndRemoved> {
         match add.intersection(&remove).next() {
             Some(tenant) => Err(AddedAndRemoved(tenant.clone())),
@@ -30,48 +30,48 @@ impl PermissionChange {
         }
     }
 
-    /// Tenants that may use the image from now on, without being asked.
+    /// Tenants that may use the image from now on, without their consent.
     pub fn add(&self) -> &BTreeSet<TenantId> {
         &self.add
     }
 
-    /// Tenants that may not any more; where they are no members, that is no error.
+    /// Tenants that may not use it any more. One that is no member is no error.
     pub fn remove(&self) -> &BTreeSet<TenantId> {
         &self.remove
     }
 }
 
-/// Why nothing is granted or taken: what stands in the way of one of the grants.
+/// Why a permission change is not made: one of its shares is not allowed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the image cannot be granted to {tenant}")]
+#[error("the image cannot be shared with {tenant}")]
 pub struct ShareRefused {
-    /// To whom it cannot be granted.
+    /// The tenant that the image cannot be shared with.
     pub tenant: TenantId,
-    /// Why.
+    /// The reason.
     pub outcome: Outcome,
 }
 
-/// Decides which memberships of an image change. `known` holds the image and the memberships that there are of the tenants
-/// named. What is taken is taken first, so that the limit is of what there is in the end.
+/// Plans which memberships of an image change. `input` holds the image and the memberships of the named tenants.
+/// Removals come first, so that the recipient limit applies to the result.
 ///
 /// # Errors
-/// [`ShareRefused`] names the first that stands in the way; then nothing is to be written.
+/// [`ShareRefused`], for the first tenant that the image cannot be shared with. Then nothing is written.
 pub fn plan_permissions(
     image: &ImageHead,
-    wanted: &PermissionChange,
+    change: &PermissionChange,
     at: Stamp,
-    known: &StepInput,
+    input: &StepInput,
     rules: Rules<'_>,
 ) -> Result<Plan, ShareRefused> {
-    let mut decision = Plan::default();
-    for tenant in &wanted.remove {
-        plan_unshare(&mut decision, (image, tenant), at, known, rules);
+    let mut plan = Plan::default();
+    for tenant in &change.remove {
+        plan_unshare(&mut plan, (image, tenant), at, input, rules);
     }
-    for tenant in &wanted.add {
-        let granted = plan_auto_accepted_share(&mut decision, (image, tenant), at, known, rules);
-        granted.map_err(|outcome| ShareRefused { tenant: tenant.clone(), outcome })?;
+    for tenant in &change.add {
+        let planned = plan_auto_accepted_share(&mut plan, (image, tenant), at, input, rules);
+        planned.map_err(|outcome| ShareRefused { tenant: tenant.clone(), outcome })?;
     }
-    Ok(decision)
+    Ok(plan)
 }
 
 #[cfg(test)]
@@ -96,49 +96,49 @@ mod tests {
         names.iter().map(|name| name.parse().unwrap()).collect()
     }
 
-    fn plan_for(members: u32, [add, remove]: [&[&str]; 2], known: &[&str]) -> Result<Plan, ShareRefused> {
-        let wanted = PermissionChange::new(tenants(add), tenants(remove)).unwrap();
+    fn plan_for(members: u32, [add, remove]: [&[&str]; 2], pending: &[&str]) -> Result<Plan, ShareRefused> {
+        let change = PermissionChange::new(tenants(add), tenants(remove)).unwrap();
         let membership = Membership::share(None, Stamp::now()).unwrap();
-        let memberships = tenants(known).into_iter().map(|tenant| {
+        let memberships = tenants(pending).into_iter().map(|tenant| {
             let pair = ("image".parse().unwrap(), tenant);
             (pair, membership.clone())
         });
         let image = image(members);
-        let known = StepInput {
+        let input = StepInput {
             memberships: memberships.collect(),
             images: [(image.id.clone(), image.clone())].into(),
             ..StepInput::default()
         };
         let limits = Limits { members_per_image: 3, ..Limits::default() };
         let rules = Rules { limits: &limits, region: "here", directory_is_complete: false };
-        plan_permissions(&image, &wanted, Stamp::now(), &known, rules)
+        plan_permissions(&image, &change, Stamp::now(), &input, rules)
     }
 
     #[test]
     fn added_tenant_is_accepted_and_removed_tenant_is_ended() {
-        let decision = plan_for(1, [&["a", "b"], &["c", "d"]], &["c"]).unwrap();
+        let plan = plan_for(1, [&["a", "b"], &["c", "d"]], &["c"]).unwrap();
         let status = |tenant: &str| {
-            let change = decision.changes.iter().find(|change| change.tenant.as_str() == tenant).unwrap();
+            let change = plan.changes.iter().find(|change| change.tenant.as_str() == tenant).unwrap();
             change.membership.status()
         };
         let accepted = Some(Status::Accepted);
         assert_eq!(["a", "b", "c", "d"].map(status), [accepted, accepted, None, None]);
-        assert_eq!(decision.member_deltas.values().copied().collect::<Vec<_>>(), [1]);
-        assert_eq!(decision.pending_deltas, [(("c".parse().unwrap(), "owner".parse().unwrap()), -1)].into());
+        assert_eq!(plan.member_deltas.values().copied().collect::<Vec<_>>(), [1]);
+        assert_eq!(plan.pending_deltas, [(("c".parse().unwrap(), "owner".parse().unwrap()), -1)].into());
     }
 
     #[test]
     fn auto_accepted_share_clears_pending_membership() {
-        let decision = plan_for(1, [&["a"], &[]], &["a"]).unwrap();
+        let plan = plan_for(1, [&["a"], &[]], &["a"]).unwrap();
         let unchanged = Guard::ImageUnchanged { image: "image".parse().unwrap(), revision: 1 };
-        assert!(decision.guards.contains(&unchanged));
-        assert_eq!(decision.pending_deltas, [(("a".parse().unwrap(), "owner".parse().unwrap()), -1)].into());
+        assert!(plan.guards.contains(&unchanged));
+        assert_eq!(plan.pending_deltas, [(("a".parse().unwrap(), "owner".parse().unwrap()), -1)].into());
     }
 
     #[test]
     fn tenant_in_add_and_remove_is_rejected() {
-        let refused = PermissionChange::new(tenants(&["a", "b"]), tenants(&["b", "c"]));
-        assert_eq!(refused, Err(AddedAndRemoved("b".parse().unwrap())));
+        let result = PermissionChange::new(tenants(&["a", "b"]), tenants(&["b", "c"]));
+        assert_eq!(result, Err(AddedAndRemoved("b".parse().unwrap())));
     }
 
     #[test]

@@ -1,13 +1,14 @@
-//! What the properties of an image may be called and hold, so that none breaks the tools of those who receive the image.
+//! Which names and values the properties of an image may have, so that no property breaks the clients of its
+//! recipients.
 //!
-//! Clients put an image into a model of their own, and a property whose name they take for a part of that model, or whose
-//! value they cannot convert, makes them lose it, show something else in its place, or fail at the whole list.
+//! Clients map an image to a model of their own. A property whose name they take for a field of that model, or whose
+//! value they cannot convert, makes them lose it, show a wrong value, or fail on the whole list.
 
 use uuid::Uuid;
 
 use super::{ID_FORMAT, KeyId};
 
-/// The names of the properties that mean something to this service.
+/// The names of the properties that have a meaning for this service.
 pub mod property {
     /// `"true"` for a full-ECS image.
     pub const WHOLE_IMAGE: &str = "__whole_image";
@@ -23,17 +24,17 @@ pub mod property {
     pub const SYSTEM_BACKUP_GIB: &str = "__system_disk_backup_gib";
     /// The size of the backups of all data disks in GiB. This service's own name.
     pub const DATA_BACKUP_GIB: &str = "__data_disk_backup_gib";
-    /// Every property that names the key that encrypts the image: that of IMS, that of a volume's image (Cinder), those of
-    /// an encrypted image (Glance) and of ephemeral encryption (Nova).
+    /// Every property that names the key that encrypts the image: that of IMS, that of a volume's image (Cinder),
+    /// those of an encrypted image (Glance) and of ephemeral encryption (Nova).
     pub const KEY_ID_PROPERTIES: [&str; 4] =
         [CMK_ID, "cinder_encryption_key_id", "os_encrypt_key_id", "hw_ephemeral_encryption_secret_uuid"];
 }
 
-/// The prefix of names that Glance keeps for itself (`GLANCE_RESERVED_NS` of glance 33.0.0).
+/// The prefix of names that Glance reserves (`GLANCE_RESERVED_NS` of glance 33.0.0).
 const GLANCE_NAMESPACE: &str = "os_glance";
 
-/// The attributes of an image that clients hold as something other than a property: those of Glance's and IMS's images.
-/// gophercloud and the other clients in Go take a name for one of these whatever its case is.
+/// The attributes of Glance's and IMS's images, which clients hold as something other than a property. gophercloud and
+/// the other Go clients match these names regardless of case.
 const IMAGE_ATTRIBUTES: [&str; 32] = [
     "__image_size",
     "__imagetype",
@@ -69,16 +70,17 @@ const IMAGE_ATTRIBUTES: [&str; 32] = [
     "visibility",
 ];
 
-/// Names that no property may have, whatever their case, since a client's model holds something else under it.
+/// Names that no property may have, in upper or lower case, since a client's model uses them for something else.
 ///
-/// * openstacksdk 4.22.0, `openstack/image/v2/image.py` and `openstack/resource.py`: the attributes of `Image` that it fills
-///   from a member of the same name, and the parameters of `Resource.list`, `existing` and `__init__`, to which it gives the
-///   members of an image as keyword arguments. Each of them makes it fail, or show another owner, or lose the value.
-/// * gophercloud v2, `openstack/image/v2/images/results.go`: the fields of `Image` that are no texts, and the names that it
-///   fills from headers.
-/// * chnsz/golangsdk, `openstack/ims/v2/cloudimages/results.go`: `__is_offshelved` is a truth value there, and a text in
+/// * openstacksdk 4.22.0, `openstack/image/v2/image.py` and `openstack/resource.py`: the attributes of `Image` that it
+///   fills from a member of the same name, and the parameters of `Resource.list`, `existing` and `__init__`, to which
+///   it passes the members of an image as keyword arguments. Each of them makes it fail, show another owner, or lose
+///   the value.
+/// * gophercloud v2, `openstack/image/v2/images/results.go`: the fields of `Image` that are not strings, and the names
+///   that it fills from headers.
+/// * chnsz/golangsdk, `openstack/ims/v2/cloudimages/results.go`: `__is_offshelved` is a boolean there, and a string in
 ///   huaweicloudsdkims 3.1.219.
-/// * `active_at` is IMS's own word for when an image was made.
+/// * `active_at` is IMS's name for the time at which an image was created.
 const CLIENT_MODEL_NAMES: [&str; 17] = [
     "__is_offshelved",
     "_synchronized",
@@ -99,8 +101,8 @@ const CLIENT_MODEL_NAMES: [&str; 17] = [
     "properties",
 ];
 
-/// Whether no property may have that name: it is kept for Glance, is a part of a client's model, or would be taken for an
-/// attribute by clients that do not look at the case of a name.
+/// Whether no property may have that name: Glance reserves it, a client's model uses it, or clients that ignore case
+/// would take it for an attribute.
 pub fn is_reserved_property(name: &str) -> bool {
     let folded = fold_case(name);
     folded.starts_with(GLANCE_NAMESPACE)
@@ -108,19 +110,20 @@ pub fn is_reserved_property(name: &str) -> bool {
         || (name != folded && IMAGE_ATTRIBUTES.contains(&folded.as_str()))
 }
 
-/// A name as clients in Go compare it: by its upper case, so that `ſ` is an `s` and the Kelvin sign a `k`.
+/// Folds the case of a name as Go clients do: by way of upper case, so that `ſ` equals `s` and the Kelvin sign equals
+/// `k`.
 fn fold_case(name: &str) -> String {
     let upper: String = name.chars().flat_map(char::to_uppercase).collect();
     upper.to_lowercase()
 }
 
-/// Whether a value can be that of a property.
+/// Checks the value of a property.
 pub(super) type ValueCheck = fn(&str) -> bool;
 
-/// What the value of a property of that name must be, and how that is said; `None` where it may be any text.
+/// The check for the value of that property, with the text that describes a valid value; `None` if any text is valid.
 ///
-/// The numbers and truth values are those that openstacksdk 4.22.0 converts (`openstack/image/v2/image.py`), and
-/// chnsz/golangsdk for `__system_support_market`; the ids of images are those of Glance's `etc/schema-image.json`.
+/// Numbers and booleans are those that openstacksdk 4.22.0 converts (`openstack/image/v2/image.py`), and
+/// chnsz/golangsdk for `__system_support_market`; image ids are those of Glance's `etc/schema-image.json`.
 pub(super) fn value_rule(name: &str) -> Option<(ValueCheck, &'static str)> {
     match name {
         property::WHOLE_IMAGE | "__isregistered" | "__system_support_market" => {
@@ -192,7 +195,7 @@ mod tests {
         for name in ["properties", "Properties", "metadata", "os_glance_import_task", "OS_GLANCE_x", "Tags"] {
             assert!(is_reserved_property(name), "{name}");
         }
-        // What Go's decoder of JSON takes for an s and a k.
+        // Go's JSON decoder takes these for an s and a k.
         assert!(is_reserved_property("tag\u{17f}") && is_reserved_property("min_dis\u{212a}"));
         for name in
             ["tags", "__os_type", "hw_disk_bus", "description", "OS_TYPE", "os_glacier", "properties2"]
@@ -203,7 +206,7 @@ mod tests {
 
     #[test]
     fn typed_property_value_is_validated() {
-        let holds = |name: &str, value: &str| value_rule(name).is_none_or(|(is_good, _)| is_good(value));
+        let is_valid = |name: &str, value: &str| value_rule(name).is_none_or(|(check, _)| check(value));
         for (name, good, bad) in [
             ("hw_cpu_cores", "4", "four"),
             ("os_shutdown_timeout", "60", "-1"),
@@ -213,8 +216,8 @@ mod tests {
             ("__system_support_market", "true", "True"),
             ("cinder_encryption_key_id", "e04a6e73-bd92-485d-b422-1b29db8cf543", "no key#"),
         ] {
-            assert!(holds(name, good) && !holds(name, bad), "{name}");
+            assert!(is_valid(name, good) && !is_valid(name, bad), "{name}");
         }
-        assert!(holds("hw_disk_bus", "anything") && holds("__system__cmkid", ""));
+        assert!(is_valid("hw_disk_bus", "anything") && is_valid("__system__cmkid", ""));
     }
 }

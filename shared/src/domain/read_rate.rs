@@ -1,10 +1,10 @@
-//! How much a tenant may read in a while: a token bucket of the table's read units.
+//! The read rate of a tenant: a token bucket of the table's read units.
 
 use std::time::Duration;
 
 use super::Timestamp;
 
-/// A bucket holds so many seconds' worth of read units.
+/// A full bucket holds the read units of this many seconds.
 const BURST_SECONDS: f64 = 60.0;
 
 /// The rate at which a bucket refills.
@@ -14,11 +14,11 @@ pub struct ReadRate {
     pub units_per_second: u32,
 }
 
-/// What one tenant has read and is not refilled yet.
+/// The read units that one tenant has used and that have not been refilled.
 ///
-/// The cost of a read is known when it has ended, so a bucket may be overdrawn: it then refuses reads until it holds
-/// something again. Times are those of the wall clock, since the clock of the process stands still while Lambda freezes a
-/// function. A wall clock that is set back stops the refill for no longer than until the next call.
+/// The cost of a read is known only when it has ended, so a bucket may be overdrawn. It then allows no read until it
+/// is positive again. Times are those of the wall clock, since the monotonic clock stops while Lambda freezes a
+/// function. A wall clock that is set back stops the refill only until the next call.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ReadBucket {
     deficit: f64,
@@ -30,7 +30,7 @@ impl ReadRate {
         f64::from(self.units_per_second.max(1))
     }
 
-    /// What a full bucket holds.
+    /// The read units of a full bucket.
     fn capacity(self) -> f64 {
         self.per_second() * BURST_SECONDS
     }
@@ -42,22 +42,22 @@ impl ReadBucket {
         Self { deficit: 0.0, updated_at: now }
     }
 
-    /// Takes out what a read has cost.
+    /// Charges the cost of a read. It may overdraw the bucket.
     pub fn take(&mut self, units: f64, rate: ReadRate, now: Timestamp) {
         self.refill(rate, now);
         self.deficit += units.max(0.0);
     }
 
-    /// Whether the bucket holds as much as it can.
+    /// Whether the bucket is full, so that it need not be kept.
     pub fn is_full(&self, rate: ReadRate, now: Timestamp) -> bool {
         self.deficit_at(rate, now) <= 0.0
     }
 
-    /// How long a tenant has to wait until it may read; `None` where it may read now.
+    /// How long the tenant has to wait before its next read; `None` if it may read now.
     pub fn retry_after(&mut self, rate: ReadRate, now: Timestamp) -> Option<Duration> {
         self.refill(rate, now);
         let overdrawn = self.deficit - rate.capacity();
-        // More than a century is as good as ever.
+        // A century is enough, and `Duration::from_secs_f64` panics far above it.
         let seconds = (overdrawn / rate.per_second()).min(4e9);
         (overdrawn >= 0.0).then(|| Duration::from_secs_f64(seconds).max(Duration::from_millis(1)))
     }
@@ -117,7 +117,7 @@ mod tests {
     }
 
     proptest! {
-        /// Reads that wait as they are told: what is read in a while is the burst, the refill and one read at most.
+        /// Reads that wait as required use at most the burst, the refill and the cost of one read.
         #[test]
         fn read_rate_is_never_exceeded(
             units_per_second in 1..100_000_u32,
@@ -130,15 +130,15 @@ mod tests {
                 if let Some(wait) = bucket.retry_after(rate, at(now)) {
                     prop_assert!(wait > Duration::ZERO);
                     now += i64::try_from(wait.as_millis()).unwrap() + 1;
-                    prop_assert_eq!(bucket.retry_after(rate, at(now)), None, "it may read when it was told so");
+                    prop_assert_eq!(bucket.retry_after(rate, at(now)), None, "the wait is long enough");
                 }
                 let units = f64::from(half_units) / 2.0;
                 bucket.take(units, rate, at(now));
                 read += units;
                 largest = largest.max(units);
                 let seconds = f64::from(u32::try_from(now).unwrap()) / 1000.0;
-                let most = f64::from(units_per_second) * (60.0 + seconds) + largest;
-                prop_assert!(read <= most + 1.0, "{read} of {most}");
+                let max = f64::from(units_per_second) * (60.0 + seconds) + largest;
+                prop_assert!(read <= max + 1.0, "{read} of {max}");
             }
             let end = at(now + 1_000 * 3_600 * 24 * 365);
             prop_assert!(bucket.is_full(rate, end) && bucket.retry_after(rate, end).is_none());

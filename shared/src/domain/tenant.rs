@@ -1,20 +1,20 @@
-//! What the service keeps of a tenant, beside what it owns and receives: where it is, and what it has queued.
+//! What the service stores about a tenant: its account, its region and its open jobs.
 
 use std::collections::{BTreeSet, HashMap};
 
 use super::{JobId, Name, Stamp, Task, TenantId};
 
-/// A tenant as its item in the table has it.
+/// A tenant's item in the table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tenant {
-    /// The name of its account, if it stands in the directory.
+    /// The name of its account, if it is in the directory.
     pub account: Option<Name>,
-    /// Its region, if it stands in the directory.
+    /// Its region, if it is in the directory.
     pub region: Option<String>,
-    /// The stamp of the newest request about its images, or of its own, that was queued. Every later one is above it
-    /// (`contract/decisions.md` 26).
+    /// The stamp of the newest queued request of the tenant, or about its images. Every later request gets a greater
+    /// one (`contract/decisions.md` 26).
     pub last_queued: Option<Stamp>,
-    /// The requests that were queued and have not ended.
+    /// Its open jobs.
     pub queue: Queue,
 }
 
@@ -23,27 +23,27 @@ pub struct Tenant {
 pub struct Queue {
     /// All of them. One may have ended a moment ago.
     pub jobs: BTreeSet<JobId>,
-    /// How many pairs they have.
+    /// The number of their pairs.
     pub pair_count: u64,
-    /// Of each line, the large job whose work items are being handed out; the others of the line wait for its end.
+    /// The large job of each kind that is being executed. Later ones of that kind are held until it ends.
     pub current: HashMap<QueueKind, JobId>,
 }
 
-/// A line in which the large jobs of a tenant wait for each other, so that a tenant who asks for much does not keep the
-/// workers from others. What takes something away has a line of its own, and does not wait for what gives.
+/// Large jobs of one tenant and kind run one after another, so that a tenant with many requests does not keep the
+/// workers from others. Unshares are a kind of their own: a withdrawal does not wait for shares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum QueueKind {
-    /// Shares and answers.
+    /// Shares, refreshes and decisions.
     General,
     /// Unshares.
     Unshare,
 }
 
 impl QueueKind {
-    /// Both lines.
+    /// Every kind.
     pub const ALL: [Self; 2] = [Self::General, Self::Unshare];
 
-    /// The line of a task.
+    /// The kind of a job with that task.
     pub fn of(task: &Task) -> Self {
         match task {
             Task::Unshare => Self::Unshare,
@@ -52,11 +52,11 @@ impl QueueKind {
     }
 }
 
-/// The images that wait for a tenant's answer, counted a moment ago.
+/// The number of images that are pending for a tenant, counted a moment ago.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Inbox {
     /// All of them.
     pub pending: u32,
-    /// Those of each owner.
+    /// The number for each owner.
     pub pending_by_owner: HashMap<TenantId, u32>,
 }

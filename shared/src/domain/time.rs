@@ -1,4 +1,4 @@
-//! Moments, to the millisecond, and the two ways in which the APIs write them.
+//! Times to the millisecond, and the formats in which the APIs write them.
 
 use std::time::{Duration, SystemTime};
 
@@ -17,18 +17,18 @@ const MILLIS_FORMAT: &[BorrowedFormatItem<'_>] =
 const BASIC_FORMAT: &[BorrowedFormatItem<'_>] =
     format_description!("[year][month][day]T[hour][minute][second]Z");
 
-/// A moment in milliseconds since the Unix epoch.
+/// A time, in milliseconds since the Unix epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The present moment, by this machine's clock.
+    /// The current time, by this machine's clock.
     pub fn now() -> Self {
         let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Self(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
     }
 
-    /// The moment that many milliseconds after the Unix epoch.
+    /// The time that many milliseconds after the Unix epoch.
     pub fn from_unix_millis(millis: i64) -> Self {
         Self(millis)
     }
@@ -43,53 +43,53 @@ impl Timestamp {
         self.0.div_euclid(1000)
     }
 
-    /// The moment that much later.
+    /// The time that much later.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
     }
 
-    /// The moment that much earlier.
+    /// The time that much earlier.
     #[must_use]
     pub fn minus(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
     }
 
-    /// `2026-11-21T22:46:56Z`, as images and members are dated (`contract/glance.md` 2.1).
+    /// Formats as `2026-11-21T22:46:56Z`, like the dates of images and members (`contract/glance.md` 2.1).
     pub fn to_iso_seconds(self) -> String {
         self.format(SECONDS_FORMAT)
     }
 
-    /// `2024-11-06T06:30:00.778Z`, as jobs are dated (`contract/ims.md` 1.4).
+    /// Formats as `2024-11-06T06:30:00.778Z`, like the dates of jobs (`contract/ims.md` 1.4).
     pub fn to_iso_millis(self) -> String {
         self.format(MILLIS_FORMAT)
     }
 
-    /// Reads `2026-11-21T22:46:56Z`; `None` for anything else.
+    /// Parses `2026-11-21T22:46:56Z`; `None` for anything else.
     pub fn parse_iso_seconds(text: &str) -> Option<Self> {
         Self::parse(text, SECONDS_FORMAT)
     }
 
-    /// Reads `20261121T224656Z`, as signed requests are dated (`contract/ims.md` 1.8); `None` for anything else.
+    /// Parses `20261121T224656Z`, the date of a signed request (`contract/ims.md` 1.8); `None` for anything else.
     pub fn parse_iso_basic(text: &str) -> Option<Self> {
         Self::parse(text, BASIC_FORMAT)
     }
 
-    /// `20261121T224656Z`.
+    /// Formats as `20261121T224656Z`.
     pub fn to_iso_basic(self) -> String {
         self.format(BASIC_FORMAT)
     }
 
-    /// Reads a moment in any form of ISO 8601 that Glance reads: a date that may end after the year or the month, a time of day
-    /// that may end after the hour or the minute, a fraction, an offset; what is left out is the first moment, in UTC. `None`
-    /// for anything else.
+    /// Parses any ISO 8601 format that Glance accepts: a date that may end after the year or the month, a time of day
+    /// that may end after the hour or the minute, a fraction, an offset. A missing part has its first value, and a
+    /// missing offset is UTC. `None` for anything else.
     pub fn parse_iso(text: &str) -> Option<Self> {
         let date = iso_time::parse(text)?;
         i64::try_from(date.unix_timestamp_nanos().div_euclid(1_000_000)).ok().map(Self)
     }
 
     fn parse(text: &str, form: &[BorrowedFormatItem<'_>]) -> Option<Self> {
-        // A sign before the year is no part of the form, although the parser takes one.
+        // The parser accepts a sign before the year, which the format does not have.
         let unsigned = Some(text).filter(|text| text.starts_with(|first: char| first.is_ascii_digit()))?;
         let date = time::PrimitiveDateTime::parse(unsigned, form).ok()?;
         Some(Self(date.assume_utc().unix_timestamp().saturating_mul(1000)))

@@ -1,12 +1,12 @@
-//! Enums whose values are texts of the API: one list of the texts gives the enum its parser, its text and its error.
+//! Enums whose values are texts of the API. One list of the texts generates the parser, the text form and the error.
 
 /// A text that is not a value of the enum it was parsed as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected {0}")]
 pub struct UnknownValue(pub &'static str);
 
-/// Gives an enum `ALL`, `EXPECTED`, `as_str`, `Display` and `FromStr`, which is exact to the letter's case and fails with
-/// [`UnknownValue`]. A variant that the list leaves out does not compile.
+/// Implements `ALL`, `EXPECTED`, `as_str`, `Display` and `FromStr` for an enum. Parsing is case-sensitive and fails
+/// with [`UnknownValue`]. A list that leaves out a variant does not compile.
 ///
 /// ```text
 /// value_enum!(Status { Pending = "pending", Accepted = "accepted" or Rejected = "rejected" });
@@ -14,15 +14,15 @@ pub struct UnknownValue(pub &'static str);
 macro_rules! value_enum {
     ($name:ident { $first:ident = $first_text:literal $(, $variant:ident = $text:literal)* or $last:ident = $last_text:literal }) => {
         impl $name {
-            /// Every value, in the order in which messages list them.
+            /// Every value, in the order of [`Self::EXPECTED`].
             pub const ALL: [Self; [$first_text $(, $text)*, $last_text].len()] =
                 [Self::$first $(, Self::$variant)*, Self::$last];
 
-            /// The texts of all values, as the message of an error lists them.
+            /// The texts of all values, for error messages.
             pub const EXPECTED: &'static str =
                 concat!("\"", $first_text, "\"" $(, ", \"", $text, "\"")*, " or \"", $last_text, "\"");
 
-            /// The value as it stands in requests, responses and keys.
+            /// The value as it appears in requests, responses and keys.
             pub fn as_str(self) -> &'static str {
                 match self {
                     Self::$first => $first_text,
@@ -68,9 +68,9 @@ mod tests {
         for value in all {
             let text = value.to_string();
             assert_eq!(text.parse(), Ok(*value));
-            assert_eq!(serde_json::to_value(value).unwrap(), text, "the stored form is another");
+            assert_eq!(serde_json::to_value(value).unwrap(), text, "the stored form differs");
             assert!(expected.contains(&format!("\"{text}\"")));
-            assert!(text.to_uppercase().parse::<T>().is_err(), "{text} is exact to the letter's case");
+            assert!(text.to_uppercase().parse::<T>().is_err(), "parsing {text} is case-sensitive");
         }
     }
 

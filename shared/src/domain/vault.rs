@@ -1,44 +1,44 @@
 //! Vaults, where the backups of an accepted full-ECS image go (seed 001, `contract/decisions.md` 15).
 //!
-//! A vault has a capacity and knows how much of it is reserved. Each membership remembers what it has reserved and
-//! where, so that exactly that is given back, whatever has become of the image since.
+//! A vault has a capacity, part of which is reserved. Each membership stores the vault and the size of its
+//! reservation, so that exactly that capacity is released, even if the image has changed since.
 
 use serde::{Deserialize, Serialize};
 
 use super::value_enum::value_enum;
 use super::{Outcome, Stamp, TenantId, VaultId};
 
-/// A vault by its owner and its id: two tenants may have vaults of the same id.
+/// A vault, by its owner and its id: two tenants may have vaults with the same id.
 pub type VaultKey = (TenantId, VaultId);
 
-/// The largest vault, in GiB, that Cloud Backup and Recovery offers.
+/// The largest capacity, in GiB, that Cloud Backup and Recovery offers.
 pub const MAX_VAULT_GIB: u32 = 10_485_760;
 
-/// What a vault is for, in the words of Cloud Backup and Recovery.
+/// The protection type of a vault, in the terms of Cloud Backup and Recovery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Protection {
-    /// Backups, among them those of whole servers. Only such a vault takes a full-ECS image.
+    /// Backups, including those of whole servers. Only such a vault takes a full-ECS image.
     Backup,
-    /// Copies of backups of another region.
+    /// Copies of backups from another region.
     Replication,
-    /// Backups of machines outside of the cloud.
+    /// Backups of machines outside the cloud.
     Hybrid,
 }
 
-/// Whether a vault can be used, in the words of Cloud Backup and Recovery.
+/// The status of a vault, in the terms of Cloud Backup and Recovery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum VaultStatus {
-    /// It can.
+    /// It can be used.
     Available,
-    /// Something is being done to it.
+    /// An operation on it is in progress.
     Lock,
-    /// Its owner has not paid.
+    /// It is suspended, since its owner has not paid.
     Frozen,
-    /// It is going away.
+    /// It is being deleted.
     Deleting,
-    /// It is broken.
+    /// It has failed.
     Error,
 }
 
@@ -48,50 +48,53 @@ value_enum!(VaultStatus {
     Available = "available", Lock = "lock", Frozen = "frozen", Deleting = "deleting" or Error = "error"
 });
 
-/// What its owner says of a vault.
+/// The properties of a vault that its owner sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VaultDetails {
-    /// What it is for.
+    /// Its protection type.
     pub protection: Protection,
-    /// Whether it can be used.
+    /// Its status. Only an available vault can be used.
     pub status: VaultStatus,
-    /// How much it holds, in GiB.
+    /// Its capacity in GiB.
     pub capacity_gib: u32,
 }
 
-/// A vault.
+/// A vault and its reserved capacity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Vault {
-    /// What its owner says of it.
+    /// The properties that its owner sets.
     pub details: VaultDetails,
-    /// How much of it is promised to accepted images, in GiB; never more than its capacity.
+    /// The capacity reserved for accepted images, in GiB; never more than the vault's capacity.
     pub reserved_gib: u64,
-    /// When its details were last written; a reservation is written only onto the details that it was decided from.
+    /// When its details were last written. A reservation is written only if they have not changed since they were
+    /// read.
     pub revision: Stamp,
 }
 
-/// What a membership holds of a vault of its tenant's.
+/// The capacity of a recipient's vault that is reserved for one membership.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reservation {
-    /// The vault.
+    /// The vault, one of the recipient's.
     pub vault: VaultId,
-    /// How much, in GiB.
+    /// The reserved capacity in GiB.
     pub gib: u64,
 }
 
 impl Vault {
-    /// Whether so much more can be reserved; `growth_gib` is what is about to be reserved, or given back, besides.
+    /// Checks that `gib` more can be reserved. `delta_gib` is the change of the reserved capacity that the same plan
+    /// makes already.
     ///
     /// # Errors
-    /// The outcome of an acceptance that cannot be.
-    pub fn check_capacity(&self, gib: u64, growth_gib: i64) -> Result<(), Outcome> {
+    /// The outcome of an acceptance into this vault, by the first check that fails: [`Outcome::NotABackupVault`],
+    /// [`Outcome::VaultUnavailable`], [`Outcome::VaultFull`].
+    pub fn check_capacity(&self, gib: u64, delta_gib: i64) -> Result<(), Outcome> {
         if self.details.protection != Protection::Backup {
             return Err(Outcome::NotABackupVault);
         }
         if self.details.status != VaultStatus::Available {
             return Err(Outcome::VaultUnavailable);
         }
-        let reserved = i128::from(self.reserved_gib) + i128::from(growth_gib) + i128::from(gib);
+        let reserved = i128::from(self.reserved_gib) + i128::from(delta_gib) + i128::from(gib);
         if reserved > i128::from(self.details.capacity_gib) { Err(Outcome::VaultFull) } else { Ok(()) }
     }
 }
@@ -133,8 +136,8 @@ mod tests {
 
     #[test]
     fn protection_and_vault_status_round_trip() {
-        assert!(Protection::ALL.into_iter().all(|word| word.to_string().parse() == Ok(word)));
-        assert!(VaultStatus::ALL.into_iter().all(|word| word.to_string().parse() == Ok(word)));
+        assert!(Protection::ALL.into_iter().all(|value| value.to_string().parse() == Ok(value)));
+        assert!(VaultStatus::ALL.into_iter().all(|value| value.to_string().parse() == Ok(value)));
         assert!("Backup".parse::<Protection>().is_err() && "".parse::<VaultStatus>().is_err());
     }
 }

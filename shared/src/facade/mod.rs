@@ -1,5 +1,5 @@
-//! The API dialects. A facade translates: a request into a use case's words, and the answer back; it decides
-//! nothing.
+//! The API dialects. A facade translates a request into the input of a use case and the result into a response. It
+//! decides nothing.
 
 pub mod alibaba;
 pub mod glance;
@@ -9,10 +9,9 @@ pub mod registry;
 
 use crate::http::{ApiError, HttpResponse, RejectedRequest};
 
-/// Answers a rejected request in the words of the facade that its route belongs to, and logs it.
+/// Responds to a rejected request in the format of the facade that its route belongs to, and logs it.
 ///
-/// Alibaba's actions are not among them: their form depends on parameters that have to be read first
-/// ([`alibaba::reject`]).
+/// Alibaba's actions have [`alibaba::reject`] instead: their format depends on parameters that have to be parsed first.
 pub fn reject(rejected: RejectedRequest) -> HttpResponse {
     let path = rejected.route().split_once(' ').map_or("", |(_, path)| path);
     let reason = rejected.reason().clone();

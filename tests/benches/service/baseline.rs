@@ -1,7 +1,7 @@
-//! The peer of the share requests on disk: the same table under one bare conditional put a request.
+//! The baseline of the share requests on disk: the same table with one bare conditional put per request.
 //!
-//! It is measured twice. Through the same gateway, in a process of its own, so that what is compared is what a share does
-//! beyond a put; and in process, without HTTP, which is what the table can do at all.
+//! It is measured twice: through the same gateway, in a process of its own, to compare what a share does beyond a
+//! put; and in process, without HTTP, which is the most that the table can do.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 use crate::client;
 use crate::load::{CLIENTS, LoadResult};
 
-/// 16 HTTP clients of a server that puts one item for each request.
+/// 16 HTTP clients of a server that puts one item per request.
 pub async fn over_http() -> LoadResult {
     let directory = TempDir::new().expect("a directory");
     let path = directory.path().to_str().expect("a plain path");
@@ -38,7 +38,7 @@ pub async fn over_http() -> LoadResult {
     .await
 }
 
-/// That server: it listens on a port of its own, says which, and serves until it is killed.
+/// That server. It listens on a free port, prints it, and serves until it is killed.
 pub async fn serve(directory: &Path) {
     let table = EmbeddedTable::open(Some(directory)).expect("a table");
     let lane = table.lane(Lane::Request);
@@ -63,7 +63,7 @@ pub async fn serve(directory: &Path) {
     drop(table);
 }
 
-/// 16 tasks that each put one item after the other.
+/// 16 tasks that put one item after the other.
 pub async fn in_process() -> LoadResult {
     let directory = TempDir::new().expect("a directory");
     let table = EmbeddedTable::open(Some(directory.path())).expect("a table");

@@ -1,4 +1,4 @@
-//! What each call uses of the table, as DynamoDB's own accounting reports it.
+//! The table capacity that each call uses, by DynamoDB's own accounting.
 
 use imageshare_tests::budget;
 

@@ -1,4 +1,5 @@
-//! An HTTP client that costs next to nothing: prepared bytes out, status and body in, over one kept connection.
+//! An HTTP client that costs next to nothing: it sends prepared bytes and reads status and body, over one kept
+//! connection.
 
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -31,7 +32,7 @@ impl Client {
         let mut line = String::new();
         loop {
             line.clear();
-            self.stream.read_line(&mut line).await.expect("an answer");
+            self.stream.read_line(&mut line).await.expect("a response");
             let text = line.trim_end();
             if text.is_empty() {
                 break;
@@ -52,13 +53,13 @@ impl Client {
     /// Sends a request that must succeed, and returns its JSON.
     pub async fn send_json(&mut self, method: &str, target: &str, body: &Value) -> Value {
         let body = if body.is_null() { String::new() } else { body.to_string() };
-        let (status, answer) = self.send(method, target, &body).await;
+        let (status, response) = self.send(method, target, &body).await;
         assert!(
             (200..300).contains(&status),
             "{method} {target}: {status} {}",
-            String::from_utf8_lossy(&answer)
+            String::from_utf8_lossy(&response)
         );
-        serde_json::from_slice(&answer).unwrap_or_default()
+        serde_json::from_slice(&response).unwrap_or_default()
     }
 
     /// Registers an image and returns its id.

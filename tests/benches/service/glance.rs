@@ -1,5 +1,5 @@
-//! Glance's own calls, beside what a real Glance 33 took for them on a machine of the same kind: two uWSGI workers over
-//! MariaDB with durable commits, 16 clients.
+//! Glance's own calls, compared with a real Glance 33 on a machine of the same kind: two uWSGI workers over MariaDB
+//! with durable commits, 16 clients.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use crate::client::Client;
 use crate::load::{CLIENTS, LoadResult, format_millis};
 use crate::{print_figure, server};
 
-/// What Glance took for a call: processor time a request, and requests a second.
+/// What Glance took for a call: processor time per request, and requests per second.
 struct GlanceFigures {
     call: &'static str,
     cpu_micros: f64,
@@ -61,7 +61,7 @@ async fn compare_calls(server: &ServerProcess, place: &str, times: u32) {
     }
 }
 
-/// Loads a server and returns the processor time that it took for each request too.
+/// Loads a server. Also returns its processor time per request.
 async fn measure_load<C, F, R>(server: &ServerProcess, clients: Vec<C>, request: F) -> (LoadResult, Duration)
 where
     C: Send + 'static,
@@ -89,14 +89,14 @@ async fn create_members(server: &ServerProcess) -> (LoadResult, Duration) {
     measure_load(server, clients, |(mut client, images, number), request| async move {
         let image = &images[usize::try_from(request).unwrap_or_default() % images.len()];
         let body = format!(r#"{{"member":"project-{number}-{request}"}}"#);
-        let (status, answer) = client.send("POST", &format!("/v2/images/{image}/members"), &body).await;
-        assert_eq!(status, 200, "{}", String::from_utf8_lossy(&answer));
+        let (status, response) = client.send("POST", &format!("/v2/images/{image}/members"), &body).await;
+        assert_eq!(status, 200, "{}", String::from_utf8_lossy(&response));
         (client, images, number)
     })
     .await
 }
 
-/// Each client accepts and rejects in turn, so that each request changes something.
+/// Each client accepts and rejects alternately, so that each request changes something.
 async fn accept_shares(server: &ServerProcess) -> (LoadResult, Duration) {
     let mut owner = Client::connect(&server.address, &server.token("owner", "member")).await;
     let mut clients = Vec::new();
@@ -109,8 +109,8 @@ async fn accept_shares(server: &ServerProcess) -> (LoadResult, Duration) {
     }
     measure_load(server, clients, |(mut client, member), request| async move {
         let status = if request % 2 == 0 { "accepted" } else { "rejected" };
-        let (status, answer) = client.send("PUT", &member, &format!(r#"{{"status":"{status}"}}"#)).await;
-        assert_eq!(status, 200, "{}", String::from_utf8_lossy(&answer));
+        let (status, response) = client.send("PUT", &member, &format!(r#"{{"status":"{status}"}}"#)).await;
+        assert_eq!(status, 200, "{}", String::from_utf8_lossy(&response));
         (client, member)
     })
     .await
@@ -139,7 +139,7 @@ async fn list_images(server: &ServerProcess) -> (LoadResult, Duration) {
     read_list(server, &token, "/v2/images?visibility=shared".to_owned(), ("images", 25)).await
 }
 
-/// Each client reads the same list, which holds so many of those.
+/// Each client reads the same list, which has this many images.
 async fn read_list(
     server: &ServerProcess,
     token: &str,
@@ -172,10 +172,10 @@ async fn list_thousand_members(server: &ServerProcess) -> Duration {
     let mut times = Vec::new();
     for _ in 0..101 {
         let begun = Instant::now();
-        let (_, answer) = owner.send("GET", &format!("/v2/images/{image}/members"), "").await;
+        let (_, response) = owner.send("GET", &format!("/v2/images/{image}/members"), "").await;
         times.push(begun.elapsed());
-        // What reading the JSON takes is the client's affair.
-        let list: Value = serde_json::from_slice(&answer).expect("JSON");
+        // Parsing the JSON is left out, since it is the client's work.
+        let list: Value = serde_json::from_slice(&response).expect("JSON");
         assert_eq!(list["members"].as_array().map(Vec::len), Some(1_000));
     }
     times.sort();

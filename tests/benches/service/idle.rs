@@ -1,4 +1,4 @@
-//! What a server that has nothing to do holds in memory, and how soon it is ready.
+//! The memory of an idle server, and how soon it is ready.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Whether a list page and a write cost the same when there are many memberships.
+//! Whether a list page and a write cost the same with many memberships.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use crate::client::Client;
 use crate::load::{CLIENTS, format_millis};
 use crate::{print_figure, server};
 
-/// Memberships of the project that has many.
+/// Memberships of the project with many.
 const MANY_MEMBERSHIPS: usize = 100_000;
 
 pub async fn run() {
@@ -41,7 +41,7 @@ pub async fn run() {
         &format_millis(page_latency(&mut client, "").await),
         "under 5 ms",
     );
-    // Each client has registered its part in the order of time; the middle of a part is the middle of the list.
+    // Each client registered its part in order of time; the middle of a part is the middle of the list.
     let middle = many.get(MANY_MEMBERSHIPS / CLIENTS / 2).expect("an image");
     let after = format!("&marker={middle}");
     print_figure(
@@ -85,18 +85,18 @@ async fn page_latency(client: &mut Client, after: &str) -> Duration {
     let mut times = Vec::new();
     for _ in 0..101 {
         let begun = Instant::now();
-        let (status, answer) = client.send("GET", &target, "").await;
+        let (status, response) = client.send("GET", &target, "").await;
         times.push(begun.elapsed());
         assert_eq!(status, 200);
-        // What reading the JSON takes is the client's affair.
-        let page: Value = serde_json::from_slice(&answer).expect("JSON");
+        // Parsing the JSON is left out, since it is the client's work.
+        let page: Value = serde_json::from_slice(&response).expect("JSON");
         assert!(page["images"].as_array().is_some_and(|images| images.len() == 100 || images.len() == 10));
     }
     times.sort();
     times[50]
 }
 
-/// The median time of a share request whose job has ended before the next one.
+/// The median time of a share request if the previous job has ended.
 async fn share_latency(client: &mut Client, name: &str) -> Duration {
     let image = client.create_image().await;
     let mut times = Vec::new();

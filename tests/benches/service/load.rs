@@ -1,14 +1,14 @@
-//! Sixteen clients that each send the next request when the last one is answered.
+//! Sixteen clients, each of which sends its next request after the response to the last one.
 
 use std::time::{Duration, Instant};
 
-/// How many clients load a server.
+/// The number of clients.
 pub const CLIENTS: usize = 16;
 
-/// How long they do, after a second that does not count.
+/// The measured time, after one second of warm-up.
 const LOAD_SECONDS: u64 = 5;
 
-/// What a load has shown.
+/// The result of a load.
 pub struct LoadResult {
     latencies: Vec<Duration>,
     duration_seconds: f64,
@@ -16,7 +16,7 @@ pub struct LoadResult {
 }
 
 impl LoadResult {
-    /// Runs one task for each client; a task's function makes its next request.
+    /// Runs one task per client; the task's function makes its next request.
     pub async fn run<C, F, R>(clients: Vec<C>, request: F) -> Self
     where
         C: Send + 'static,
@@ -57,18 +57,18 @@ impl LoadResult {
         Self { latencies, duration_seconds: f64::from(u32::try_from(LOAD_SECONDS).unwrap_or_default()), sent }
     }
 
-    /// How many requests were sent, those of the first second among them.
+    /// The number of requests sent, including the warm-up.
     pub fn sent_requests(&self) -> u64 {
         self.sent
     }
 
-    /// Answers a second.
+    /// Responses per second.
     #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 requests")]
     pub fn requests_per_second(&self) -> f64 {
         self.latencies.len() as f64 / self.duration_seconds
     }
 
-    /// The latency that so many of a hundred requests stay under.
+    /// A percentile of the latency.
     pub fn percentile(&self, percent: usize) -> Duration {
         self.latencies.get(self.latencies.len() * percent / 100).copied().unwrap_or_default()
     }

@@ -1,8 +1,9 @@
-//! How fast the service is and what it uses of the table: `cargo bench --bench service` builds the release binary, runs it, loads it over
-//! HTTP, and prints each figure beside what is aimed at. `cargo bench --bench service -- share list` runs only those parts; the parts are
-//! `signature`, `capacity`, `share` (or its half `disk`), `slow-disk`, `job`, `list`, `glance` and `idle`.
+//! How fast the service is, and what it uses of the table. `cargo bench --bench service` builds the release binary,
+//! runs it, loads it over HTTP, and prints each figure beside its target. `cargo bench --bench service -- share list`
+//! runs only these parts; the parts are `signature`, `capacity`, `share` (or its half `disk`), `slow-disk`, `job`,
+//! `list`, `glance` and `idle`.
 //!
-//! The load comes from this process, on the same cores as the server: what is measured is the machine with both.
+//! The load comes from this process, on the same cores as the server, so the figures are those of both together.
 
 mod baseline;
 mod capacity;
@@ -20,11 +21,11 @@ mod slow_disk;
 use std::env;
 use std::path::Path;
 
-/// The server's own, so that the peers that run in this process have it too.
+/// The server's allocator, so that the baselines in this process have it too.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// One line of the result.
+/// One line of the output.
 pub fn print_figure(what: &str, measured: &str, aim: &str) {
     println!("{what:<66} {measured:>22}   {aim}");
 }
@@ -41,14 +42,14 @@ fn main() {
     {
         return runtime.block_on(baseline::serve(Path::new(directory)));
     }
-    let wanted: Vec<String> = arguments.into_iter().filter(|argument| !argument.starts_with('-')).collect();
-    let is_wanted = |part: &str| wanted.is_empty() || wanted.iter().any(|name| name == part);
+    let selected: Vec<String> = arguments.into_iter().filter(|argument| !argument.starts_with('-')).collect();
+    let is_wanted = |part: &str| selected.is_empty() || selected.iter().any(|name| name == part);
     server::build_release();
     runtime.block_on(async {
         if is_wanted("capacity") {
             capacity::run().await;
         }
-        if wanted != ["disk"] {
+        if selected != ["disk"] {
             print_figure("", "measured", "aim");
         }
         if is_wanted("signature") {

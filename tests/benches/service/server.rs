@@ -1,4 +1,4 @@
-//! The release binary, built and run as a user does.
+//! The release binary, built and run as a user would.
 
 use std::env;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use imageshare_tests::server_process::ServerProcess;
 use tempfile::TempDir;
 
-/// Builds the binary `imageshare` in release mode, from the repository's own lock file.
+/// Builds the binary `imageshare` in release mode, with the repository's lock file.
 pub fn build_release() {
     let built = Command::new(env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()))
         .args(["build", "--release", "--quiet", "--bin", "imageshare"])
@@ -40,12 +40,12 @@ const LIMIT_ARGUMENTS: [&str; 10] = [
     "read-units-per-second=1000000",
 ];
 
-/// A server whose table is in memory.
+/// A server with its table in memory.
 pub async fn start_in_memory() -> ServerProcess {
     ServerProcess::start(&release_binary(), &[&["--memory"], &LIMIT_ARGUMENTS[..]].concat()).await
 }
 
-/// A server whose table is a file in a new directory, and that directory.
+/// A server with its table on disk in a new directory, and that directory.
 pub async fn start_on_disk() -> (ServerProcess, TempDir) {
     let directory = TempDir::new().expect("a directory");
     let path = directory.path().to_str().expect("a plain path").to_owned();

@@ -1,4 +1,4 @@
-//! How many shares a second are acknowledged and how many are finished, and how long each takes.
+//! How many shares per second are acknowledged, how many are finished, and the latency of both.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -25,7 +25,7 @@ pub async fn in_memory() {
     );
 }
 
-/// Beside what the table does with one bare put a request, in the same run.
+/// Compared with one bare put per request at the same table, in the same run.
 pub async fn on_disk() {
     let (bare, in_process) = (baseline::over_http().await, baseline::in_process().await);
     let (disk, _directory) = server::start_on_disk().await;
@@ -75,8 +75,8 @@ async fn run_share_load(server: &ServerProcess) -> LoadResult {
     let load = LoadResult::run(clients, |(mut client, images, number), request| async move {
         let image = &images[usize::try_from(request).unwrap_or_default() % images.len()];
         let body = format!(r#"{{"images":["{image}"],"projects":["project-{number}-{request}"]}}"#);
-        let (status, answer) = client.send("POST", "/v1/cloudimages/members", &body).await;
-        assert_eq!(status, 200, "{}", String::from_utf8_lossy(&answer));
+        let (status, response) = client.send("POST", "/v1/cloudimages/members", &body).await;
+        assert_eq!(status, 200, "{}", String::from_utf8_lossy(&response));
         (client, images, number)
     })
     .await;

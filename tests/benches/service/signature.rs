@@ -1,4 +1,4 @@
-//! What it costs to check the signature of a request: those that were recorded from real clients, in this process.
+//! The cost of verifying a signature: requests recorded from real clients, verified in this process.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ pub fn run() {
     }
 }
 
-/// The mean time of a check; making the headers is not part of it.
+/// The mean time of a verification, without making the headers.
 fn mean_time(vector: &SignatureVector) -> Duration {
     let (now, headers) = (vector.date(), vector.request.header_map());
     let begun = Instant::now();

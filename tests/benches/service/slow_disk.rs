@@ -1,8 +1,8 @@
-//! Share requests on a disk whose flushes are what a write waits for.
+//! Share requests on a disk with slow flushes.
 //!
-//! On a machine whose disk flushes in microseconds the processor is the limit of every figure. So this part runs the
-//! benchmark's part `share` once more, with a library loaded before libc that makes each flush take a millisecond longer,
-//! which is what one takes on many a disk. It needs the C compiler that the embedded database is built with.
+//! If a disk flushes in microseconds, the processor limits every figure. So this part runs the benchmark's part
+//! `share` once more, with a library preloaded that makes each flush take a millisecond longer, as on many disks. It
+//! needs the C compiler that the embedded database is built with.
 
 use std::env;
 use std::path::Path;
@@ -10,7 +10,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-/// `fsync` and `fdatasync` as libc has them, each after a millisecond.
+/// libc's `fsync` and `fdatasync`, each after a millisecond.
 const SLOW_FLUSH_SOURCE: &str = r#"
 #define _GNU_SOURCE
 #include <dlfcn.h>

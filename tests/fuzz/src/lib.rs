@@ -1,8 +1,10 @@
-//! Hands libFuzzer's inputs to a target. What the targets do stands in `tests/src/fuzz`, so that the ordinary tests do it too.
+//! Passes libFuzzer's inputs to a target. The targets are in `tests/src/fuzz`, so that the ordinary tests run them
+//! too.
 
 pub use {imageshare_tests, libfuzzer_sys};
 
-/// Makes a binary of the target of that path in `imageshare_tests::fuzz`. An input of which it makes nothing is not kept.
+/// Defines the `main` of a target, given its path in `imageshare_tests::fuzz`. Inputs that the target cannot use are
+/// not kept.
 #[macro_export]
 macro_rules! feed {
     ($($target:ident)::+) => {

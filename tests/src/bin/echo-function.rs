@@ -1,4 +1,4 @@
-//! A function that does what its event says, to test the harness of the other functions' tests.
+//! A function that does what its event says, for tests of the harness itself.
 
 use std::{env, process};
 

@@ -1,8 +1,8 @@
-//! The size of an item, as DynamoDB charges for it.
+//! The size of an item, as DynamoDB bills it.
 
 use imageshare::table::{AttributeValue, Item};
 
-/// The whole KB of an item, at least one.
+/// The size in whole KB, at least one.
 pub(super) fn charged_kilobytes(item: &Item) -> f64 {
     let bytes: usize = item.iter().map(|(name, value)| name.len() + value_bytes(value)).sum();
     f64::from(u32::try_from(bytes.div_ceil(1024).max(1)).expect("at most 400 KB"))
@@ -14,12 +14,12 @@ fn value_bytes(value: &AttributeValue) -> usize {
         AttributeValue::N(digits) => number_bytes(digits),
         AttributeValue::Ss(texts) => texts.iter().map(String::len).sum(),
         AttributeValue::Bool(_) | AttributeValue::Null(_) => 1,
-        // The service has nothing else in its table.
+        // The service stores no other types.
         other => panic!("an attribute of another type: {other:?}"),
     }
 }
 
-/// A byte for two digits, and one more.
+/// Two digits per byte, one more byte, and one for the sign.
 fn number_bytes(digits: &str) -> usize {
     digits.trim_start_matches('-').len().div_ceil(2) + 1 + usize::from(digits.starts_with('-'))
 }

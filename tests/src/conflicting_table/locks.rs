@@ -1,16 +1,17 @@
-//! The rules of conflict, for any test table.
+//! The rules of conflicts, for all test tables.
 //!
-//! DynamoDB documents (Developer Guide, "Transaction conflict handling" and "Isolation levels for DynamoDB transactions"):
+//! DynamoDB documents (Developer Guide, "Transaction conflict handling" and "Isolation levels for DynamoDB
+//! transactions"):
 //!
-//! * a `TransactWriteItems` with an item of another one under way, even if either only checks it, is cancelled, with the
-//!   reason `TransactionConflict` for each such item;
-//! * a `PutItem`, `UpdateItem` or `DeleteItem` of an item of a transaction under way is rejected with
-//!   `TransactionConflictException`. A plain write under way cancels nothing, and two of them never conflict;
+//! * a `TransactWriteItems` is cancelled if it shares an item with another one in progress, even if either only
+//!   checks the item. The reason is `TransactionConflict` for each such item;
+//! * a `PutItem`, `UpdateItem` or `DeleteItem` of an item of a transaction in progress is rejected with
+//!   `TransactionConflictException`. A plain write in progress cancels nothing, and two of them never conflict;
 //! * `GetItem`, `BatchGetItem` and `Query` are never rejected.
 //!
-//! Where the guide says nothing, the harsher answer is taken: a transaction holds its items from its request to its answer,
-//! and one that is to be cancelled holds those of its items that it did get until its answer too (a storage node that has
-//! accepted to prepare an item keeps it until it is told of the cancellation), so losers cancel others.
+//! Where the guide is silent, the harsher behaviour is assumed. A transaction locks its items from its request to its
+//! response. A transaction that is cancelled keeps those locks that it did get until its response, as a storage node
+//! that has prepared an item keeps it until it learns of the cancellation. So cancelled transactions cancel others.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -18,19 +19,19 @@ use std::time::Duration;
 
 use imageshare::table::{Action, AttributeValue, CancelReason, Item, Key, TableError, Write};
 
-/// The code of a [`CancelReason`] whose item belongs to another transaction under way.
+/// The code of a [`CancelReason`] whose item belongs to another transaction in progress.
 pub const TRANSACTION_CONFLICT: &str = "TransactionConflict";
 
-/// How long a transaction that conflicts takes, in virtual time, where a test names no other time.
+/// The default duration of a transaction that conflicts, in virtual time.
 pub const DEFAULT_CONFLICT_LATENCY: Duration = Duration::from_millis(5);
 
 const CONFLICT_MESSAGE: &str = "Transaction is ongoing for the item";
 
-/// The items of the transactions under way in one table. No two transactions hold the same item. Clones are the same.
+/// The items locked by the transactions of one table. No two transactions lock the same item. Clones share the locks.
 #[derive(Debug, Clone, Default)]
 pub struct ItemLocks(Arc<Mutex<HashSet<ItemKey>>>);
 
-/// What a transaction holds, until this is dropped.
+/// The locks of a transaction, released when this is dropped.
 #[derive(Debug)]
 #[must_use = "the items are free as soon as this is dropped"]
 pub struct ItemLockGuard {
@@ -39,32 +40,32 @@ pub struct ItemLockGuard {
 }
 
 impl ItemLocks {
-    /// Holds the items of a transaction, except those that other transactions hold.
+    /// Locks the items of a transaction, except those that other transactions have locked.
     ///
-    /// Returns the hold, and an error if there are such items. That error is the answer to the transaction, which keeps the
-    /// hold until it has been answered.
+    /// Returns the guard, and an error if there are such items. The error is the response to the transaction, which
+    /// keeps the guard until then.
     pub fn lock(&self, writes: &[Write]) -> (ItemLockGuard, Result<(), TableError>) {
-        let places: Vec<_> = writes.iter().map(item_key).collect();
-        let (conflicts, got): (HashSet<_>, HashSet<_>) = {
-            let mut held = self.locked_items();
-            let parts = places.iter().cloned().partition(|place| held.contains(place));
-            held.extend(HashSet::clone(&parts.1));
-            parts
+        let keys: Vec<_> = writes.iter().map(item_key).collect();
+        let (conflicts, acquired): (HashSet<_>, HashSet<_>) = {
+            let mut items = self.locked_items();
+            let split = keys.iter().cloned().partition(|key| items.contains(key));
+            items.extend(HashSet::clone(&split.1));
+            split
         };
-        let taken = if conflicts.is_empty() {
+        let result = if conflicts.is_empty() {
             Ok(())
         } else {
             Err(TableError::Canceled(
-                places.iter().map(|place| cancellation_reason(conflicts.contains(place))).collect(),
+                keys.iter().map(|key| cancellation_reason(conflicts.contains(key))).collect(),
             ))
         };
-        (ItemLockGuard { locks: self.clone(), locked: got }, taken)
+        (ItemLockGuard { locks: self.clone(), locked: acquired }, result)
     }
 
-    /// Checks that a plain write may be made now.
+    /// Checks whether a plain write may be executed now.
     ///
     /// # Errors
-    /// The answer to the write, if a transaction holds its item.
+    /// The response to the write if a transaction has locked its item.
     pub fn check(&self, write: &Write) -> Result<(), TableError> {
         if self.locked_items().contains(&item_key(write)) { Err(conflict_exception()) } else { Ok(()) }
     }
@@ -76,11 +77,11 @@ impl ItemLocks {
 
 impl Drop for ItemLockGuard {
     fn drop(&mut self) {
-        self.locks.locked_items().retain(|place| !self.locked.contains(place));
+        self.locks.locked_items().retain(|key| !self.locked.contains(key));
     }
 }
 
-/// Whether a write failed because of a transaction under way.
+/// Whether a write failed because of a transaction in progress.
 pub fn is_conflict(failure: &TableError) -> bool {
     has_reason(failure, TRANSACTION_CONFLICT) || *failure == conflict_exception()
 }
@@ -90,7 +91,7 @@ pub(super) fn has_reason(failure: &TableError, code: &str) -> bool {
     reasons.iter().any(|reason| reason.code.as_deref() == Some(code))
 }
 
-/// The answer to a plain write of an item of a transaction under way.
+/// The response to a plain write of a locked item.
 fn conflict_exception() -> TableError {
     TableError::Service {
         code: "TransactionConflictException".to_owned(),
@@ -98,7 +99,7 @@ fn conflict_exception() -> TableError {
     }
 }
 
-/// The reason of a cancelled transaction for one of its writes.
+/// The reason for one write of a cancelled transaction.
 fn cancellation_reason(conflicts: bool) -> CancelReason {
     let text = |text: &str| conflicts.then(|| text.to_owned());
     CancelReason { code: text(TRANSACTION_CONFLICT), message: text(CONFLICT_MESSAGE), found: None }
@@ -120,7 +121,7 @@ impl ItemKey {
     }
 }
 
-/// The item that a write puts, or the key of the one that it is about.
+/// The item that a write puts, or the key that it refers to.
 pub(super) fn item_or_key(write: &Write) -> &Item {
     match &write.action {
         Action::Put(item) => item,

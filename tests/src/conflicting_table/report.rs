@@ -1,4 +1,4 @@
-//! What was called, what came of it, and what it used.
+//! The calls to a table: their results and the units that they used.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,18 +16,18 @@ pub enum Operation {
     TransactWriteItems,
 }
 
-/// Calls of one operation or of several.
+/// Statistics of one operation or of several.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct CallStats {
-    /// Calls that read or wrote.
+    /// Successful calls.
     pub succeeded: u32,
-    /// Calls that were rejected or cancelled for a transaction under way.
+    /// Calls that were rejected or cancelled because of a transaction in progress.
     pub conflicts: u32,
     /// Calls whose condition did not hold.
     pub failed_conditions: u32,
-    /// The units of the calls that were made: of reads read units, of writes write units.
+    /// The units of successful calls: read units of reads, write units of writes.
     pub used_units: f64,
-    /// The write units of the others.
+    /// The write units of failed calls.
     pub wasted_units: f64,
 }
 
@@ -36,39 +36,39 @@ pub struct CallStats {
 pub struct CallReport(BTreeMap<Operation, CallStats>);
 
 impl CallReport {
-    /// The calls of one operation.
+    /// The statistics of one operation.
     pub fn stats(&self, operation: Operation) -> CallStats {
         self.0.get(&operation).copied().unwrap_or_default()
     }
 
-    /// All writes, plain ones and transactions.
+    /// The statistics of all writes, plain ones and transactions.
     pub fn writes(&self) -> CallStats {
-        let writes = self.0.range(Operation::PutItem..).map(|(_, tally)| *tally);
+        let writes = self.0.range(Operation::PutItem..).map(|(_, stats)| *stats);
         writes.fold(CallStats::default(), CallStats::merge)
     }
 
-    /// The units that writes wasted for each one that they used.
+    /// The write units wasted for each one used.
     pub fn waste_ratio(&self) -> f64 {
         let CallStats { used_units: used, wasted_units: wasted, .. } = self.writes();
         if wasted == 0.0 { 0.0 } else { wasted / used }
     }
 
     pub(super) fn record_success(&mut self, operation: Operation, units: f64) {
-        let tally = self.0.entry(operation).or_default();
-        tally.succeeded += 1;
-        tally.used_units += units;
+        let stats = self.0.entry(operation).or_default();
+        stats.succeeded += 1;
+        stats.used_units += units;
     }
 
     pub(super) fn record_conflict(&mut self, operation: Operation, units: f64) {
-        let tally = self.0.entry(operation).or_default();
-        tally.conflicts += 1;
-        tally.wasted_units += units;
+        let stats = self.0.entry(operation).or_default();
+        stats.conflicts += 1;
+        stats.wasted_units += units;
     }
 
     pub(super) fn record_failed_condition(&mut self, operation: Operation, units: f64) {
-        let tally = self.0.entry(operation).or_default();
-        tally.failed_conditions += 1;
-        tally.wasted_units += units;
+        let stats = self.0.entry(operation).or_default();
+        stats.failed_conditions += 1;
+        stats.wasted_units += units;
     }
 }
 
@@ -86,20 +86,18 @@ impl CallStats {
 
 impl fmt::Display for CallStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            succeeded: made,
-            conflicts,
-            failed_conditions: stale,
-            used_units: used,
-            wasted_units: wasted,
-        } = self;
-        write!(f, "{made} made ({used} units), {conflicts} conflicts, {stale} stale ({wasted} units wasted)")
+        let Self { succeeded, conflicts, failed_conditions, used_units: used, wasted_units: wasted } = self;
+        write!(
+            f,
+            "{succeeded} succeeded ({used} units), {conflicts} conflicts, {failed_conditions} failed conditions \
+             ({wasted} units wasted)"
+        )
     }
 }
 
 impl fmt::Display for CallReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "writes: {}, {:.1} % wasted", self.writes(), 100.0 * self.waste_ratio())?;
-        self.0.iter().try_for_each(|(operation, tally)| write!(f, "\n  {operation:?}: {tally}"))
+        self.0.iter().try_for_each(|(operation, stats)| write!(f, "\n  {operation:?}: {stats}"))
     }
 }

@@ -1,9 +1,9 @@
-//! What decodes single texts. The input is that text, and goes to each of them: a query, strict JSON, ids, positions,
-//! times, and the keys of the table's items, whose two parts a line feed separates.
+//! Decoders of single texts. The input goes to each of them: a query, strict JSON, ids, list positions, times, and
+//! keys of the table's items, whose two parts are separated by a line feed.
 //!
-//! A query that is read is the one that a browser's rules read, and is read again from its encoding. What strict JSON reads,
-//! `serde_json` reads as the same value, and it refuses nothing else than a member that is given twice. What is parsed
-//! is written as it was or as something that means the same; no id holds what separates the parts of a key.
+//! A query is decoded as a browser does, and decodes to the same after encoding. Strict JSON decodes to the same
+//! value as `serde_json`, and rejects nothing more than a duplicate member. A parsed value is written as it was, or
+//! in an equivalent form. No id contains the separator of keys.
 
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
@@ -16,7 +16,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use url::form_urlencoded;
 
-/// Decodes a text as whatever it may be.
+/// Decodes a text in every way.
 pub fn run(input: &[u8]) -> bool {
     check_json(input);
     let Ok(text) = std::str::from_utf8(input) else { return true };
@@ -49,7 +49,7 @@ fn check_query(text: &str) {
     assert_eq!(query::parse_pairs(&again.collect::<Vec<_>>().join("&")), Ok(pairs));
 }
 
-/// What a text is written as that can be parsed; it has to be parsed to the same again.
+/// The text of a value, if it can be parsed; it must parse to the same value again.
 fn round_trip<T: FromStr + Display + Debug + PartialEq>(text: &str) -> Option<String> {
     let parsed: T = text.parse().ok()?;
     let written = parsed.to_string();
@@ -75,9 +75,9 @@ fn check_keys(text: &str) {
         assert_eq!(Position::parse(&place.to_string()), Some(place));
     }
     let Some((pk, sk)) = text.split_once('\n') else { return };
-    if let Some(piece) = WorkItemKey::parse(pk, sk) {
-        let key = piece.primary_key();
+    if let Some(work_item) = WorkItemKey::parse(pk, sk) {
+        let key = work_item.primary_key();
         let part = |name: &str| key[name].as_s().expect("a text").as_str();
-        assert_eq!(WorkItemKey::parse(part("pk"), part("sk")), Some(piece));
+        assert_eq!(WorkItemKey::parse(part("pk"), part("sk")), Some(work_item));
     }
 }

@@ -1,8 +1,8 @@
-//! The event decoder of the function `job-worker`. The input is the JSON of an event; the table is never available, so that
-//! every piece which the worker finds in it fails.
+//! The event decoder of the function `job-worker`. The input is the JSON of an event. The table is never available,
+//! so every work item that the worker finds fails.
 //!
-//! The worker then names the first record that tells of a new piece, as it is told here from the JSON alone, or no record
-//! where there is none. What is no event of the table's stream or of a schedule is refused.
+//! The worker has to name the first record with a new work item, as found here from the JSON alone, or none if there
+//! is none. An event of another kind is rejected.
 
 use std::sync::{Arc, LazyLock};
 
@@ -35,15 +35,15 @@ static WORKER: LazyLock<Worker> = LazyLock::new(|| {
     Worker { runtime, service }
 });
 
-/// Hands an event to the worker.
+/// Sends an event to the worker.
 pub fn run(input: &[u8]) -> bool {
     let Ok(event) = serde_json::from_slice::<Value>(input) else { return false };
-    let answer = WORKER.runtime.block_on(handle(&WORKER.service, event.clone()));
-    match answer {
-        Ok(answer) => {
+    let response = WORKER.runtime.block_on(handle(&WORKER.service, event.clone()));
+    match response {
+        Ok(response) => {
             let named = first_work_item_record(&event).map(|record| json!({"itemIdentifier": record}));
             let expected = json!({"batchItemFailures": Vec::from_iter(named)});
-            assert_eq!(answer, expected, "{event}");
+            assert_eq!(response, expected, "{event}");
         }
         Err(WorkerError::Store(_)) => assert_eq!(event["source"], "aws.events"),
         Err(WorkerError::UnknownEvent(_)) => assert_ne!(event["source"], "aws.events"),
@@ -51,13 +51,13 @@ pub fn run(input: &[u8]) -> bool {
     true
 }
 
-/// The sequence number of the first record that tells of a new piece.
+/// The sequence number of the first record with a new work item.
 fn first_work_item_record(event: &Value) -> Option<&Value> {
     let records = event["Records"].as_array().into_iter().flatten();
     let key = |record: &Value, name: &str| Some(record["dynamodb"]["Keys"][name]["S"].as_str()?.to_owned());
-    let is_piece = |record: &&Value| {
+    let is_new_item = |record: &&Value| {
         let key = key(record, "pk").zip(key(record, "sk"));
         record["eventName"] == "INSERT" && key.is_some_and(|(pk, sk)| WorkItemKey::parse(&pk, &sk).is_some())
     };
-    records.filter(is_piece).map(|record| &record["dynamodb"]["SequenceNumber"]).next()
+    records.filter(is_new_item).map(|record| &record["dynamodb"]["SequenceNumber"]).next()
 }

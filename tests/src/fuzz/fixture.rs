@@ -1,5 +1,5 @@
-//! The deployment that the facades' targets send their requests to: gateway, functions, and a table with something of every
-//! kind in it, which no request changes.
+//! The deployment that the facades' targets send requests to: gateway, functions, and a table with items of every
+//! kind. No request changes it.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
@@ -29,20 +29,20 @@ use super::table::DiscardingTable;
 use crate::deployment::authenticator;
 use crate::local_service::{LocalService, caller, tenant};
 
-/// A deployment.
+/// The deployment.
 pub struct Fixture {
     /// Its table.
     pub table: DiscardingTable,
     runtime: Runtime,
     gateway: Gateway,
-    /// What stands for something that is another one in every deployment, and what that is.
+    /// Placeholders of inputs, each with its value in this deployment.
     placeholders: [(&'static str, String); 4],
 }
 
 /// The one deployment of the process.
 pub static FIXTURE: LazyLock<Fixture> = LazyLock::new(Fixture::start);
 
-/// The images: id, owner, visibility, properties, and each member with its answer.
+/// The images: id, owner, visibility, properties, and each member with its decision.
 type ImageSpecs = [(
     &'static str,
     &'static str,
@@ -95,18 +95,18 @@ impl Fixture {
         Self { table, runtime, gateway, placeholders: fillings }
     }
 
-    /// An input with what stands for something of this deployment replaced by it.
+    /// Replaces the placeholders of an input.
     pub fn fill_placeholders(&self, input: &[u8]) -> Vec<u8> {
         let mut filled = input.to_vec();
         for (name, value) in &self.placeholders {
-            while let Some(place) = filled.windows(name.len()).position(|window| window == name.as_bytes()) {
-                filled.splice(place..place + name.len(), value.bytes());
+            while let Some(offset) = filled.windows(name.len()).position(|window| window == name.as_bytes()) {
+                filled.splice(offset..offset + name.len(), value.bytes());
             }
         }
         filled
     }
 
-    /// The gateway's answer to a request.
+    /// The gateway's response to a request.
     pub fn send(&self, request: Request<Bytes>, client: SocketAddr) -> Response<Bytes> {
         self.runtime.block_on(async {
             let (head, body) = self.gateway.handle(request.map(Full::from), client).await.into_parts();
@@ -139,10 +139,10 @@ async fn populate(service: &App, keyring: &Keyring) -> [(&'static str, String); 
         let id = register_image(service, &owner, new, None).await.expect("an image").id;
         for (member, status) in members {
             add_member(service, &owner, &id, &tenant(member), None).await.expect("a member");
-            let answer = (Ok(*status), None);
-            decide_as_member(service, &caller(member), &id, &tenant(member), answer)
+            let decision = (Ok(*status), None);
+            decide_as_member(service, &caller(member), &id, &tenant(member), decision)
                 .await
-                .expect("an answer");
+                .expect("a decision");
         }
     }
     let admin = Caller { role: Role::Admin, ..caller("admin") };

@@ -1,8 +1,8 @@
-//! Page markers. The input is a list with its query, a line feed, and a text, which is sent as a marker as it is, and again
-//! as a position that the list itself seals, so that what is behind the seal is fed too.
+//! Page markers. The input is a list with its query, a line feed, and a text. The text is sent as a marker, and again
+//! as a position that the list itself seals, so that what follows the seal is tested too.
 //!
-//! A list reads back what it sealed, and reads nothing that it did not. Whatever the marker is, the answer is a page or a
-//! refusal of the caller's mistake, and the page shows nothing that the same list does not show from its beginning.
+//! A list accepts the markers that it sealed, and no others. For any marker the response is a page or a 4xx, and a
+//! page shows nothing that the same list does not show from its beginning.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +22,8 @@ use crate::local_service::caller;
 
 const IMAGE: &str = "11111111-1111-1111-1111-111111111111";
 
-/// A list: the path that inputs name it by, where its things stand and what they are called, and its marker's name.
+/// A list: its path in inputs, where its entries are in a response and which field identifies them, and the name of
+/// its marker.
 struct List {
     path: &'static str,
     items_pointer: &'static str,
@@ -56,18 +57,20 @@ const LISTS: [List; 8] = [
     },
 ];
 
-/// Sends a marker, and a position that is sealed.
+/// Sends a text as a marker, and as a sealed position.
 pub fn run(input: &[u8]) -> bool {
     let Some((list, text)) = std::str::from_utf8(input).ok().and_then(|text| text.split_once('\n')) else {
         return false;
     };
-    let (path, asked) = list.split_once('?').unwrap_or((list, ""));
+    let (path, query_text) = list.split_once('?').unwrap_or((list, ""));
     let Some(list) = LISTS.iter().find(|known| known.path == path) else { return false };
-    // What asks for a place or a length already, or is no filter of Alibaba's.
-    if ["marker", "limit"].iter().any(|word| asked.contains(word)) || path == "/" && !asked.is_empty() {
+    // The query has a marker or a page size already, or a parameter that is no filter of Alibaba's.
+    if ["marker", "limit"].iter().any(|word| query_text.contains(word))
+        || path == "/" && !query_text.is_empty()
+    {
         return false;
     }
-    let Ok(pairs) = query::parse_pairs(asked) else { return false };
+    let Ok(pairs) = query::parse_pairs(query_text) else { return false };
     let listing = |project: &str| listing(path, project, &pairs);
 
     let sealed = listing("own1").encode_marker(text);
@@ -76,11 +79,11 @@ pub fn run(input: &[u8]) -> bool {
     if let Some(position) = listing("own1").decode_marker(text) {
         assert_eq!(listing("own1").encode_marker(position), text);
     }
-    let Some(whole) = fetch_page(list, asked, None) else { return false };
+    let Some(full_list) = fetch_page(list, query_text, None) else { return false };
     let sealed = if path == "/members" { URL_SAFE_NO_PAD.encode(sealed) } else { sealed };
     for marker in [text, &sealed] {
-        if let Some(page) = fetch_page(list, asked, Some(marker)) {
-            assert!(page.is_subset(&whole), "{page:?} {whole:?}");
+        if let Some(page) = fetch_page(list, query_text, Some(marker)) {
+            assert!(page.is_subset(&full_list), "{page:?} {full_list:?}");
         }
     }
     true
@@ -102,26 +105,26 @@ fn listing(path: &str, project: &str, pairs: &[(String, String)]) -> Listing {
     }
 }
 
-/// What a page shows; `None` where it was refused.
-fn fetch_page(list: &List, asked: &str, marker: Option<&str>) -> Option<BTreeSet<String>> {
-    let (path, asked) = match list.path {
+/// The entries of a page; `None` if the request was refused.
+fn fetch_page(list: &List, query_text: &str, marker: Option<&str>) -> Option<BTreeSet<String>> {
+    let (path, query_text) = match list.path {
         "/" => ("/", "Action=DescribeImages&Version=2020-09-30&RegionId=local&MaxResults=100"),
-        "/members" => (&*format!("/v1/own1/cloudimages/{IMAGE}/members"), asked),
-        path => (path, asked),
+        "/members" => (&*format!("/v1/own1/cloudimages/{IMAGE}/members"), query_text),
+        path => (path, query_text),
     };
     let marker = marker.map(|marker| utf8_percent_encode(marker, NON_ALPHANUMERIC).to_string());
     let marker = marker.map(|marker| format!("&{}={marker}", list.marker_parameter)).unwrap_or_default();
     let role = if path == "/v1/tenants" { "admin" } else { "member" };
-    let request = Request::get(format!("{path}?{asked}{marker}"));
+    let request = Request::get(format!("{path}?{query_text}{marker}"));
     let request = request.header("x-auth-token", Deployment::token("own1", role)).body(Bytes::new()).ok()?;
     let before = FIXTURE.table.write_count();
-    let answer = FIXTURE.send(request, CLIENT_ADDRESS);
-    assert_eq!(FIXTURE.table.write_count(), before, "a list has written: {answer:?}");
-    check_response("GET", path, &answer);
-    if !answer.status().is_success() {
+    let response = FIXTURE.send(request, CLIENT_ADDRESS);
+    assert_eq!(FIXTURE.table.write_count(), before, "a list has written: {response:?}");
+    check_response("GET", path, &response);
+    if !response.status().is_success() {
         return None;
     }
-    let body: Value = serde_json::from_slice(answer.body()).expect("a JSON body");
-    let things = body.pointer(list.items_pointer)?.as_array()?;
-    Some(things.iter().filter_map(|thing| Some(thing[list.id_field].as_str()?.to_owned())).collect())
+    let body: Value = serde_json::from_slice(response.body()).expect("a JSON body");
+    let entries = body.pointer(list.items_pointer)?.as_array()?;
+    Some(entries.iter().filter_map(|entry| Some(entry[list.id_field].as_str()?.to_owned())).collect())
 }

@@ -1,7 +1,7 @@
-//! What the fuzz targets of `tests/fuzz` do with an input. It stands here so that the ordinary tests do the same with every
-//! input of the corpus.
+//! What each fuzz target of `tests/fuzz` does with an input. It is here so that the ordinary tests run every input of
+//! the corpus, too.
 //!
-//! One target is one room of the code, and asks more of it than not to panic: each module says what. A target panics where
+//! A target checks one part of the code for more than panics; each module lists its assertions. A target panics if
 //! its input shows a bug.
 
 pub mod decoders;
@@ -19,7 +19,7 @@ pub mod tokens;
 pub struct Target {
     /// Its name, which is also that of its corpus.
     pub name: &'static str,
-    /// Takes an input. Returns whether it was one that this target makes something of.
+    /// Runs an input. Returns whether the target could use it.
     pub run: fn(&[u8]) -> bool,
 }
 

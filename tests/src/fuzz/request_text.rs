@@ -1,10 +1,10 @@
-//! An HTTP request as a text that a person can read and a fuzzer can change: the request line without a version, headers,
-//! an empty line, the body. Lines end in a line feed.
+//! HTTP requests as text, readable by people and mutable by a fuzzer: the request line without a version, headers, an
+//! empty line, the body. Lines end with a line feed.
 
 use bytes::Bytes;
 use http::Request;
 
-/// Reads a request; `None` where the text is none that a server would hand on.
+/// Parses a request; `None` if no server would pass it on.
 pub fn parse_request(text: &[u8]) -> Option<Request<Bytes>> {
     let end = text.windows(2).position(|window| window == b"\n\n")?;
     let (head, body) = (&text[..end], &text[end + 2..]);

@@ -1,8 +1,10 @@
-//! The readers of signed requests: `SDK-HMAC-SHA256` in both variants, `ACS3-HMAC-SHA256`, and version 1 among the parameters of
-//! query and form. The input is a request ([`super::request_text`]), looked at at the time that it names itself.
+//! The parsers of signed requests: `SDK-HMAC-SHA256` in both variants, `ACS3-HMAC-SHA256`, and version 1 among the
+//! parameters of query and form. The input is a request ([`super::request_text`]), verified at the time that it
+//! names.
 //!
-//! No request is taken for another key's, nor an hour later. What it says is also signed anew in every way by the signer of
-//! the tests, which shares nothing with the reader: each of these is believed, and none with a byte more in its body.
+//! No request verifies for another key, or an hour later. Its content is also signed again in every way, by the
+//! tests' own signer, which shares no code with the parsers: each of these verifies, and none with an additional byte
+//! in its body.
 
 use std::time::Duration;
 
@@ -17,7 +19,7 @@ use crate::signer::{Signer, UnsignedRequest, WireRequest};
 
 const SECRET: &str = "sk-own1";
 
-/// What the signers write themselves.
+/// The headers that the signers set.
 const SIGNATURE_FIELDS: [&str; 10] = [
     "AccessKeyId",
     "Signature",
@@ -31,7 +33,7 @@ const SIGNATURE_FIELDS: [&str; 10] = [
     "x-sdk-date",
 ];
 
-/// Looks at a request as it came and as it is when it is signed anew.
+/// Verifies a request as it came, and signed again.
 pub fn run(input: &[u8]) -> bool {
     let Some(request) = request_text::parse_request(input) else { return false };
     let parameters = parameters(&request);
@@ -43,7 +45,7 @@ pub fn run(input: &[u8]) -> bool {
             signature::parse_rpc(&wire, &parameters, now.plus(later)),
         ] {
             let Ok(Some(signed)) = read else { continue };
-            assert!(later.is_zero(), "a request of an hour ago is believed");
+            assert!(later.is_zero(), "a request verifies an hour later");
             assert!(!signed.is_signed_with("the secret of another key"));
             signed.is_signed_with(SECRET);
         }
@@ -72,7 +74,7 @@ fn check_resigned(request: &UnsignedRequest, now: Timestamp) {
     assert!(is_valid(signature::parse_rpc(&wire, &all, now)), "{all:?}");
 }
 
-/// A request with single spaces in its headers, as the signer of the scoped variant expects them.
+/// The request with single spaces in its headers, as the signer of the scoped variant expects them.
 fn collapse_header_spaces(request: &UnsignedRequest) -> UnsignedRequest {
     let mut request = request.clone();
     for (_, value) in &mut request.headers {
@@ -81,7 +83,7 @@ fn collapse_header_spaces(request: &UnsignedRequest) -> UnsignedRequest {
     request
 }
 
-/// A request is believed as it was signed, and not with another body.
+/// The request verifies as it was signed, and not with another body.
 fn check_signature(
     wire: &WireRequest,
     read: impl Fn(&SignedRequest<'_>) -> Result<Option<ClaimedSignature>, SignatureError>,
@@ -90,7 +92,7 @@ fn check_signature(
     let signed = wire.as_signed_request(&headers);
     assert!(is_valid(read(&signed)), "{wire:?}");
     let longer = [signed.body, b" "].concat();
-    assert!(!is_valid(read(&SignedRequest { body: &longer, ..signed })), "another body is believed");
+    assert!(!is_valid(read(&SignedRequest { body: &longer, ..signed })), "another body verifies");
 }
 
 fn is_valid(read: Result<Option<ClaimedSignature>, SignatureError>) -> bool {
@@ -107,13 +109,13 @@ fn as_signed_request(request: &Request<Bytes>) -> SignedRequest<'_> {
     }
 }
 
-/// The parameters of query and form; none where they cannot be read.
+/// The parameters of query and form; empty if they cannot be parsed.
 fn parameters(request: &Request<Bytes>) -> Vec<(String, String)> {
     let read = Parameters::parse(request.uri().query().unwrap_or_default(), Some(request.body()));
     read.map(|read| read.pairs().to_vec()).unwrap_or_default()
 }
 
-/// The time that a request names; one of its own where it names none.
+/// The time that a request names, or a fixed one.
 fn request_date(headers: &HeaderMap, parameters: &[(String, String)]) -> Timestamp {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let parameter = parameters.iter().find(|(name, _)| name == "Timestamp").map(|(_, value)| value.as_str());
@@ -125,7 +127,7 @@ fn request_date(headers: &HeaderMap, parameters: &[(String, String)]) -> Timesta
     named.into_iter().flatten().next().unwrap_or(Timestamp::from_unix_millis(1_795_301_676_000))
 }
 
-/// What a request says besides its signature.
+/// The content of a request, without its signature.
 fn strip_signature(request: &Request<Bytes>, parameters: &[(String, String)]) -> UnsignedRequest {
     let is_own = |name: &str| !SIGNATURE_FIELDS.contains(&name) && !name.starts_with("x-acs-");
     let headers = request.headers().iter().filter(|(name, _)| is_own(name.as_str()));

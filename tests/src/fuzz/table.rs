@@ -1,4 +1,4 @@
-//! Tables whose contents stay as they are, so that what comes of an input does not depend on those before it.
+//! Tables that never change, so that an input's result does not depend on earlier inputs.
 
 use std::future::ready;
 use std::sync::Arc;
@@ -10,8 +10,8 @@ use imageshare::table::{
 };
 use imageshare_local::table::TableLane;
 
-/// A table of which what is read is answered, and what is written is acknowledged and forgotten. An update is made, for what
-/// it tells, and taken back.
+/// A table that executes reads, and acknowledges and discards writes. An update is executed for its return value,
+/// then undone.
 #[derive(Debug, Clone)]
 pub struct DiscardingTable {
     table: TableLane,
@@ -19,12 +19,12 @@ pub struct DiscardingTable {
 }
 
 impl DiscardingTable {
-    /// That table, as it is now.
+    /// Wraps a table in its present state.
     pub fn new(table: TableLane) -> Self {
         Self { table, write_count: Arc::default() }
     }
 
-    /// How many writes it has acknowledged.
+    /// The number of writes acknowledged so far.
     pub fn write_count(&self) -> u64 {
         self.write_count.load(Ordering::Relaxed)
     }
@@ -72,7 +72,7 @@ impl Table for DiscardingTable {
     }
 }
 
-/// A table that never answers.
+/// A table that never responds.
 #[derive(Debug)]
 pub struct UnavailableTable;
 

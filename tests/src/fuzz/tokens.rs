@@ -1,8 +1,8 @@
-//! The reader of bearer tokens. The input is a token, or, where it has a line feed, the JSON of a header and then of claims,
-//! of which a token is made that the deployment's key has signed.
+//! The parser of bearer tokens. The input is a token; or, if it has a line feed, the JSON of a header and of claims,
+//! from which a token is made that is signed with the deployment's key.
 //!
-//! No token is taken but one that is rightly signed with the deployment's algorithm, names a project and a role, and has not
-//! expired; the caller is whom its claims name. With another signature it is refused.
+//! A token is accepted only if it is correctly signed with the deployment's algorithm, names a project and a role,
+//! and has not expired. The caller is the one that its claims name. With another signature it is rejected.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -19,7 +19,7 @@ use sha2::Sha256;
 
 const SECRET: &[u8] = b"a secret that every reader of this test knows";
 
-/// Every token is looked at at this moment, 2026-11-21T22:54:36Z.
+/// The time of every verification, 2026-11-21T22:54:36Z.
 const NOW_SECONDS: i64 = 1_795_301_676;
 
 /// Half a minute earlier.
@@ -30,7 +30,7 @@ static AUTHENTICATOR: LazyLock<Authenticator> = LazyLock::new(|| {
     Authenticator::from_jwks(&json!({"keys": [key]}).to_string(), ExpectedClaims::default()).expect("a key")
 });
 
-/// Looks at a token.
+/// Verifies a token.
 pub fn run(input: &[u8]) -> bool {
     let Some(end) = input.iter().position(|byte| *byte == b'\n') else {
         let Ok(token) = std::str::from_utf8(input) else { return false };
@@ -50,7 +50,7 @@ pub fn run(input: &[u8]) -> bool {
         assert_eq!(
             self::authenticate(&format!("{message}.{}", part(&other))),
             None,
-            "a forged token was taken"
+            "a forged token was accepted"
         );
     }
     true
@@ -59,15 +59,15 @@ pub fn run(input: &[u8]) -> bool {
 fn authenticate(token: &str) -> Option<Caller> {
     let now = Timestamp::from_unix_millis(NOW_SECONDS * 1000);
     let found = AUTHENTICATOR.verify_external_token(token, now).now_or_never();
-    found.expect("nobody has to be asked").ok().map(|bearer| bearer.caller)
+    found.expect("no issuer is involved").ok().map(|bearer| bearer.caller)
 }
 
-/// Holds a token that was taken to what it says.
+/// Checks that an accepted token is valid.
 fn check_claims(token: &str, caller: &Caller) {
     let parts: Vec<_> = token.split('.').map(|part| URL_SAFE_NO_PAD.decode(part).expect("base64")).collect();
     let [header, claims, signed] = parts.as_slice() else { panic!("not three parts: {token}") };
     let (message, _) = token.rsplit_once('.').expect("three parts");
-    assert_eq!(sign(message), *signed, "a forged token was taken");
+    assert_eq!(sign(message), *signed, "a forged token was accepted");
     let (header, claims) = (JsonObject::parse(header), JsonObject::parse(claims));
     assert_eq!(header.get("alg"), json!("HS256"));
     assert!(!header.0.contains_key("crit"));
@@ -79,7 +79,7 @@ fn check_claims(token: &str, caller: &Caller) {
     assert!(roles.any(|role| role.eq_ignore_ascii_case(caller.role.name())), "{token}");
 }
 
-/// The members of an object. What those that mean nothing hold is nobody's concern, such as half a surrogate pair.
+/// The members of a JSON object, unparsed: those without a meaning may hold anything, such as half a surrogate pair.
 struct JsonObject<'a>(HashMap<String, &'a RawValue>);
 
 impl<'a> JsonObject<'a> {

@@ -1,7 +1,7 @@
-//! Real clients, unmodified: each script of `clients/` is one client's journey through a running `imageshare serve`. They
-//! are installed from the Python index, at the newest versions (`clients/requirements.txt`) and at the oldest that know
-//! every call of their journeys and run on the Pythons of today (`clients/oldest.txt`). Where that is not possible they do not run and
-//! say why; in CI that is a failure.
+//! Real clients, unmodified: each script of `clients/` is one client's journey through a running `imageshare serve`.
+//! The clients are installed from the Python index, at the newest versions (`clients/requirements.txt`) and at the
+//! oldest that have every call of their journeys and run on current versions of Python (`clients/oldest.txt`). If
+//! that is not possible, the test prints why and is skipped; in CI it fails.
 
 use std::path::Path;
 
@@ -27,7 +27,7 @@ async fn journey(script: &str, release: Release) {
         .env("IMAGESHARE_REGION", REGION)
         .env("PYTHONWARNINGS", "ignore")
         .env("PYTHONDONTWRITEBYTECODE", "1")
-        // The clients would ask a proxy for a server of this machine.
+        // With a proxy set, the clients would not connect to a server on this machine.
         .env("NO_PROXY", "127.0.0.1")
         .kill_on_drop(true);
     for (project, role) in [("own1", "member"), ("mem1", "member"), ("str1", "member"), ("ops", "admin")] {

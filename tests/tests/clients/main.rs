@@ -1,4 +1,4 @@
-//! Real clients, unmodified, in a Python of their own, against a running `imageshare serve`.
+//! Real clients, unmodified, in their own Python environment, against a running `imageshare serve`.
 
 mod journeys;
 mod schemathesis;

@@ -1,5 +1,5 @@
-//! The document of the API, read by a machine that takes it at its word: schemathesis makes requests of
-//! `infra/openapi.yaml`, well-formed ones and others, and finds no answer that the document does not have, and no 5xx.
+//! The API document, checked by schemathesis: it makes well-formed and other requests from `infra/openapi.yaml`, and
+//! finds no response that is not documented, and no 5xx.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
 
-/// What every answer is held to.
+/// The checks of every response.
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
                       response_headers_conformance,response_schema_conformance";
 
@@ -25,7 +25,7 @@ async fn schemathesis_finds_no_undocumented_response() {
     };
     let server = ServerProcess::start(&binary("imageshare"), &["--memory"]).await;
     let token = server.token("own1", "member");
-    // With ids of things that are there, requests come further than to a 404.
+    // With ids that exist, requests get beyond a 404.
     let image = create_image(&server, &token).await;
     let directory = TempDir::new().unwrap();
     let settings = format!(
@@ -47,14 +47,14 @@ async fn schemathesis_finds_no_undocumented_response() {
         .kill_on_drop(true);
     let ended =
         tokio::time::timeout(CLIENT_TIMEOUT, command.output()).await.expect("in time").expect("a run");
-    let said = String::from_utf8_lossy(&ended.stdout);
-    assert!(ended.status.success(), "{said}{}", String::from_utf8_lossy(&ended.stderr));
-    let passed = said.lines().find(|line| line.contains("generated, ")).expect("a count of requests");
+    let output = String::from_utf8_lossy(&ended.stdout);
+    assert!(ended.status.success(), "{output}{}", String::from_utf8_lossy(&ended.stderr));
+    let passed = output.lines().find(|line| line.contains("generated, ")).expect("a count of requests");
     print_notice(&passed.trim());
 }
 
 async fn create_image(server: &ServerProcess, token: &str) -> String {
-    let answer = reqwest::Client::builder()
+    let response = reqwest::Client::builder()
         .no_proxy()
         .build()
         .unwrap()
@@ -64,6 +64,6 @@ async fn create_image(server: &ServerProcess, token: &str) -> String {
         .send()
         .await
         .unwrap();
-    let image: Value = answer.json().await.unwrap();
+    let image: Value = response.json().await.unwrap();
     image["id"].as_str().expect("an id").to_owned()
 }

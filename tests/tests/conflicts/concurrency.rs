@@ -1,4 +1,4 @@
-//! Many tenants at once on one image, and many owners at once on one tenant.
+//! Many tenants at once on one image, and many owners at once with one tenant.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use tokio::time::sleep;
 
 use crate::world::{BatchOperation, World, tenants};
 
-/// Recipients that answer at once.
+/// Recipients that decide at once.
 const RECIPIENTS: usize = 200;
 
 /// Owners that share at once.
 const OWNERS: usize = 50;
 
-/// Workers side by side.
+/// Concurrent workers.
 const WORKERS: usize = 10;
 
 #[tokio::test(start_paused = true)]
@@ -24,7 +24,7 @@ async fn concurrent_decisions_on_one_image_all_succeed() {
     let (image, tenants) = (world.create_images("owner", 1).await.remove(0), tenants(RECIPIENTS));
     world.share_before_test("owner", &image, &tenants).await;
     join_all(tenants.iter().map(|tenant| world.decide(&image, tenant, Status::Accepted))).await;
-    world.print_usage(&"200 members of one image answer at once");
+    world.print_usage(&"200 members of one image decide at once");
     for tenant in &tenants {
         world.expect_status(&image, tenant, Some(Status::Accepted)).await;
     }
@@ -59,13 +59,13 @@ async fn decisions_during_a_job_on_the_same_pairs_are_kept() {
         world.decide_before_test(&images[0], tenant, Status::Rejected).await;
     }
     let job = world.submit_batch("owner", BatchOperation::Share, &images, &tenants).await;
-    // One answer in each millisecond, while the job writes the same memberships.
-    let answers = (0..).zip(&tenants).map(async |(number, tenant)| {
+    // One decision per millisecond, while the job writes the same memberships.
+    let responses = (0..).zip(&tenants).map(async |(number, tenant)| {
         sleep(Duration::from_millis(number)).await;
         world.decide(&images[0], tenant, Status::Accepted).await;
     });
-    world.run_workers_during(WORKERS, join_all(answers)).await;
-    world.print_usage(&"100 members change their answers while the owner shares with them again");
+    world.run_workers_during(WORKERS, join_all(responses)).await;
+    world.print_usage(&"100 members change their decisions while the owner shares with them again");
     assert!(world.condition_failures() > 0, "nothing was met");
     world.expect_done(job, 100).await;
     for tenant in &tenants {
@@ -105,7 +105,7 @@ async fn concurrent_adds_of_one_tenant_by_many_owners_all_succeed() {
     expect_final_state(&world, &one_member_per_image(images)).await;
 }
 
-/// An image of each of the owners.
+/// An image of each owner.
 async fn one_image_per_owner(world: &World) -> Vec<(String, ImageId)> {
     let mut images = Vec::new();
     for number in 0..OWNERS {
@@ -120,7 +120,7 @@ fn one_member_per_image(images: Vec<(String, ImageId)>) -> Vec<(ImageId, usize)>
     images.into_iter().map(|(_, image)| (image, 1)).collect()
 }
 
-/// Demands the members of each image, and that little was wasted and nothing given up.
+/// Asserts the members of each image, and that little was wasted and nothing given up.
 async fn expect_final_state(world: &World, images: &[(ImageId, usize)]) {
     for (image, members) in images {
         world.expect_member_count(image, u32::try_from(*members).unwrap()).await;

@@ -1,11 +1,11 @@
-//! Jobs of many pairs, carried out by several workers side by side.
+//! Jobs of many pairs, executed by several workers concurrently.
 
 use futures_util::future::{join, join_all};
 use imageshare::domain::{Limits, Outcome};
 
 use crate::world::{BatchOperation, World, outcome_count, tenants};
 
-/// Workers side by side: two or three invocations of the function.
+/// Concurrent workers: two or three invocations of the function.
 const WORKERS: usize = 10;
 
 #[tokio::test(start_paused = true)]

@@ -1,4 +1,4 @@
-//! Random small jobs at once: whatever conflicts, each pair ends as its latest request says.
+//! Random small jobs at once: despite conflicts, each pair ends as its latest request says.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,19 +12,19 @@ use tokio::runtime::Builder;
 
 use crate::world::{BatchOperation, World, outcome_count, tenants};
 
-/// Images and tenants, each.
+/// The number of images, and of tenants.
 const GRID_SIZE: usize = 12;
 
-/// Runs where the environment does not name another number (`PROPTEST_CASES`).
+/// The default number of runs (`PROPTEST_CASES`).
 const DEFAULT_CASES: u32 = 24;
 
-/// Requests that are made side by side while workers carry them out; all are done before the next round. The stamps of their
-/// jobs say which is later.
+/// Requests that are made concurrently while workers execute them; all are done before the next round. The stamps of
+/// their jobs order them.
 ///
-/// An answer is no answer to a share that may still be open, so owners and recipients have rounds of their own.
+/// A decision on a share that is still open is refused, so owners and recipients have separate rounds.
 #[derive(Debug, Clone)]
 enum Round {
-    /// The owner shares or withdraws some images with some tenants.
+    /// The owner shares or unshares some images with some tenants.
     OwnerRequests(Vec<(bool, BTreeSet<usize>, BTreeSet<usize>)>),
     /// A tenant accepts or rejects some images.
     RecipientRequests(Vec<(bool, BTreeSet<usize>, usize)>),
@@ -38,10 +38,10 @@ fn round() -> impl Strategy<Value = Round> {
     ]
 }
 
-/// The memberships of the image and the tenant of those numbers.
+/// The expected memberships, by the numbers of image and tenant.
 type ExpectedStatuses = BTreeMap<(usize, usize), Status>;
 
-/// A request's part of what the memberships must be in the end.
+/// A request's part of the expected memberships.
 fn apply_request(members: &mut ExpectedStatuses, batch: BatchOperation, pair: (usize, usize)) {
     match batch {
         BatchOperation::Share => {

@@ -1,4 +1,4 @@
-//! The table itself: it conflicts where DynamoDB's documentation says so, and nowhere else.
+//! The test table itself: it conflicts where DynamoDB's documentation says so, and nowhere else.
 
 use std::time::Duration;
 
@@ -71,7 +71,7 @@ async fn write_after(
     table.write_item(write).await
 }
 
-/// The codes of a cancelled transaction's reasons, in order; `None` as DynamoDB writes it.
+/// The codes of a cancelled transaction's reasons, in order; `None` is a text in DynamoDB.
 fn cancellation_codes(canceled: Result<WriteOutput, TableError>) -> Vec<String> {
     let code = |reason: CancelReason| reason.code.unwrap_or("None".to_owned());
     match canceled {
@@ -151,7 +151,7 @@ async fn plain_writes_do_not_conflict_with_each_other() {
 async fn plain_write_in_progress_does_not_cancel_a_transaction() {
     let table = table();
     let (plain, writes) = (put("a"), [update("a")]);
-    // The plain write is made 2.5 ms after its request, the transaction begins 2 ms later and ends last.
+    // The plain write is executed 2.5 ms after its request; the transaction begins 2 ms later and ends last.
     let (plain, transaction) = tokio::join!(table.write_item(&plain), transact_after(&table, 4, &writes));
     plain.unwrap();
     transaction.unwrap();
@@ -187,7 +187,7 @@ async fn cancelled_transaction_holds_its_items_until_it_returns() {
 async fn cancelled_transaction_does_not_release_the_winners_items() {
     let table = table();
     let writes = [put("a")];
-    // The second is answered after 6 ms; the item is the first one's until 10 ms.
+    // The response to the second comes after 6 ms; the first one holds the item until 10 ms.
     let (first, _, third) = tokio::join!(
         transact(&table, &writes),
         transact_after(&table, 1, &writes),
@@ -249,15 +249,15 @@ async fn units_of_cancelled_transactions_count_as_waste() {
     let writes = [large, put("a")];
     let (_, canceled) = tokio::join!(transact(&table, &writes), transact_after(&table, 1, &writes));
     assert_eq!(cancellation_codes(canceled), [TRANSACTION_CONFLICT, TRANSACTION_CONFLICT]);
-    // Two units for each KB: two of the large item, one of the other.
-    let tally =
+    // Two units per KB: two KB of the large item, one of the other.
+    let stats =
         CallStats { succeeded: 1, conflicts: 1, failed_conditions: 0, used_units: 6.0, wasted_units: 6.0 };
-    assert_eq!(table.report().stats(Operation::TransactWriteItems), tally);
+    assert_eq!(table.report().stats(Operation::TransactWriteItems), stats);
 
     let stale = [check_absent("large"), put("b")];
     assert_eq!(cancellation_codes(transact(&table, &stale).await), [CONDITION_FAILED, "None"]);
-    let tally = CallStats { failed_conditions: 1, wasted_units: 12.0, ..tally };
-    assert_eq!(table.report().stats(Operation::TransactWriteItems), tally);
+    let stats = CallStats { failed_conditions: 1, wasted_units: 12.0, ..stats };
+    assert_eq!(table.report().stats(Operation::TransactWriteItems), stats);
 }
 
 #[tokio::test(start_paused = true)]
@@ -269,16 +269,16 @@ async fn units_of_rejected_plain_writes_count_as_waste() {
     let (update, check) = (update("a"), [Write::check(key("a")).only_if("attribute_exists(pk)")]);
     let (_, rejected) = tokio::join!(transact(&table, &check), table.write_item(&update));
     assert_eq!(error_code(rejected), "TransactionConflictException");
-    let tally =
+    let stats =
         CallStats { succeeded: 0, conflicts: 1, failed_conditions: 1, used_units: 0.0, wasted_units: 4.0 };
-    assert_eq!(table.report().stats(Operation::UpdateItem), tally);
+    assert_eq!(table.report().stats(Operation::UpdateItem), stats);
     let writes = table.report().writes();
     assert_eq!((writes.succeeded, writes.conflicts, writes.failed_conditions), (2, 1, 1));
-    // 4 of the updates, beside 2 of the put and 4 of the check.
+    // 4 for the updates, besides 2 for the put and 4 for the check.
     assert!((table.report().waste_ratio() - 4.0 / 6.0).abs() < 1e-9, "{}", table.report());
 }
 
-/// Forty clients that write three of ten items each, again and again until they have written them.
+/// Forty clients that write three of ten items each, repeated until the write succeeds.
 async fn run_contending_clients(seed: u64) -> (CallReport, Duration) {
     fastrand::seed(seed);
     let (table, begun) = (table(), Instant::now());

@@ -1,4 +1,4 @@
-//! A service on a table with conflicts, its requests, and its workers. What the tests ask of the service stands here alone.
+//! A service on a table with conflicts, its requests and its workers. All calls of the service are here.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashSet};
@@ -18,26 +18,26 @@ use imageshare_tests::notice::print_notice;
 use imageshare_tests::totals;
 use tokio::time::{Instant, sleep};
 
-/// The wasted units that are allowed for each one that is used.
+/// The allowed number of wasted units per used one.
 pub const MAX_WASTE: f64 = 0.05;
 
-/// The seed of the random pauses where a test has no other.
+/// The default seed of the random pauses.
 const DEFAULT_SEED: u64 = 10;
 
-/// How long a worker without work waits before it looks again.
+/// How long an idle worker waits before it looks for work again.
 const IDLE_POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// How often a work item may be begun before the test fails.
+/// How often a work item may be started before the test fails.
 const MAX_ATTEMPTS: u32 = 20;
 
-/// What is asked of a batch.
+/// What a batch does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BatchOperation {
     /// The owner shares.
     Share,
-    /// The owner withdraws.
+    /// The owner unshares.
     Unshare,
-    /// The only tenant answers.
+    /// The only tenant decides.
     Respond(Status),
 }
 
@@ -45,19 +45,19 @@ pub enum BatchOperation {
 pub struct World {
     service: App,
     table: ConflictingTable,
-    /// The same table without latencies, conflicts and counts: for what stands before and after the test.
+    /// The same table without latencies, conflicts and counts, for what happens before and after the test.
     direct: LocalService,
     started_at: Instant,
     failed_count: Cell<u32>,
 }
 
 impl World {
-    /// A service on an empty table.
+    /// Starts a service on an empty table.
     pub fn start(limits: Limits) -> Self {
         Self::start_with_seed(DEFAULT_SEED, limits)
     }
 
-    /// A service on an empty table, whose random pauses are those of that seed.
+    /// Starts a service on an empty table, with this seed of the random pauses.
     pub fn start_with_seed(seed: u64, limits: Limits) -> Self {
         fastrand::seed(seed);
         let behind = LocalService::start_with_table(limits, BlockingTable::new);
@@ -66,7 +66,7 @@ impl World {
         Self { service, table, direct: behind, started_at: Instant::now(), failed_count: Cell::new(0) }
     }
 
-    /// Images that their owner has not shared yet.
+    /// Registers images, not shared yet.
     pub async fn create_images(&self, owner: &str, number: usize) -> Vec<ImageId> {
         let mut images = Vec::new();
         for _ in 0..number {
@@ -75,7 +75,7 @@ impl World {
         images
     }
 
-    /// Shares an image with tenants, as it stands before the test.
+    /// Shares an image with tenants before the test.
     pub async fn share_before_test(&self, owner: &str, image: &ImageId, tenants: &[TenantId]) {
         for some in tenants.chunks(100) {
             let images = vec![image.clone()];
@@ -84,10 +84,10 @@ impl World {
         }
     }
 
-    /// Gives a member's answer to an image, as it stands before the test.
+    /// Makes a member's decision before the test.
     pub async fn decide_before_test(&self, image: &ImageId, tenant: &TenantId, status: Status) {
-        let (caller, answer) = (caller(tenant.as_str()), (Ok(status), None));
-        usecases::decide_as_member(&self.direct.service, &caller, image, tenant, answer).await.unwrap();
+        let (caller, response) = (caller(tenant.as_str()), (Ok(status), None));
+        usecases::decide_as_member(&self.direct.service, &caller, image, tenant, response).await.unwrap();
     }
 
     /// Makes a batch request, which must be accepted.
@@ -111,16 +111,16 @@ impl World {
         job.unwrap_or_else(|refusal| panic!("{project} {batch:?}: {refusal}"))
     }
 
-    /// Adds a member at once.
+    /// Adds a member immediately.
     pub async fn add_member(&self, owner: &str, image: &ImageId, tenant: &TenantId) {
         let added = usecases::add_member(&self.service, &caller(owner), image, tenant, None).await;
         self.record_result(added.map(drop));
     }
 
-    /// Gives a member's answer at once.
+    /// Makes a member's decision immediately.
     pub async fn decide(&self, image: &ImageId, tenant: &TenantId, status: Status) {
-        let (caller, answer) = (caller(tenant.as_str()), (Ok(status), None));
-        let answered = usecases::decide_as_member(&self.service, &caller, image, tenant, answer).await;
+        let (caller, response) = (caller(tenant.as_str()), (Ok(status), None));
+        let answered = usecases::decide_as_member(&self.service, &caller, image, tenant, response).await;
         self.record_result(answered.map(drop));
     }
 
@@ -134,12 +134,12 @@ impl World {
         }
     }
 
-    /// Carries out all that is open, with so many workers side by side.
+    /// Executes all open work, with this many concurrent workers.
     pub async fn run_workers(&self, workers: usize) {
         self.run_workers_during(workers, ready(())).await;
     }
 
-    /// Carries out what is open, with so many workers side by side, until the requests are made and nothing is open any more.
+    /// Executes open work, with this many concurrent workers, until the requests are made and nothing is open.
     pub async fn run_workers_during<T>(&self, workers: usize, requests: impl Future<Output = T>) -> T {
         let queue = WorkQueue::default();
         queue.busy.set(1);
@@ -166,42 +166,42 @@ impl World {
         }
     }
 
-    /// A job and what became of it.
+    /// A job and its outcomes.
     pub async fn report(&self, job: JobId) -> JobReport {
         self.direct.job_report(job).await
     }
 
-    /// Demands that a job has done all of its pairs.
+    /// Asserts that a job has succeeded for all of its pairs.
     pub async fn expect_done(&self, job: JobId, pairs: usize) {
         let report = self.report(job).await;
         let failures: Vec<_> = report.failures().take(3).collect();
         assert_eq!((report.status(), report.done_count()), (JobStatus::Success, pairs), "{failures:?}");
     }
 
-    /// Demands that a tenant's membership of an image is that one; `None` for no member.
+    /// Asserts the status of a membership; `None` for no member.
     pub async fn expect_status(&self, image: &ImageId, tenant: &TenantId, status: Option<Status>) {
         let (_, member) = self.direct.service.store.image_and_member(image, tenant).await.unwrap();
         assert_eq!(member.map(|member| member.status), status, "{tenant} of {image}");
     }
 
-    /// Demands that an image has so many members, by its count and by its memberships.
+    /// Asserts the member count of an image, both as stored and as counted.
     pub async fn expect_member_count(&self, image: &ImageId, number: u32) {
         assert_eq!(self.direct.member_count(image).await, number);
         let recipients = self.direct.service.store.recipients(image).await.unwrap();
         assert_eq!(recipients.tenants.len(), usize::try_from(number).unwrap());
     }
 
-    /// Demands that every sum is that of the memberships.
+    /// Asserts that every counter is right.
     pub fn expect_consistent_sums(&self) {
         totals::assert_consistent(&self.direct.embedded);
     }
 
-    /// How many calls have conflicted so far.
+    /// The number of conflicts so far.
     pub fn conflicts(&self) -> u32 {
         self.table.report().writes().conflicts
     }
 
-    /// How many calls were not made so far since something had changed under them.
+    /// The number of calls so far whose condition failed, since something had changed in between.
     pub fn condition_failures(&self) -> u32 {
         self.table.report().writes().failed_conditions
     }
@@ -215,29 +215,29 @@ impl World {
         ));
     }
 
-    /// Demands that nothing was given up: no request, and no work item of a worker.
+    /// Asserts that no request and no work item was given up.
     pub fn expect_no_failures(&self) {
         assert_eq!(self.failed_count.get(), 0, "given up");
     }
 
-    /// Demands that few units were wasted.
+    /// Asserts that few units were wasted.
     pub fn expect_low_waste(&self) {
         let waste = self.table.report().waste_ratio();
         assert!(waste < MAX_WASTE, "{:.1} % of the used units were wasted", 100.0 * waste);
     }
 }
 
-/// The open work items that workers have taken.
+/// The open work items, and those that workers have taken.
 #[derive(Default)]
 struct WorkQueue {
     taken: RefCell<HashSet<WorkItemKey>>,
     attempts: RefCell<BTreeMap<WorkItemKey, u32>>,
-    /// Workers that carry something out, and requests that are being made.
+    /// The number of workers that execute something and of requests in progress.
     busy: Cell<usize>,
 }
 
 impl WorkQueue {
-    /// Takes the first that nobody has taken.
+    /// Takes the first work item that is free.
     fn next(&self, open: Vec<WorkItemKey>) -> Option<WorkItemKey> {
         let mut taken = self.taken.borrow_mut();
         let key = open.into_iter().find(|key| !taken.contains(key))?;
@@ -256,12 +256,12 @@ impl WorkQueue {
     }
 }
 
-/// So many tenants.
+/// This many tenants.
 pub fn tenants(number: usize) -> Vec<TenantId> {
     (0..number).map(|number| tenant(&format!("{number:032x}"))).collect()
 }
 
-/// How many pairs of a job had that outcome.
+/// The number of a job's pairs with this outcome.
 pub fn outcome_count(report: &JobReport, outcome: Outcome) -> usize {
     report.outcomes().filter(|(_, _, other)| *other == outcome).count()
 }

@@ -1,5 +1,5 @@
-//! What a server does whose disk fails, whose database is damaged or removed, and how its data is kept: by the real binary,
-//! as an operator runs it.
+//! A server whose disk fails or whose database is damaged or removed, and how its data is backed up: the real binary,
+//! used as an operator does.
 
 use std::fs;
 use std::os::unix::fs::{FileExt, PermissionsExt};
@@ -13,10 +13,10 @@ use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// Larger than what a transaction writes for anything else.
+/// Larger than what any other transaction writes.
 const DESCRIPTION_BYTES: usize = 4_000;
 
-/// An answer: its status, when to come again, and its body.
+/// A response: its status, its `Retry-After`, and its body.
 struct HttpResponse {
     status: u16,
     retry_after: Option<String>,
@@ -28,14 +28,14 @@ impl HttpResponse {
         self.body["error"]["message"].as_str().unwrap_or_default()
     }
 
-    /// It is an error that an operator has to mend, and says so in those words.
+    /// Asserts an error that the operator has to fix, with these words.
     fn assert_error(&self, status: u16, words: &str) {
         assert_eq!((self.status, &self.retry_after), (status, &None), "{}", self.body);
         assert!(self.message().contains(words), "{}", self.body);
     }
 }
 
-/// A server on a data directory of its own, and a member of a project.
+/// A server with its own data directory, and a member of a project.
 struct Fixture {
     server: ServerProcess,
     token: String,
@@ -56,11 +56,14 @@ impl Fixture {
             Some(body) => request.json(&body),
             None => request,
         };
-        let answer = request.send().await.unwrap();
+        let response = request.send().await.unwrap();
         HttpResponse {
-            status: answer.status().as_u16(),
-            retry_after: answer.headers().get("retry-after").map(|value| value.to_str().unwrap().to_owned()),
-            body: answer.json().await.unwrap_or_default(),
+            status: response.status().as_u16(),
+            retry_after: response
+                .headers()
+                .get("retry-after")
+                .map(|value| value.to_str().unwrap().to_owned()),
+            body: response.json().await.unwrap_or_default(),
         }
     }
 
@@ -79,7 +82,7 @@ impl Fixture {
         }
     }
 
-    /// Sees the image of that name, or `None` where there is none.
+    /// Reads the image of this name; `None` if there is none.
     async fn find_by_name(&self, name: &str) -> Option<Value> {
         let list = self.get(&format!("/v2/images?name={name}")).await;
         assert_eq!(list.status, 200, "{}", list.body);
@@ -95,7 +98,7 @@ fn stderr_text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// A binary that runs the server where no file may grow beyond 2 MB.
+/// A program that runs the server with a file size limit of 2 MB.
 fn file_size_limited_binary(directory: &Path) -> PathBuf {
     let script = directory.join("confined");
     let server = binary("imageshare");
@@ -105,7 +108,7 @@ fn file_size_limited_binary(directory: &Path) -> PathBuf {
     script
 }
 
-/// Overwrites a part of the database that holds items, not what says where they are.
+/// Overwrites a part of the database with items, not the part that locates them.
 fn corrupt_database(data: &Path) {
     let file = fs::File::options().write(true).open(data.join("table.sqlite")).unwrap();
     let pages = file.metadata().unwrap().len() / 4096;
@@ -126,9 +129,9 @@ async fn full_disk_is_reported_and_data_stays_readable() {
     let server = Fixture::start(&file_size_limited_binary(parent.path()), &data).await;
     let mut acknowledged = 0;
     let refused = loop {
-        let answer = server.register(&format!("image-{acknowledged}")).await;
-        if answer.status != 201 {
-            break answer;
+        let response = server.register(&format!("image-{acknowledged}")).await;
+        if response.status != 201 {
+            break response;
         }
         acknowledged += 1;
         assert!(acknowledged < 2_000, "the disk takes everything");
@@ -142,8 +145,8 @@ async fn full_disk_is_reported_and_data_stays_readable() {
     assert_eq!((server.register("room again").await.status, server.get("/health").await.status), (201, 200));
 }
 
-/// A binary that runs the server on a file system of 4 MB, of which a file `filler` takes 1 MB. The file system is mounted over
-/// the data directory in a namespace of the server's own, and ends with it.
+/// A program that runs the server on a file system of 4 MB, of which a file `filler` takes 1 MB. The file system is
+/// mounted over the data directory in a namespace of its own, and ends with it.
 fn small_disk_binary(directory: &Path, data: &Path) -> PathBuf {
     let script = directory.join("small-disk");
     // It runs itself again inside the namespace.
@@ -162,19 +165,19 @@ exec '{server}' \"$@\"
     script
 }
 
-/// Whether this machine lets its users mount a file system in a namespace of their own. Where it does not, that is printed; in
-/// CI it is a failure.
+/// Whether users of this machine may mount a file system in a namespace of their own. If not, that is printed; in CI
+/// it is a failure.
 fn can_mount(directory: &Path) -> bool {
     let mount = format!("mount -t tmpfs tmpfs '{}'", directory.display());
     let unshare =
         Command::new("unshare").args(["--user", "--map-root-user", "--mount", "sh", "-c", &mount]).output();
-    let problem = match unshare {
+    let reason = match unshare {
         Ok(output) if output.status.success() => return true,
         Ok(output) => stderr_text(&output),
-        Err(problem) => problem.to_string(),
+        Err(reason) => reason.to_string(),
     };
     let notice =
-        format!("the test of a full disk did not run, since it needs a namespace: {}", problem.trim());
+        format!("the test of a full disk did not run, since it needs a namespace: {}", reason.trim());
     assert!(std::env::var_os("CI").is_none_or(|value| value.is_empty()), "{notice}");
     print_notice(&notice);
     false
@@ -187,12 +190,12 @@ async fn full_file_system_is_reported_until_there_is_room() {
     if !can_mount(&data) {
         return;
     }
-    let place = data.to_str().unwrap();
-    let server = ServerProcess::start(&small_disk_binary(parent.path(), &data), &["--data", place]).await;
-    // The directory is seen through the server's own view of the file system.
+    let path = data.to_str().unwrap();
+    let server = ServerProcess::start(&small_disk_binary(parent.path(), &data), &["--data", path]).await;
+    // The directory is opened through the server's own view of the file system.
     let copied = parent.path().join("keys");
     fs::create_dir(&copied).unwrap();
-    server.run_signal_command(&format!("cp /proc/$0/root'{place}'/signing-keys.json '{}'", copied.display()));
+    server.run_signal_command(&format!("cp /proc/$0/root'{path}'/signing-keys.json '{}'", copied.display()));
     let token = run_imageshare(&["token", "--project", "owner", "--data", copied.to_str().unwrap()]);
     let token = String::from_utf8(token.stdout).unwrap().trim_end().to_owned();
     let server = Fixture { server, token, client: Client::new() };
@@ -211,7 +214,7 @@ async fn full_file_system_is_reported_until_there_is_room() {
     assert_eq!(server.get("/ready").await.status, 200, "reads work");
     assert!(server.find_by_name(&format!("image-{}", acknowledged - 1)).await.is_some());
 
-    server.server.run_signal_command(&format!("rm /proc/$0/root'{place}'/filler"));
+    server.server.run_signal_command(&format!("rm /proc/$0/root'{path}'/filler"));
     assert_eq!((server.register("room again").await.status, server.get("/health").await.status), (201, 200));
 }
 
@@ -260,14 +263,14 @@ async fn server_rejects_writes_after_data_directory_is_removed() {
 #[tokio::test]
 async fn startup_error_says_what_to_do() {
     let (_parent, data) = data_directory();
-    let place = data.to_str().unwrap();
+    let path = data.to_str().unwrap();
     fs::create_dir(&data).unwrap();
     fs::write(data.join("table.sqlite"), "no database".repeat(1_000)).unwrap();
-    let serve = ["serve", "--listen", "127.0.0.1:0", "--data", place];
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--data", path];
     let refused = run_imageshare(&serve);
     assert!(!refused.status.success());
     assert!(
-        stderr_text(&refused).contains(&format!("imageshare restore --from FILE --data {place}")),
+        stderr_text(&refused).contains(&format!("imageshare restore --from FILE --data {path}")),
         "{}",
         stderr_text(&refused)
     );
@@ -316,15 +319,18 @@ async fn backup_under_load_restores_all_acknowledged_writes() {
     let done = run_imageshare(&["restore", "--from", backup, "--data", restored]);
     assert!(done.status.success(), "{}", stderr_text(&done));
     let checked = run_imageshare(&["check", "--data", restored]);
-    let said = String::from_utf8_lossy(&checked.stdout).into_owned();
-    assert!(checked.status.success() && said.contains("is sound") && said.contains("layout 1"), "{said}");
+    let output = String::from_utf8_lossy(&checked.stdout).into_owned();
+    assert!(
+        checked.status.success() && output.contains("is sound") && output.contains("layout 1"),
+        "{output}"
+    );
     let copy = Fixture::start(&binary("imageshare"), Path::new(restored)).await;
-    // A token of the first server is one of the second: the keys are in the backup.
+    // The keys are in the backup, so a token of the first server is valid for the second.
     let copy = Fixture { token: server.token.clone(), ..copy };
     for number in 0..50 {
         assert!(copy.find_by_name(&format!("image-{number}")).await.is_some(), "{number}");
     }
-    // What came while it was made is in it up to some moment.
+    // Of what was written during the backup, everything up to some moment is in it.
     let mut is_in = Vec::new();
     for number in 0..during {
         is_in.push(copy.find_by_name(&format!("during-{number}")).await.is_some());

@@ -1,4 +1,5 @@
-//! What fails beneath the service: the table and the network to it, the disk, and the process, cut off at any moment.
+//! Failures beneath the service: of the table and the network to it, of the disk, and of the process, killed at any
+//! moment.
 
 mod damage;
 mod power_cut;

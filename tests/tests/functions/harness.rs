@@ -1,4 +1,4 @@
-//! The harness itself: a failure of a function's test must be the function's.
+//! The harness itself: a test of a function must fail only because of the function.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -55,10 +55,10 @@ async fn exited_function_is_reported_as_an_error() {
 
 #[tokio::test]
 async fn function_start_error_contains_the_reason() {
-    for (start, said) in [("refuse", "told to refuse"), ("panic", "")] {
+    for (start, stderr) in [("refuse", "told to refuse"), ("panic", "")] {
         match LambdaProcess::start(echo_binary(), [("ECHO_START", start)]).await.map(|_| ()) {
             Err(StartError::Exited { log, status }) => {
-                assert!(log.contains(said) && !status.success(), "{log}");
+                assert!(log.contains(stderr) && !status.success(), "{log}");
             }
             other => panic!("{other:?}"),
         }
@@ -202,7 +202,10 @@ fn skipped_clients_are_reported_and_fail_in_ci() {
         child.output().unwrap()
     };
     let passed = run("");
-    let said = String::from_utf8(passed.stderr).unwrap();
-    assert!(passed.status.success() && said.contains("the real clients did not run: No such file"), "{said}");
+    let stderr = String::from_utf8(passed.stderr).unwrap();
+    assert!(
+        passed.status.success() && stderr.contains("the real clients did not run: No such file"),
+        "{stderr}"
+    );
     assert!(!run("true").status.success());
 }

@@ -1,5 +1,5 @@
-//! The functions' real binaries, as Lambda runs them: that they are wired rightly and start small. What they answer to
-//! what is tested in process.
+//! The functions' real binaries, run as by Lambda: their wiring, and that they start with little memory. Their
+//! responses are tested in process.
 
 use std::time::Duration;
 
@@ -17,43 +17,43 @@ use serde_json::{Value, json};
 
 const MEMBERS: &str = "/v1/cloudimages/members";
 
-/// The status and the JSON body of an answer in API Gateway's form.
-fn status_and_body(answer: &Value) -> (u64, Value) {
-    let body = answer["body"].as_str().unwrap_or_default();
-    (answer["statusCode"].as_u64().unwrap(), serde_json::from_str(body).unwrap_or_default())
+/// The status and the JSON body of a response in API Gateway's form.
+fn status_and_body(response: &Value) -> (u64, Value) {
+    let body = response["body"].as_str().unwrap_or_default();
+    (response["statusCode"].as_u64().unwrap(), serde_json::from_str(body).unwrap_or_default())
 }
 
 /// Registers an image and returns its id.
 async fn register_image(images: &mut LambdaProcess, owner: &str) -> String {
     let event = HttpEvent::new("POST /v2/images", "/v2/images").json(&json!({"name": "golden"}));
-    let answer = images.invoke(&event.token(&Deployment::token(owner, "member")).build()).await.unwrap();
-    let (status, image) = status_and_body(&answer);
-    assert_eq!((status, &image["status"]), (201, &json!("active")), "{answer}");
+    let response = images.invoke(&event.token(&Deployment::token(owner, "member")).build()).await.unwrap();
+    let (status, image) = status_and_body(&response);
+    assert_eq!((status, &image["status"]), (201, &json!("active")), "{response}");
     image["id"].as_str().unwrap().to_owned()
 }
 
-/// What a project reads.
+/// Reads a path as a project.
 async fn get_as_reader(images: &mut LambdaProcess, project: &str, route: &str, target: &str) -> (u64, Value) {
     let event = HttpEvent::new(route, target).token(&Deployment::token(project, "reader"));
     status_and_body(&images.invoke(&event.build()).await.unwrap())
 }
 
-/// Makes a batch call, has the worker carry it out, and asks for the job.
+/// Makes a batch call, runs the worker, and reads the job.
 async fn run_batch_job(world: &Deployment, function: &str, event: HttpEvent, project: &str) -> Value {
     let token = Deployment::token(project, "member");
-    let answer = world.start_function(function).await.invoke(&event.token(&token).build()).await.unwrap();
-    let (status, accepted) = status_and_body(&answer);
-    assert_eq!(status, 200, "{answer}");
+    let response = world.start_function(function).await.invoke(&event.token(&token).build()).await.unwrap();
+    let (status, accepted) = status_and_body(&response);
+    assert_eq!(status, 200, "{response}");
 
     let mut worker = world.start_function("job-worker").await;
-    let answer = worker.invoke(&world.stream_event_for_all_items().await).await.unwrap();
-    assert_eq!(answer, json!({"batchItemFailures": []}), "{}", worker.log());
+    let response = worker.invoke(&world.stream_event_for_all_items().await).await.unwrap();
+    assert_eq!(response, json!({"batchItemFailures": []}), "{}", worker.log());
 
     let target = format!("/v1/{project}/jobs/{}", accepted["job_id"].as_str().unwrap());
     let event = HttpEvent::new("GET /v1/{project_id}/jobs/{job_id}", &target).token(&token).build();
-    let answer = world.start_function("job-status").await.invoke(&event).await.unwrap();
-    let (status, job) = status_and_body(&answer);
-    assert_eq!(status, 200, "{answer}");
+    let response = world.start_function("job-status").await.invoke(&event).await.unwrap();
+    let (status, job) = status_and_body(&response);
+    assert_eq!(status, 200, "{response}");
     job
 }
 
@@ -62,10 +62,10 @@ async fn functions_share_accept_and_unshare_an_image() {
     let world = Deployment::start().await;
     let image = register_image(&mut world.start_function("images").await, "owner").await;
     let batch = json!({"images": [image], "projects": ["guest"]});
-    let response = json!({"images": [image], "project_id": "guest", "status": "accepted"});
+    let decision = json!({"images": [image], "project_id": "guest", "status": "accepted"});
     for (function, method, body, project) in [
         ("share", "POST", &batch, "owner"),
-        ("respond", "PUT", &response, "guest"),
+        ("respond", "PUT", &decision, "guest"),
         ("unshare", "DELETE", &batch, "owner"),
     ] {
         let event = HttpEvent::new(&format!("{method} {MEMBERS}"), MEMBERS).json(body);
@@ -84,8 +84,8 @@ async fn tenant_from_registry_function_is_usable_by_share_function() {
         let put = HttpEvent::new("PUT /v1/tenants/{project_id}", &format!("/v1/tenants/{tenant}"))
             .token(&Deployment::token("ops", "admin"))
             .json(&json!({"account": "acme", "project": project}));
-        let answer = registry.invoke(&put.build()).await.unwrap();
-        assert_eq!(status_and_body(&answer).0, 200, "{answer}");
+        let response = registry.invoke(&put.build()).await.unwrap();
+        assert_eq!(status_and_body(&response).0, 200, "{response}");
     }
     let (status, found) =
         get_as_reader(&mut registry, "owner", "GET /v1/tenants", "/v1/tenants?account=acme&project=shop")
@@ -115,8 +115,8 @@ async fn functions_add_update_and_remove_a_member() {
         let event =
             HttpEvent::new(&format!("{method} {route}"), target).token(&Deployment::token(project, "member"));
         let event = if body.is_null() { event } else { event.json(&body) };
-        let answer = world.start_function(function).await.invoke(&event.build()).await.unwrap();
-        assert_eq!(status_and_body(&answer).0, status, "{answer}");
+        let response = world.start_function(function).await.invoke(&event.build()).await.unwrap();
+        assert_eq!(status_and_body(&response).0, status, "{response}");
     }
 }
 
@@ -126,8 +126,8 @@ async fn version_links_use_the_public_url() {
     let mut env = world.env();
     env.push(("IMAGESHARE_PUBLIC_URL", "https://images.example".to_owned()));
     let Ok(mut images) = LambdaProcess::start(&binary("images"), env).await else { panic!("images") };
-    let answer = images.invoke(&HttpEvent::new("GET /", "/").build()).await.unwrap();
-    let (status, body) = status_and_body(&answer);
+    let response = images.invoke(&HttpEvent::new("GET /", "/").build()).await.unwrap();
+    let (status, body) = status_and_body(&response);
     assert_eq!(
         (status, &body["versions"][0]["links"][0]["href"]),
         (300, &json!("https://images.example/v2/"))
@@ -160,10 +160,10 @@ async fn pending_image_is_visible_to_owner_and_recipient_only() {
 async fn function_loads_jwks_from_url_and_asks_keystone() {
     let (world, keys, keystone) = (Deployment::start().await, Issuer::start().await, Issuer::start().await);
     let mut env = world.env();
-    let told = |wanted: &str| env.iter().find(|(name, _)| *name == wanted).unwrap().1.clone();
+    let env_value = |wanted: &str| env.iter().find(|(name, _)| *name == wanted).unwrap().1.clone();
     let exp = Timestamp::now().unix_seconds() + 300;
-    let claims = json!({"project_id": "p1", "roles": ["member"], "exp": exp, "iss": told("IMAGESHARE_ISSUER"),
-        "aud": told("IMAGESHARE_AUDIENCE")});
+    let claims = json!({"project_id": "p1", "roles": ["member"], "exp": exp, "iss": env_value("IMAGESHARE_ISSUER"),
+        "aud": env_value("IMAGESHARE_AUDIENCE")});
     keys.set_response(200, key_set(&["one"]));
     keystone.set_response(
         200,
@@ -233,7 +233,7 @@ async fn killed_worker_is_resumed_exactly_once() {
         }
     };
     tokio::select! {
-        answer = first.invoke(&event) => panic!("{answer:?}: {}", first.log()),
+        response = first.invoke(&event) => panic!("{response:?}: {}", first.log()),
         () = half_done => {}
     }
     first.kill().await;
@@ -274,7 +274,7 @@ async fn functions_stay_small_and_log_no_token() {
         assert!(log.contains(r#""status":401"#) && !log.contains(&token[..20]), "{name}: {log}");
         let peak = function.peak_resident_bytes();
         assert!(peak < 40 << 20, "{name} needs {peak} bytes");
-        println!("{name}: asks for events after {:?}, {} KiB resident", function.init_time(), peak >> 10);
+        println!("{name}: requests events after {:?}, {} KiB resident", function.init_time(), peak >> 10);
     }
 }
 
@@ -287,7 +287,7 @@ async fn worker_reports_unknown_event_and_handles_the_next() {
     let swept = worker.invoke(&events::schedule_event()).await.unwrap();
     assert_eq!(swept, json!({"carriedOut": 0, "givenUp": 0, "left": 0, "unlistedShards": 0}));
     println!(
-        "job-worker: asks for events after {:?}, {} KiB resident",
+        "job-worker: requests events after {:?}, {} KiB resident",
         worker.init_time(),
         worker.peak_resident_bytes() >> 10
     );
@@ -327,7 +327,7 @@ async fn invalid_environment_variable_is_reported_by_name() {
     }
 }
 
-/// Starts a function, and says that it did not wait for what does not answer.
+/// Starts a function, and asserts that it did not wait for what does not respond.
 async fn start_without_waiting(name: &str, env: Vec<(&'static str, String)>) -> LambdaProcess {
     let function = LambdaProcess::start(&binary(name), env).await;
     let function = function.unwrap_or_else(|problem| panic!("{name} {problem}"));
@@ -345,11 +345,11 @@ async fn function_returns_503_while_table_is_silent_and_recovers() {
     let mut worker = start_without_waiting("job-worker", world.env()).await;
     let show = HttpEvent::new("GET /v2/images/{image_id}", "/v2/images/unknown");
     let show = show.token(&Deployment::token("owner", "reader")).build();
-    let answer = images.invoke_within(&show, Duration::from_secs(2)).await.unwrap();
+    let response = images.invoke_within(&show, Duration::from_secs(2)).await.unwrap();
     assert_eq!(
-        (status_and_body(&answer).0, &answer["headers"]["retry-after"]),
+        (status_and_body(&response).0, &response["headers"]["retry-after"]),
         (503, &json!("1")),
-        "{answer}"
+        "{response}"
     );
     world.table_server().clear_faults();
     assert_eq!(status_and_body(&images.invoke(&show).await.unwrap()).0, 404);
@@ -367,10 +367,10 @@ async fn function_starts_without_jwks_and_table() {
     env.push(("IMAGESHARE_JWKS", format!("http://{}/", silent.local_addr().unwrap())));
     let mut images = start_without_waiting("images", env).await;
     let list = HttpEvent::new("GET /v2/images", "/v2/images").token(&Deployment::token("owner", "reader"));
-    let answer = images.invoke(&list.build()).await.unwrap();
+    let response = images.invoke(&list.build()).await.unwrap();
     assert_eq!(
-        (status_and_body(&answer).0, &answer["headers"]["retry-after"]),
+        (status_and_body(&response).0, &response["headers"]["retry-after"]),
         (503, &json!("1")),
-        "{answer}"
+        "{response}"
     );
 }

@@ -1,4 +1,4 @@
-//! How a request and a piece come to the service: as a call of the use case, and as an event of the stream.
+//! How the service receives a request, as a call of its use case, and a work item, as a stream event.
 
 use imageshare::App;
 use imageshare::domain::{
@@ -14,21 +14,21 @@ use serde_json::{Value, json};
 use crate::history::{KEY, Request, vault_id};
 use crate::state::{ImageKind, image_kind};
 
-/// What came of it.
+/// The result of a request.
 #[derive(Debug)]
 pub enum CallResult {
     Job(JobId),
     Done,
     Refused(UseCaseError),
-    /// Too much is reserved of the vault.
+    /// More is reserved of the vault than the request would leave.
     InUse,
-    /// The worker's answer to the stream.
+    /// The worker's response to the stream.
     WorkerResponse(Value),
 }
 
-/// Tells job-worker of a piece, as the stream does. Returns its answer.
-pub async fn deliver_work_item(service: &App, piece: WorkItemKey) -> Value {
-    let key = piece.primary_key().into_iter().map(|(name, value)| match value {
+/// Sends the stream event of a work item to job-worker. Returns the response.
+pub async fn deliver_work_item(service: &App, work_item: WorkItemKey) -> Value {
+    let key = work_item.primary_key().into_iter().map(|(name, value)| match value {
         AttributeValue::S(text) => (name, json!({"S": text})),
         _ => (name, Value::Null),
     });
@@ -36,20 +36,20 @@ pub async fn deliver_work_item(service: &App, piece: WorkItemKey) -> Value {
     job_worker::handle(service, event).await.expect("an event of the stream")
 }
 
-/// Lets job-worker look for work that was left lying, as the schedule does. Returns its answer.
+/// Sends the schedule's event to job-worker, which sweeps. Returns the response.
 pub async fn run_sweep(service: &App) -> Value {
     job_worker::handle(service, json!({"source": "aws.events"})).await.expect("an event of the schedule")
 }
 
-/// Asks the service for something.
+/// Makes a request.
 pub async fn call(service: &App, request: Request) -> CallResult {
     let remembered = request.key().map(|(by, key)| IdempotencyRequest {
         tenant: by.clone(),
         key_digest: key.to_string(),
         request_digest: request.digest(),
     });
-    let job = |answer: Result<JobId, UseCaseError>| answer.map(CallResult::Job);
-    let answer = match request {
+    let job = |response: Result<JobId, UseCaseError>| response.map(CallResult::Job);
+    let response = match request {
         Request::RegisterImage { owner, image, visibility } => {
             let new =
                 NewImage { id: Some(image.clone()), owner: None, visibility, details: image_details(&image) };
@@ -63,14 +63,14 @@ pub async fn call(service: &App, request: Request) -> CallResult {
         Request::Unshare { by, images, to, .. } => {
             job(usecases::unshare(service, &caller(by.as_str()), images, to, remembered).await)
         }
-        Request::Respond { by, named, images, says, .. } => {
+        Request::Respond { by, named, images, decision, .. } => {
             let by = caller(by.as_str());
-            let says = (says.status, says.vault.map(vault_id_of));
-            job(usecases::respond(service, &by, named, images, says, remembered).await)
+            let decision = (decision.status, decision.vault.map(vault_id_of));
+            job(usecases::respond(service, &by, named, images, decision, remembered).await)
         }
-        Request::RespondToAll { by, named, says, .. } => {
-            let says = (says.status, says.vault.map(vault_id_of));
-            job(usecases::respond_to_all(service, &caller(by.as_str()), named, says, remembered).await)
+        Request::RespondToAll { by, named, decision, .. } => {
+            let decision = (decision.status, decision.vault.map(vault_id_of));
+            job(usecases::respond_to_all(service, &caller(by.as_str()), named, decision, remembered).await)
         }
         Request::AddMember { by, image, to } => {
             usecases::add_member(service, &caller(by.as_str()), &image, &to, None)
@@ -82,15 +82,15 @@ pub async fn call(service: &App, request: Request) -> CallResult {
                 .await
                 .map(|()| CallResult::Done)
         }
-        Request::Decide { by, image, named, says } => {
+        Request::Decide { by, image, named, decision } => {
             let by = caller(by.as_str());
-            let says = (Ok(says.status), says.vault.map(vault_id_of));
-            usecases::decide_as_member(service, &by, &image, &named, says).await.map(|_| CallResult::Done)
+            let decision = (Ok(decision.status), decision.vault.map(vault_id_of));
+            usecases::decide_as_member(service, &by, &image, &named, decision).await.map(|_| CallResult::Done)
         }
         Request::ChangePermissions { by, image, add, remove } => {
-            let wanted = PermissionChange::new(add, remove).expect("nobody is named twice");
+            let change = PermissionChange::new(add, remove).expect("no tenant is named twice");
             let by = caller(by.as_str());
-            usecases::change_permissions(service, &by, &image, &wanted, DryRun::Off)
+            usecases::change_permissions(service, &by, &image, &change, DryRun::Off)
                 .await
                 .map(|()| CallResult::Done)
         }
@@ -108,23 +108,23 @@ pub async fn call(service: &App, request: Request) -> CallResult {
         }
         Request::SetKeyGrant { by, to, is_granted } => {
             let (by, key) = (caller(by.as_str()), KEY.parse().expect("an id"));
-            let answer = if is_granted {
+            let response = if is_granted {
                 usecases::grant_key(service, &by, key, to).await.map(|_| CallResult::Done)
             } else {
                 usecases::revoke_key_grant(service, &by, key, to, 1).await.map(|_| CallResult::Done)
             };
-            answer.map_err(|refused| match refused {
+            response.map_err(|refused| match refused {
                 KeyGrantError::UseCase(refusal) => refusal,
                 other => panic!("{other}"),
             })
         }
         Request::SetVault { by, vault: number, gib } => {
             let (by, id) = (caller(by.as_str()), vault_id_of(number));
-            let answer = match gib {
+            let response = match gib {
                 None => usecases::delete_vault(service, &by, id).await,
                 Some(gib) => usecases::put_vault(service, &by, id, &backup_vault(gib)).await.map(drop),
             };
-            match answer {
+            match response {
                 Ok(()) => Ok(CallResult::Done),
                 Err(VaultError::InUse(_)) => Ok(CallResult::InUse),
                 Err(VaultError::Store(problem)) => Err(problem.into()),
@@ -132,10 +132,10 @@ pub async fn call(service: &App, request: Request) -> CallResult {
             }
         }
     };
-    answer.unwrap_or_else(CallResult::Refused)
+    response.unwrap_or_else(CallResult::Refused)
 }
 
-/// The vault of that number.
+/// The id of a vault.
 pub fn vault_id_of(number: u8) -> VaultId {
     vault_id(number).parse().expect("an id")
 }
@@ -144,13 +144,13 @@ fn backup_vault(capacity_gib: u32) -> VaultDetails {
     VaultDetails { protection: Protection::Backup, status: VaultStatus::Available, capacity_gib }
 }
 
-/// What the owner says of the image of that id.
+/// The properties of the image with this id.
 pub fn image_details(image: &ImageId) -> Details {
     let properties = image_properties(image).into_iter().map(|(name, value)| (name.to_owned(), value));
     Details { properties: properties.collect(), ..Details::default() }
 }
 
-/// What says of the image of that id what it is made of.
+/// The property that makes the image with this id encrypted or full-ECS.
 pub fn image_properties(image: &ImageId) -> Vec<(&'static str, String)> {
     match image_kind(image) {
         ImageKind::Plain => Vec::new(),

@@ -1,4 +1,4 @@
-//! What several ask for of the same thing, so that it is under way at the same time.
+//! Requests on the same pair or vault that are in progress at the same time.
 
 use std::collections::BTreeSet;
 
@@ -12,36 +12,38 @@ use crate::history::{
     extra_tenants, image_id, owner_of,
 };
 
-/// Something is shared, and its owner and the tenant ask for more, which is carried out in another order.
+/// An image is shared, and its owner and the tenant make further requests, which are executed in another order.
 pub fn reordered_batches() -> impl Strategy<Value = Vec<Event>> {
     let orders = (Just(vec![0, 1, 2]).prop_shuffle(), Just(vec![0, 1, 2]).prop_shuffle());
-    (any_pair(), any_decision(), orders).prop_map(|((by, image, named), says, (asked, delivered))| {
+    (any_pair(), any_decision(), orders).prop_map(|((by, image, named), decision, (requests, delivered))| {
         let (images, to) = (vec![image], vec![named.clone()]);
         let share = Request::Share { by: by.clone(), images: images.clone(), to: to.clone(), key: None };
         let unshare = Request::Unshare { by, images: images.clone(), to, key: None };
-        let respond = Request::Respond { by: named.clone(), named, images, says, key: None };
+        let respond = Request::Respond { by: named.clone(), named, images, decision, key: None };
         let rest = [share.clone(), unshare, respond];
         let actions = [Action::Send(share), deliver(0)].into_iter();
-        let actions = actions.chain(asked.into_iter().map(|which: usize| Action::Send(rest[which].clone())));
+        let actions =
+            actions.chain(requests.into_iter().map(|which: usize| Action::Send(rest[which].clone())));
         let actions = actions.chain(delivered.into_iter().map(deliver));
         actions.map(|action| event(action, None)).collect()
     })
 }
 
-/// Something is perhaps shared, and then some act on it side by side: each has begun before any of them gets on.
+/// An image may be shared; then several actors run concurrently: each has begun before any of them continues.
 pub fn concurrent_operations() -> impl Strategy<Value = Vec<Event>> {
     let turns = prop::collection::vec(any::<u8>(), 4..16);
     let are_begun = prop::bool::ANY;
     (any_subject(), prop::bool::ANY, prop::collection::vec(any_operation(), 2..=4), turns, are_begun)
-        .prop_map(|(subject, is_shared, deeds, turns, are_begun)| {
+        .prop_map(|(subject, is_shared, operations, turns, are_begun)| {
             let share = subject.share_request(&subject.tenants);
             let before = [Action::Send(share), deliver(0)].into_iter().take(if is_shared { 2 } else { 0 });
-            let asked: Vec<_> = deeds.into_iter().map(|deed| subject.request_for(deed)).collect();
+            let requests: Vec<_> =
+                operations.into_iter().map(|operation| subject.request_for(operation)).collect();
             if are_begun {
-                // The batch requests, too, meet while they are made.
-                return concurrently_after(before, asked.into_iter().map(Action::Send), turns);
+                // Batch requests, too, run concurrently.
+                return concurrently_after(before, requests.into_iter().map(Action::Send), turns);
             }
-            let (jobs, at_once): (Vec<_>, Vec<_>) = asked.into_iter().partition(Request::creates_job);
+            let (jobs, at_once): (Vec<_>, Vec<_>) = requests.into_iter().partition(Request::creates_job);
             let places = 0..u8::try_from(jobs.len()).expect("few");
             let before = before.chain(jobs.into_iter().map(Action::Send));
             let side_by_side = places.map(deliver).chain(at_once.into_iter().map(Action::Send));
@@ -49,8 +51,8 @@ pub fn concurrent_operations() -> impl Strategy<Value = Vec<Event>> {
         })
 }
 
-/// What stands in the way of the other: two acceptances into a vault that has room for one; a share and the end of the grant
-/// that it relies on.
+/// Requests that exclude each other: two acceptances into a vault that has room for one; a share, and the withdrawal
+/// of the key grant that it relies on.
 pub fn competing_operations() -> impl Strategy<Value = Vec<Event>> {
     let turns = prop::collection::vec(any::<u8>(), 4..16);
     let recipient = select(&TENANTS[2..]).prop_map(tenant);
@@ -63,7 +65,7 @@ pub fn competing_operations() -> impl Strategy<Value = Vec<Event>> {
 
 fn compete_for_vault(to: &TenantId) -> (Vec<Action>, Vec<Action>) {
     let (first, second) = (image_id(IMAGES[1]), image_id(IMAGES[4]));
-    let says = Decision { status: Status::Accepted, vault: Some(1) };
+    let decision = Decision { status: Status::Accepted, vault: Some(1) };
     let mut before = vec![Action::Send(Request::SetVault { by: to.clone(), vault: 1, gib: Some(60) })];
     for (owner, id) in [(TENANTS[0], &first), (TENANTS[1], &second)] {
         let (images, to) = (vec![id.clone()], vec![to.clone()]);
@@ -71,10 +73,10 @@ fn compete_for_vault(to: &TenantId) -> (Vec<Action>, Vec<Action>) {
             .extend([Action::Send(Request::Share { by: tenant(owner), images, to, key: None }), deliver(0)]);
     }
     let images = vec![first];
-    let respond = Request::Respond { by: to.clone(), named: to.clone(), images, says, key: None };
+    let respond = Request::Respond { by: to.clone(), named: to.clone(), images, decision, key: None };
     before.push(Action::Send(respond));
-    let answer = Request::Decide { by: to.clone(), image: second, named: to.clone(), says };
-    (before, vec![deliver(0), Action::Send(answer)])
+    let decide = Request::Decide { by: to.clone(), image: second, named: to.clone(), decision };
+    (before, vec![deliver(0), Action::Send(decide)])
 }
 
 fn compete_for_key_grant(to: &TenantId) -> (Vec<Action>, Vec<Action>) {
@@ -87,7 +89,7 @@ fn compete_for_key_grant(to: &TenantId) -> (Vec<Action>, Vec<Action>) {
     (vec![grant(true), remove, share], vec![deliver(0), grant(false)])
 }
 
-/// One after the other, and then some that all have begun before any of them gets on.
+/// Requests one after the other, then some that all have begun before any of them continues.
 fn concurrently_after(
     before: impl Iterator<Item = Action>,
     side_by_side: impl Iterator<Item = Action>,
@@ -101,31 +103,35 @@ fn concurrently_after(
     events
 }
 
-/// Large requests of one owner, which wait in line for each other, with another one about the same image among them.
+/// Large requests of one owner, which are queued behind each other, and another one on the same image among them.
 pub fn queued_jobs() -> impl Strategy<Value = Vec<Event>> {
     let large = || prop_oneof![2 => Just(true), 1 => Just(false)];
     let other = (any_pair(), any_decision());
-    (large(), large(), other, prop::bool::ANY).prop_map(|(first, second, ((_, id, to), says), is_answer)| {
-        let (owner, images) =
-            (tenant(TENANTS[0]), IMAGES[..3].iter().map(|id| image_id(id)).collect::<Vec<_>>());
-        let large = |shares: bool| {
-            let (by, images) = (owner.clone(), images.clone());
-            let to = [to.clone()].into_iter().filter(|to| *to != owner).chain(extra_tenants(97)).collect();
-            Action::Send(if shares {
-                Request::Share { by, images, to, key: None }
+    (large(), large(), other, prop::bool::ANY).prop_map(
+        |(first, second, ((_, id, to), decision), is_answer)| {
+            let (owner, images) =
+                (tenant(TENANTS[0]), IMAGES[..3].iter().map(|id| image_id(id)).collect::<Vec<_>>());
+            let large = |shares: bool| {
+                let (by, images) = (owner.clone(), images.clone());
+                let to =
+                    [to.clone()].into_iter().filter(|to| *to != owner).chain(extra_tenants(97)).collect();
+                Action::Send(if shares {
+                    Request::Share { by, images, to, key: None }
+                } else {
+                    Request::Unshare { by, images, to, key: None }
+                })
+            };
+            let other = if is_answer {
+                Request::Respond { by: to.clone(), named: to.clone(), images: vec![id], decision, key: None }
             } else {
-                Request::Unshare { by, images, to, key: None }
-            })
-        };
-        let other = if is_answer {
-            Request::Respond { by: to.clone(), named: to.clone(), images: vec![id], says, key: None }
-        } else {
-            Request::Decide { by: to.clone(), image: id, named: to.clone(), says }
-        };
-        let actions = [large(true), large(first), Action::Send(other), large(second), deliver(1), deliver(0)];
-        let deliveries = [deliver(0), deliver(1), deliver(2), deliver(0)];
-        actions.into_iter().chain(deliveries).map(|action| event(action, None)).collect()
-    })
+                Request::Decide { by: to.clone(), image: id, named: to.clone(), decision }
+            };
+            let actions =
+                [large(true), large(first), Action::Send(other), large(second), deliver(1), deliver(0)];
+            let deliveries = [deliver(0), deliver(1), deliver(2), deliver(0)];
+            actions.into_iter().chain(deliveries).map(|action| event(action, None)).collect()
+        },
+    )
 }
 
 fn deliver(place: u8) -> Action {
@@ -136,7 +142,7 @@ fn event(action: Action, turns: Option<Vec<u8>>) -> Event {
     Event::new(action, turns)
 }
 
-/// What a race is about: an image, its owner, and two who receive it.
+/// The subject of a race: an image, its owner, and two recipients.
 #[derive(Debug, Clone)]
 struct Subject {
     image: ImageId,
@@ -151,7 +157,7 @@ fn any_subject() -> impl Strategy<Value = Subject> {
     })
 }
 
-/// What somebody does in a race; the number is that of the tenant.
+/// A request in a race; the number is that of the tenant.
 #[derive(Debug, Clone)]
 enum Operation {
     Share(usize),
@@ -169,20 +175,20 @@ enum Operation {
 }
 
 fn any_operation() -> impl Strategy<Value = Operation> {
-    let who = || 0..2_usize;
+    let index = || 0..2_usize;
     prop_oneof![
-        5 => who().prop_map(Operation::Share),
-        3 => who().prop_map(Operation::Unshare),
-        4 => (who(), any_decision()).prop_map(|(who, says)| Operation::Respond(who, says)),
-        2 => (who(), any_decision()).prop_map(|(who, says)| Operation::RespondToAll(who, says)),
-        3 => who().prop_map(Operation::AddMember),
-        2 => who().prop_map(Operation::RemoveMember),
-        4 => (who(), any_decision()).prop_map(|(who, says)| Operation::Decide(who, says)),
-        1 => who().prop_map(Operation::ChangePermissions),
+        5 => index().prop_map(Operation::Share),
+        3 => index().prop_map(Operation::Unshare),
+        4 => (index(), any_decision()).prop_map(|(index, decision)| Operation::Respond(index, decision)),
+        2 => (index(), any_decision()).prop_map(|(index, decision)| Operation::RespondToAll(index, decision)),
+        3 => index().prop_map(Operation::AddMember),
+        2 => index().prop_map(Operation::RemoveMember),
+        4 => (index(), any_decision()).prop_map(|(index, decision)| Operation::Decide(index, decision)),
+        1 => index().prop_map(Operation::ChangePermissions),
         2 => any_visibility().prop_map(Operation::SetVisibility),
         1 => Just(Operation::DeleteImage),
-        1 => who().prop_map(Operation::WithdrawKeyGrant),
-        1 => (who(), select(vec![None, Some(40), Some(60)])).prop_map(|(who, gib)| Operation::SetVault(who, gib)),
+        1 => index().prop_map(Operation::WithdrawKeyGrant),
+        1 => (index(), select(vec![None, Some(40), Some(60)])).prop_map(|(index, gib)| Operation::SetVault(index, gib)),
     ]
 }
 
@@ -192,28 +198,32 @@ impl Subject {
         Request::Share { by: self.owner.clone(), images: vec![self.image.clone()], to, key: None }
     }
 
-    fn request_for(&self, deed: Operation) -> Request {
+    fn request_for(&self, operation: Operation) -> Request {
         let (by, image, images) = (self.owner.clone(), self.image.clone(), vec![self.image.clone()]);
-        let to = |who: usize| self.tenants[who].clone();
-        match deed {
-            Operation::Share(who) => self.share_request(&[to(who)]),
-            Operation::Unshare(who) => Request::Unshare { by, images, to: vec![to(who)], key: None },
-            Operation::Respond(who, says) => {
-                Request::Respond { by: to(who), named: to(who), images, says, key: None }
+        let to = |index: usize| self.tenants[index].clone();
+        match operation {
+            Operation::Share(index) => self.share_request(&[to(index)]),
+            Operation::Unshare(index) => Request::Unshare { by, images, to: vec![to(index)], key: None },
+            Operation::Respond(index, decision) => {
+                Request::Respond { by: to(index), named: to(index), images, decision, key: None }
             }
-            Operation::RespondToAll(who, says) => {
-                Request::RespondToAll { by: to(who), named: to(who), says, key: None }
+            Operation::RespondToAll(index, decision) => {
+                Request::RespondToAll { by: to(index), named: to(index), decision, key: None }
             }
-            Operation::AddMember(who) => Request::AddMember { by, image, to: to(who) },
-            Operation::RemoveMember(who) => Request::RemoveMember { by, image, to: to(who) },
-            Operation::Decide(who, says) => Request::Decide { by: to(who), image, named: to(who), says },
-            Operation::ChangePermissions(who) => {
-                Request::ChangePermissions { by, image, add: [to(who)].into(), remove: BTreeSet::new() }
+            Operation::AddMember(index) => Request::AddMember { by, image, to: to(index) },
+            Operation::RemoveMember(index) => Request::RemoveMember { by, image, to: to(index) },
+            Operation::Decide(index, decision) => {
+                Request::Decide { by: to(index), image, named: to(index), decision }
+            }
+            Operation::ChangePermissions(index) => {
+                Request::ChangePermissions { by, image, add: [to(index)].into(), remove: BTreeSet::new() }
             }
             Operation::SetVisibility(visibility) => Request::SetVisibility { by, image, visibility },
             Operation::DeleteImage => Request::DeleteImage { by, image },
-            Operation::WithdrawKeyGrant(who) => Request::SetKeyGrant { by, to: to(who), is_granted: false },
-            Operation::SetVault(who, gib) => Request::SetVault { by: to(who), vault: 0, gib },
+            Operation::WithdrawKeyGrant(index) => {
+                Request::SetKeyGrant { by, to: to(index), is_granted: false }
+            }
+            Operation::SetVault(index, gib) => Request::SetVault { by: to(index), vault: 0, gib },
         }
     }
 }

@@ -1,4 +1,5 @@
-//! What a request is to be answered at one moment, and what is to become of a pair of a job: the rules, one after the other.
+//! The expected response to a request at one moment, and the expected outcome of a pair of a job: the rules, one by
+//! one.
 
 use std::collections::BTreeSet;
 
@@ -8,13 +9,13 @@ use imageshare::usecases::UseCaseError;
 use crate::history::{Decision, Request};
 use crate::state::{ImageKind, ImageRecord, Pair, PairId, State, image_kind};
 
-/// What a request is to be answered.
+/// The expected response to a request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ExpectedResult {
     Accepted,
-    /// It was granted before, as that job.
+    /// It was accepted before, as this job.
     Replayed(JobId),
-    /// One of these; which of them where several images are at fault is not said anywhere.
+    /// One of these errors; which of them is not specified if several images are at fault.
     Refused(Vec<UseCaseError>),
     /// More is reserved of the vault than would be left.
     InUse,
@@ -25,25 +26,25 @@ pub enum ExpectedResult {
 pub enum Task {
     Share,
     Unshare,
-    /// The memberships are written again as they are.
+    /// It writes the memberships again, unchanged.
     Refresh,
     Respond(Decision),
-    /// To whatever waits.
+    /// It decides on whatever is pending.
     RespondToAll(Decision),
 }
 
-/// What a pair of a job comes to.
+/// The outcome of a pair of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PairResult {
     pub outcome: Outcome,
-    /// Whether anything of the pair changes.
+    /// Whether the pair changes.
     pub changes: bool,
 }
 
 impl Request {
-    /// What the request is to be answered in that state.
+    /// The expected response in a state.
     pub fn expected_result(&self, state: &State, limits: &Limits) -> ExpectedResult {
-        // Who may not ask for that at all has used no key.
+        // A caller without permission uses no idempotency key.
         if let Self::Respond { by, named, .. } | Self::RespondToAll { by, named, .. } = self
             && by != named
         {
@@ -71,7 +72,7 @@ impl Request {
         }
     }
 
-    /// What is remembered of the request by its key.
+    /// What its idempotency key stands for: a repetition has the same, another request does not.
     pub fn digest(&self) -> String {
         format!("{self:?}")
     }
@@ -95,7 +96,7 @@ impl Request {
         }
     }
 
-    /// The one pair that it brings in, takes out, or answers for, at once.
+    /// The one pair that it shares, unshares or decides on at once.
     pub fn pair(&self) -> Option<PairId> {
         match self {
             Self::AddMember { image, to: tenant, .. }
@@ -124,7 +125,7 @@ impl Request {
         }
     }
 
-    /// Who asks.
+    /// The caller.
     pub fn caller(&self) -> &TenantId {
         match self {
             Self::RegisterImage { owner: by, .. }
@@ -143,7 +144,7 @@ impl Request {
         }
     }
 
-    /// Whether it is carried out later.
+    /// Whether it is executed later.
     pub fn creates_job(&self) -> bool {
         matches!(
             self,
@@ -173,14 +174,14 @@ impl Request {
                     not_owner(state, by, std::slice::from_ref(image)).into_iter().collect()
                 }
             }),
-            Self::Decide { by, image, named, says } => member_call_refusals(state, by, image, |state| {
+            Self::Decide { by, image, named, decision } => member_call_refusals(state, by, image, |state| {
                 let hidden = by != &state.images[image].owner && by != named;
                 if hidden || !state.is_member(image, named) {
                     vec![UseCaseError::MemberNotFound { image: image.clone(), tenant: named.clone() }]
                 } else if by != named {
                     other_project_refusals(by, named)
                 } else {
-                    let outcome = check_decision(state, limits, (image, named), *says).err();
+                    let outcome = check_decision(state, limits, (image, named), *decision).err();
                     rule_refusal(image, named, outcome).into_iter().collect()
                 }
             }),
@@ -220,14 +221,14 @@ impl Request {
 }
 
 impl Decision {
-    /// Whether an image cannot be decided on so: one that its owner hides cannot be accepted. A decision on everything skips it.
+    /// Whether the decision is impossible: an image that its owner hides cannot be accepted. A decision on everything skips it.
     pub fn skips(self, image: &ImageRecord) -> bool {
         self.status == Status::Accepted && image.visibility != Visibility::Shared
     }
 }
 
 impl Task {
-    /// What is to become of a pair.
+    /// The expected outcome of a pair.
     pub fn expected_pair_result(
         self,
         state: &State,
@@ -254,11 +255,11 @@ impl Task {
             Self::Refresh => true,
             Self::Share => pair.status().is_some(),
             Self::Unshare => pair.status().is_none(),
-            Self::Respond(says) | Self::RespondToAll(says) => pair.status() == Some(says.status),
+            Self::Respond(decision) | Self::RespondToAll(decision) => pair.status() == Some(decision.status),
         }
     }
 
-    /// Whether a request after the task, which had that stamp, has decided otherwise on a pair.
+    /// Whether a request after the task with this stamp has superseded it on a pair.
     pub fn is_overtaken(self, pair: &Pair, at: Stamp) -> bool {
         let [withdrawn, shared, answered] = pair.later_requests(at);
         match self {
@@ -269,7 +270,7 @@ impl Task {
         }
     }
 
-    /// Whether anything of the pair changes, or why it fails.
+    /// Whether the pair changes, or why it fails.
     fn check_change(
         self,
         state: &State,
@@ -282,18 +283,20 @@ impl Task {
             (Self::Refresh, image) => Ok(image.is_some() && pair.status().is_some()),
             (Self::Unshare, None) => Ok(pair.is_current(at) || pair.status().is_some()),
             (Self::Unshare, Some(_)) => Ok(pair.is_current(at)),
-            // A job names it only if it waits: no other outcome is right.
+            // A job of this kind names a pair only if it is pending: no other outcome is right.
             (Self::RespondToAll(_), _) if !pair.was_pending(at) => Err(Outcome::RetriesExhausted),
             (Self::Respond(_), _) if !pair.can_decide(at) && pair.is_unshared_after(at) => {
                 Err(Outcome::Superseded)
             }
             (Self::Respond(_), _) if !pair.can_decide(at) => Err(Outcome::NotAMember),
             (_, None) => Err(Outcome::ImageDeleted),
-            (Self::RespondToAll(says), Some(image)) if says.skips(image) => Err(Outcome::RetriesExhausted),
-            (Self::Respond(says), Some(image)) if says.skips(image) => Err(Outcome::NotAMember),
+            (Self::RespondToAll(decision), Some(image)) if decision.skips(image) => {
+                Err(Outcome::RetriesExhausted)
+            }
+            (Self::Respond(decision), Some(image)) if decision.skips(image) => Err(Outcome::NotAMember),
             (Self::Respond(_) | Self::RespondToAll(_), Some(_)) if !pair.is_newer_decision(at) => Ok(false),
-            (Self::Respond(says) | Self::RespondToAll(says), Some(_)) => {
-                check_decision(state, limits, (image, tenant), says).map(|()| true)
+            (Self::Respond(decision) | Self::RespondToAll(decision), Some(_)) => {
+                check_decision(state, limits, (image, tenant), decision).map(|()| true)
             }
             (Self::Share, Some(image)) if image.visibility != Visibility::Shared => {
                 Err(Outcome::NotShareable)
@@ -303,7 +306,7 @@ impl Task {
         }
     }
 
-    /// Does to a pair what is to be done.
+    /// Applies the task to a pair.
     pub fn execute(self, state: &mut State, at: Stamp, (image, tenant): &PairId) {
         let is_gone = state.image(image).is_none();
         self.apply_to(state.pair_mut(image, tenant), is_gone, at, image_kind(image));
@@ -315,18 +318,19 @@ impl Task {
             Self::Share => pair.share(at, false, make),
             Self::Unshare if is_gone => pair.end(at),
             Self::Unshare => pair.unshare(at),
-            Self::Respond(says) | Self::RespondToAll(says) => pair.decide(at, says, make),
+            Self::Respond(decision) | Self::RespondToAll(decision) => pair.decide(at, decision, make),
         }
     }
 
-    /// Whether a pair is asked for an answer by it, which fails where too many wait: not by an unshare, which never fails.
+    /// Whether the task makes a pair pending, which fails if too many are; an unshare never fails for that.
     pub fn needs_decision(self, was: &Pair, is: &Pair) -> bool {
         let waits = |pair: &Pair| pair.status() == Some(Status::Pending);
         self != Self::Unshare && waits(is) && !waits(was)
     }
 }
 
-/// Whether sharing an image with a tenant that may be a member already changes anything, or why it cannot be shared.
+/// Whether sharing an image with a tenant, which may be a member already, changes anything; or why it cannot be
+/// shared.
 fn check_share(
     state: &State,
     limits: &Limits,
@@ -341,24 +345,26 @@ fn check_share(
     then.share(at, false, image_kind(image));
     let grant = (state.images[image].owner.clone(), tenant.clone());
     if image_kind(image) == ImageKind::Encrypted && !state.grants.contains(&grant) {
-        // Who is a member stays one, by what was shared while there was a grant.
+        // A member keeps what was shared while there was a key grant.
         return if then.status() == pair.status() { Ok(false) } else { Err(Outcome::KeyNotGranted) };
     }
     check_pending_limits(limits, Task::Share.needs_decision(&pair, &then)).map(|()| true)
 }
 
-/// Whether a member may say that.
+/// Whether a member may decide so.
 fn check_decision(
     state: &State,
     limits: &Limits,
     (image, tenant): (&ImageId, &TenantId),
-    says: Decision,
+    decision: Decision,
 ) -> Result<(), Outcome> {
     let pair = state.pair(image, tenant);
-    let asks = says.status == Status::Pending && pair.status() != Some(Status::Pending);
+    let asks = decision.status == Status::Pending && pair.status() != Some(Status::Pending);
     check_pending_limits(limits, asks)?;
-    let (Status::Accepted, ImageKind::FullEcs(gib)) = (says.status, image_kind(image)) else { return Ok(()) };
-    let vault = match (pair.vault, says.vault) {
+    let (Status::Accepted, ImageKind::FullEcs(gib)) = (decision.status, image_kind(image)) else {
+        return Ok(());
+    };
+    let vault = match (pair.vault, decision.vault) {
         (Some(_), None) => return Ok(()),
         (Some(held), Some(vault)) if held == vault => return Ok(()),
         (_, vault) => vault.ok_or(Outcome::NoVault)?,
@@ -367,7 +373,7 @@ fn check_decision(
     if state.reserved_gib(tenant, vault) + gib > *takes { Err(Outcome::VaultFull) } else { Ok(()) }
 }
 
-/// Whether one more image may wait, by limits that are 0 where a tenant's inbox is as full as it may be
+/// Whether one more image may be pending, by limits that are 0 if a tenant's inbox is full
 /// ([`crate::inbox::Room::apply_to`]).
 fn check_pending_limits(limits: &Limits, asks: bool) -> Result<(), Outcome> {
     if asks && limits.pending_per_owner == 0 {
@@ -379,7 +385,7 @@ fn check_pending_limits(limits: &Limits, asks: bool) -> Result<(), Outcome> {
     }
 }
 
-/// A stamp above all that a clock gives.
+/// A stamp above all that a clock generates.
 fn max_stamp() -> Stamp {
     "ffffffffffff7fffbfffffffffffffff".parse().expect("a stamp")
 }
@@ -436,7 +442,7 @@ fn add_member_refusals(
     }
 }
 
-/// A call about one member: of an image that has members and that the caller sees.
+/// Checks a call on one member: the image has to be visible to the caller, and shareable.
 fn member_call_refusals(
     state: &State,
     by: &TenantId,
@@ -449,7 +455,7 @@ fn member_call_refusals(
     }
 }
 
-/// What a caller is told who does not see an image: that there is none.
+/// The error for an image that the caller does not see: it is not found.
 fn image_not_found(state: &State, by: &TenantId, id: &ImageId) -> Option<UseCaseError> {
     let sees = state.image(id).is_some_and(|image| {
         image.owner == *by
@@ -459,7 +465,7 @@ fn image_not_found(state: &State, by: &TenantId, id: &ImageId) -> Option<UseCase
     (!sees).then(|| UseCaseError::ImageNotFound(id.clone()))
 }
 
-/// What is to be said of the first image that the caller does not own.
+/// The error for the first image that the caller does not own.
 fn not_owner(state: &State, by: &TenantId, images: &[ImageId]) -> Option<UseCaseError> {
     let id = images.iter().find(|id| state.image(id).is_none_or(|image| image.owner != *by))?;
     image_not_found(state, by, id).or_else(|| Some(UseCaseError::NotOwner(id.clone())))

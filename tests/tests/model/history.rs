@@ -1,4 +1,4 @@
-//! Random histories: who asks for what, when workers get to it, and where they die.
+//! Random histories: which requests are made, when workers run, and where they are killed.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -14,7 +14,7 @@ use crate::concurrency::{competing_operations, concurrent_operations, queued_job
 /// Two owners and two more tenants.
 pub const TENANTS: [&str; 4] = ["owner-a", "owner-b", "tenant-c", "tenant-d"];
 
-/// Images of the two, by their first letters. What they are made of, [`crate::state::image_kind`] says.
+/// Images of the two owners, whose first letters they have. [`crate::state::image_kind`] defines their kinds.
 pub const IMAGES: [&str; 5] = [
     "a1111111-1111-4111-8111-111111111111",
     "a2222222-2222-4222-8222-222222222222",
@@ -23,24 +23,24 @@ pub const IMAGES: [&str; 5] = [
     "b2222222-2222-4222-8222-222222222222",
 ];
 
-/// Images that are perhaps registered later.
+/// Images that may be registered later.
 pub const LATER_IMAGES: [&str; 2] =
     ["a4444444-4444-4444-8444-444444444444", "b4444444-4444-4444-8444-444444444444"];
 
-/// So many tenants more make a job several steps long, and of three images several pieces: it is queued.
+/// With this many more tenants a job has several steps, and with three images several work items: it is queued.
 const MULTI_STEP_TENANTS: usize = 97;
 
-/// So many make a job of one image that hands out its pieces one after the other.
+/// With this many, a job of one image creates its work items one after the other.
 const MULTI_ITEM_TENANTS: usize = 230;
 
-/// Processes that handle requests and pieces, each with a clock and a memory of its own.
+/// Processes that handle requests and work items, each with its own clock and caches.
 pub const PROCESSES: usize = 3;
 
-/// How far the clock of a process may be ahead or behind, in milliseconds: two of them never differ by more than
+/// The clock skew of a process, ahead or behind, in milliseconds: two of them never differ by more than
 /// [`imageshare::domain::MAX_FUNCTION_SKEW`].
 const MAX_CLOCK_OFFSET_MS: i64 = 2_499;
 
-/// What somebody asks the service for.
+/// A request to the service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
     RegisterImage {
@@ -64,13 +64,13 @@ pub enum Request {
         by: TenantId,
         named: TenantId,
         images: Vec<ImageId>,
-        says: Decision,
+        decision: Decision,
         key: Option<u8>,
     },
     RespondToAll {
         by: TenantId,
         named: TenantId,
-        says: Decision,
+        decision: Decision,
         key: Option<u8>,
     },
     AddMember {
@@ -87,7 +87,7 @@ pub enum Request {
         by: TenantId,
         image: ImageId,
         named: TenantId,
-        says: Decision,
+        decision: Decision,
     },
     ChangePermissions {
         by: TenantId,
@@ -104,13 +104,13 @@ pub enum Request {
         by: TenantId,
         image: ImageId,
     },
-    /// Its key is granted to a tenant, or not any more.
+    /// A key grant is given or withdrawn.
     SetKeyGrant {
         by: TenantId,
         to: TenantId,
         is_granted: bool,
     },
-    /// One of its vaults has that capacity, or is none any more.
+    /// A vault gets this capacity, or is deleted.
     SetVault {
         by: TenantId,
         vault: u8,
@@ -118,7 +118,7 @@ pub enum Request {
     },
 }
 
-/// An answer, with the vault for what is accepted.
+/// A decision, with the vault for accepted images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Decision {
     pub status: Status,
@@ -128,14 +128,14 @@ pub struct Decision {
 /// The key of every owner.
 pub const KEY: &str = "key";
 
-/// Vaults that a tenant may have.
+/// The vaults that a tenant may have.
 pub const VAULTS: u8 = 2;
 
 pub fn vault_id(vault: u8) -> String {
     format!("vault-{vault}")
 }
 
-/// The call at which somebody dies, counted from 0, and what becomes of that call. Later ones are lost.
+/// The call at which an actor is killed, counted from 0, and what happens to that call. Later calls are lost.
 #[derive(Debug, Clone, Copy)]
 pub struct Crash {
     pub call: usize,
@@ -144,43 +144,43 @@ pub struct Crash {
 
 #[derive(Debug, Clone)]
 pub enum Action {
-    /// Somebody asks for something.
+    /// A request is made.
     Send(Request),
-    /// Somebody asks again for what was asked before.
+    /// An earlier request is made again.
     Resend(Index),
-    /// The stream tells of a piece, as it has perhaps done before.
+    /// The stream delivers a work item, possibly not for the first time.
     Deliver(Index),
-    /// The stream tells of one of the newest pieces, and so many workers take it on at once.
+    /// The stream delivers one of the newest work items to several workers at once.
     DeliverRecent { place: u8, workers: u8 },
-    /// Every piece that is open is looked up and carried out.
+    /// Every open work item is found and executed.
     Sweep,
 }
 
-/// An action, who dies of it, and in which order those who are at work by then get on: each number gives a turn to one of
-/// them. Without any, all of them get to their end.
+/// An action, whether it kills its actor, and in which order the actors of that time run on: each number gives a turn
+/// to one of them. Without turns, all of them run to their ends.
 #[derive(Debug, Clone)]
 pub struct Event {
     pub action: Action,
     pub crash: Option<Crash>,
     pub turns: Option<Vec<u8>>,
-    /// The process that takes the action.
+    /// The process of the action.
     pub process: usize,
     pub time: TimeChange,
-    /// What becomes of the transaction that would carry a batch request out at once.
+    /// What happens to the transaction that would execute a batch request at once.
     pub immediate_verdict: Verdict,
 }
 
-/// What the time is when something happens.
+/// How time passes at an event.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TimeChange {
-    /// How much of it has passed, in milliseconds.
+    /// The time that passes, in milliseconds.
     pub elapsed_ms: u64,
-    /// How far the process's clock is ahead from then on, in milliseconds.
+    /// The clock skew of the process from then on, in milliseconds.
     pub clock_offset_ms: Option<i64>,
 }
 
 impl Event {
-    /// An action of the first process, whose clock is left alone.
+    /// An action of the first process, without a change of its clock.
     pub fn new(action: Action, turns: Option<Vec<u8>>) -> Self {
         Self {
             action,
@@ -195,17 +195,17 @@ impl Event {
 
 #[derive(Clone)]
 pub struct History {
-    /// Of the random pauses.
+    /// The seed of the random pauses.
     pub seed: u64,
     pub members_per_image: u32,
     pub pending_per_tenant: u32,
     pub pending_per_owner: u32,
-    /// How far the clocks of the processes are ahead, in milliseconds.
+    /// The clock skews of the processes, in milliseconds.
     pub clock_offsets_ms: [i64; PROCESSES],
     pub events: Vec<Event>,
 }
 
-/// An event a line.
+/// Prints one event per line.
 impl fmt::Debug for History {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
@@ -262,7 +262,7 @@ pub fn any_history() -> impl Strategy<Value = History> {
     )
 }
 
-/// By which process, when, and with which fortune a few events happen.
+/// Generates processes, times and faults for a few events.
 fn any_circumstances() -> impl Strategy<Value = Vec<(usize, TimeChange, Verdict)>> {
     let passes = prop_oneof![12 => Just(0), 2 => 0..100_u64, 1 => 0..3_000_u64, 1 => 0..20_000_u64];
     let time = (passes, prop::option::weighted(0.15, any_clock_offset()))
@@ -290,7 +290,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         .prop_map(|(action, death, turns)| Event { crash: death, ..Event::new(action, turns) })
 }
 
-/// What somebody may ask for.
+/// Generates requests.
 pub fn any_request() -> impl Strategy<Value = Request> {
     prop_oneof![
         8 => (any_batch(), any_key()).prop_map(|((by, images, to), key)| Request::Share { by, images, to, key }),
@@ -322,24 +322,28 @@ fn register_request() -> impl Strategy<Value = Request> {
 
 fn respond_request() -> impl Strategy<Value = Request> {
     (any_tenant(), rarely_another_tenant(), subsequence(&IMAGES[..], 1..=3), any_decision(), any_key())
-        .prop_map(|(by, other, images, says, key)| {
+        .prop_map(|(by, other, images, decision, key)| {
             let named = other.unwrap_or_else(|| by.clone());
-            Request::Respond { by, named, images: images.into_iter().map(image_id).collect(), says, key }
+            Request::Respond { by, named, images: images.into_iter().map(image_id).collect(), decision, key }
         })
 }
 
 fn respond_to_all_request() -> impl Strategy<Value = Request> {
-    (any_tenant(), rarely_another_tenant(), any_decision(), any_key()).prop_map(|(by, other, says, key)| {
-        let named = other.unwrap_or_else(|| by.clone());
-        Request::RespondToAll { by, named, says, key }
-    })
+    (any_tenant(), rarely_another_tenant(), any_decision(), any_key()).prop_map(
+        |(by, other, decision, key)| {
+            let named = other.unwrap_or_else(|| by.clone());
+            Request::RespondToAll { by, named, decision, key }
+        },
+    )
 }
 
 fn decide_request() -> impl Strategy<Value = Request> {
-    (any_tenant(), rarely_another_tenant(), any_image(), any_decision()).prop_map(|(by, other, id, says)| {
-        let named = other.unwrap_or_else(|| by.clone());
-        Request::Decide { by, image: image_id(id), named, says }
-    })
+    (any_tenant(), rarely_another_tenant(), any_image(), any_decision()).prop_map(
+        |(by, other, id, decision)| {
+            let named = other.unwrap_or_else(|| by.clone());
+            Request::Decide { by, image: image_id(id), named, decision }
+        },
+    )
 }
 
 fn key_grant_request() -> impl Strategy<Value = Request> {
@@ -358,7 +362,7 @@ fn vault_request() -> impl Strategy<Value = Request> {
 
 fn permissions_request() -> impl Strategy<Value = Request> {
     let asked = prop::collection::vec(0..3_u8, TENANTS.len())
-        .prop_filter("nobody", |asked| asked.iter().any(|n| *n > 0));
+        .prop_filter("no tenant", |asked| asked.iter().any(|n| *n > 0));
     (any_pair(), asked).prop_map(|((by, image, _), asked)| {
         let named = |wanted: u8| {
             let named = TENANTS.iter().zip(&asked).filter(move |(_, asked)| **asked == wanted);
@@ -368,7 +372,7 @@ fn permissions_request() -> impl Strategy<Value = Request> {
     })
 }
 
-/// Images of one owner mostly, asked for by it mostly, and tenants.
+/// Generates images, mostly of one owner, a caller, mostly that owner, and tenants.
 fn any_batch() -> impl Strategy<Value = (TenantId, Vec<ImageId>, Vec<TenantId>)> {
     let images = prop_oneof![
         5 => subsequence(&IMAGES[..3], 1..=3),
@@ -388,12 +392,12 @@ fn any_batch() -> impl Strategy<Value = (TenantId, Vec<ImageId>, Vec<TenantId>)>
     })
 }
 
-/// So many tenants that are no others than those of the last crowd.
+/// This many tenants besides the usual ones. A smaller crowd is part of a larger one.
 pub fn extra_tenants(number: usize) -> impl Iterator<Item = TenantId> {
     (0..number).map(|number| tenant(&format!("x-{number}")))
 }
 
-/// One image, asked for by its owner mostly, and a tenant.
+/// Generates an image, a caller, mostly its owner, and a tenant.
 pub fn any_pair() -> impl Strategy<Value = (TenantId, ImageId, TenantId)> {
     (any_image(), rarely_another_tenant(), any_tenant())
         .prop_map(|(id, other, to)| (other.unwrap_or_else(|| owner_of(id)), image_id(id), to))
@@ -403,7 +407,7 @@ fn any_image() -> impl Strategy<Value = &'static str> {
     prop_oneof![12 => select(&IMAGES[..]), 1 => select(&LATER_IMAGES[..])]
 }
 
-/// What is there from the beginning: the images, some vaults, and the keys, granted to most.
+/// The initial requests: the images, some vaults, and the keys, granted to most tenants.
 pub fn setup_requests() -> Vec<Request> {
     let register = |id: &&str| {
         let (owner, visibility) = (owner_of(id), Visibility::Shared);
@@ -435,7 +439,7 @@ fn any_key() -> impl Strategy<Value = Option<u8>> {
     prop::option::weighted(0.4, 0..4_u8)
 }
 
-/// An answer, mostly with a vault.
+/// Generates a decision, mostly with a vault.
 pub fn any_decision() -> impl Strategy<Value = Decision> {
     let status =
         prop_oneof![4 => Just(Status::Accepted), 3 => Just(Status::Rejected), 1 => Just(Status::Pending)];

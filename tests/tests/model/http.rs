@@ -1,4 +1,4 @@
-//! A request as a client of one of the dialects sends it.
+//! A request as a client of one API sends it.
 
 use imageshare_tests::deployment::Deployment;
 use imageshare_tests::events::HttpEvent;
@@ -9,7 +9,7 @@ use crate::history::{Decision, KEY, Request, vault_id};
 
 const BATCH_PATH: &str = "/v1/cloudimages/members";
 
-/// The event that the gateway makes of a request.
+/// The gateway's event for a request.
 pub fn request_event(request: &Request) -> HttpEvent {
     let (by, event) = match request {
         Request::RegisterImage { owner, image, visibility } => {
@@ -25,11 +25,12 @@ pub fn request_event(request: &Request) -> HttpEvent {
         Request::Unshare { by, images, to, .. } => {
             (by, batch_event("DELETE", &json!({"images": images, "projects": to})))
         }
-        Request::Respond { by, named, images, says, .. } => {
-            (by, batch_event("PUT", &with_decision(json!({"images": images, "project_id": named}), *says)))
-        }
-        Request::RespondToAll { by, named, says, .. } => {
-            (by, batch_event("PUT", &with_decision(json!({"images": ["*"], "project_id": named}), *says)))
+        Request::Respond { by, named, images, decision, .. } => (
+            by,
+            batch_event("PUT", &with_decision(json!({"images": images, "project_id": named}), *decision)),
+        ),
+        Request::RespondToAll { by, named, decision, .. } => {
+            (by, batch_event("PUT", &with_decision(json!({"images": ["*"], "project_id": named}), *decision)))
         }
         Request::AddMember { by, image, to } => {
             let event =
@@ -40,10 +41,10 @@ pub fn request_event(request: &Request) -> HttpEvent {
             let target = format!("/v2/images/{image}/members/{to}");
             (by, HttpEvent::new("DELETE /v2/images/{image_id}/members/{member_id}", &target))
         }
-        Request::Decide { by, image, named, says } => {
+        Request::Decide { by, image, named, decision } => {
             let target = format!("/v2/images/{image}/members/{named}");
             let event = HttpEvent::new("PUT /v2/images/{image_id}/members/{member_id}", &target);
-            (by, event.json(&with_decision(json!({}), *says)))
+            (by, event.json(&with_decision(json!({}), *decision)))
         }
         Request::ChangePermissions { by, image, add, remove } => {
             let named = [("AddAccount", add), ("RemoveAccount", remove)].map(|(name, accounts)| {
@@ -84,9 +85,9 @@ pub fn request_event(request: &Request) -> HttpEvent {
     }
 }
 
-fn with_decision(mut body: Value, says: Decision) -> Value {
-    body["status"] = json!(says.status);
-    if let Some(vault) = says.vault {
+fn with_decision(mut body: Value, decision: Decision) -> Value {
+    body["status"] = json!(decision.status);
+    if let Some(vault) = decision.vault {
         body["vault_id"] = vault_id(vault).into();
     }
     body

@@ -1,5 +1,5 @@
-//! What a process knows of inboxes (decision 12): it counts what waits for a tenant, uses the count for some seconds, and adds
-//! what it writes itself meanwhile. What others write in that time it does not see.
+//! The inbox counts of a process (decision 12): it counts what is pending for a tenant, uses the count for some
+//! seconds, and adds its own writes. It does not see what others write meanwhile.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -9,24 +9,24 @@ use tokio::time::Instant;
 
 use crate::state::State;
 
-/// How long a count is used.
+/// How long a count is cached.
 const COUNT_TTL: Duration = Duration::from_secs(10);
 
-/// More images than there ever are.
+/// More images than ever exist.
 const MAX_IMAGES: u32 = 10;
 
 /// Whether an inbox has room for one more image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Room {
     Available,
-    /// As many images of the owner wait as may.
+    /// The owner has as many pending images as allowed.
     OwnerFull,
-    /// As many images wait as may.
+    /// The tenant has as many pending images as allowed.
     Full,
 }
 
 impl Room {
-    /// The limits of an inbox like that: 0 where nothing more may wait.
+    /// The limits for this room: 0 if nothing may be added.
     pub fn apply_to(self, limits: &Limits) -> Limits {
         let if_full = |room| if self == room { 0 } else { u32::MAX };
         Limits {
@@ -37,24 +37,24 @@ impl Room {
     }
 }
 
-/// Every count that a process has made, and what it has added to them.
+/// Every count of a process, and what it has added.
 #[derive(Debug, Clone, Default)]
 pub struct InboxCounts {
-    /// Whose inbox was counted, in which state, and when.
+    /// The tenant of each count, its state and its time.
     counted: Vec<(TenantId, usize, Instant)>,
-    /// In which state what was added to the images of an owner that wait for a tenant.
+    /// The state of each addition to the images of an owner pending for a tenant.
     added: Vec<(usize, (TenantId, TenantId), i64)>,
     /// A state in which every inbox was counted.
     all: Option<usize>,
 }
 
 impl InboxCounts {
-    /// The counts of a process that has counted in that state alone.
+    /// The counts of a process that has counted in one state only.
     pub fn counted_in(state: usize) -> Self {
         Self { all: Some(state), ..Self::default() }
     }
 
-    /// Takes note of a count, by the list that was read.
+    /// Records a count, given the list that was read.
     pub fn record_count(&mut self, list: &str, state: usize) {
         let tenant = list.strip_prefix("T#").and_then(|list| list.strip_suffix("#pending"));
         if let Some(tenant) = tenant.and_then(|tenant| tenant.parse().ok()) {
@@ -62,20 +62,20 @@ impl InboxCounts {
         }
     }
 
-    /// Takes note of what the process has written itself.
+    /// Records the process's own write.
     pub fn record_growth(&mut self, state: usize, of: (TenantId, TenantId), growth: i64) {
         self.added.push((state, of, growth));
     }
 
-    /// What was used since then.
+    /// The counts that were still cached at this moment.
     pub fn valid_since(&self, moment: Instant) -> Self {
         let is_used = |at: Instant| at + COUNT_TTL > moment;
         let counted = self.counted.iter().filter(|(_, _, at)| is_used(*at));
         Self { counted: counted.cloned().collect(), added: self.added.clone(), all: self.all }
     }
 
-    /// How the inbox of a tenant may have looked for an image of that owner, by what was read in one of the states since
-    /// `since`, after `more` came to all that waits and to what waits of the owner.
+    /// The possible room of a tenant's inbox for an image of an owner, from counts in the states since `since`, after
+    /// `more` were added in all and for this owner.
     pub fn possible_rooms(
         &self,
         (states, since): (&[State], usize),
@@ -92,7 +92,7 @@ impl InboxCounts {
             for read in since.max(counted)..states.len() {
                 let was_hidden = State::ever_hidden(&states[..=counted]);
                 let [least, most] = [Some(&was_hidden), None].map(|unseen| {
-                    // A count is never below 0, whatever comes and goes unseen.
+                    // A count is never below 0, even if it misses changes.
                     let (mut of_all, mut of_owner) = (
                         states[counted].pending_count(tenant, None, unseen),
                         states[counted].pending_count(tenant, Some(owner), unseen),
@@ -106,14 +106,14 @@ impl InboxCounts {
                     let owner_is_full = of_owner + more.1 >= limits.pending_per_owner.into();
                     (owner_is_full, of_all + more.0 >= limits.pending_per_tenant.into())
                 });
-                // What was hidden once is in the list or not: that depends on the job that follows.
+                // A formerly hidden image may be in the list or not, depending on the job of that change.
                 rooms.extend((!least.0 && !least.1).then_some(Room::Available));
                 rooms.extend(most.0.then_some(Room::OwnerFull));
                 rooms.extend((most.1 && !least.0).then_some(Room::Full));
             }
         }
         if rooms.is_empty() {
-            // It was not counted: the pair was a member of the image already.
+            // It was not counted, since the pair was a member already.
             rooms.insert(Room::Available);
         }
         rooms

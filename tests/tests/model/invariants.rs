@@ -1,5 +1,5 @@
-//! What must be so when nothing is under way: the table is as the model is, every counter is what the memberships say,
-//! and every job tells the truth. A rule with a counter has its line here.
+//! Invariants while nothing is in progress: the table is as the model, every counter is the sum over the memberships,
+//! and every job reports what was done. Each rule with a counter has a check here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,10 +15,10 @@ use crate::history::{KEY, TENANTS, VAULTS};
 use crate::model::{Model, PairChange, Violation};
 use crate::state::{ImageKind, State, image_kind};
 
-/// More than there is of anything.
+/// A page size that no list reaches.
 const MAX_ITEMS: usize = 10_000;
 
-/// Checks everything.
+/// Checks all invariants.
 pub async fn check(store: &Store, table: &EmbeddedTable, model: &Model) -> Result<(), Violation> {
     let state = model.state();
     check_table(store, table, state).await?;
@@ -29,8 +29,8 @@ pub async fn check(store: &Store, table: &EmbeddedTable, model: &Model) -> Resul
     check_consent(model)
 }
 
-/// What is kept of images, members and tenants is what the model says, and every sum what the memberships say. That holds
-/// at any moment, whatever is under way.
+/// Images, members and tenants are as in the model, and every counter is the sum over the memberships. This holds at
+/// any moment, even while requests are in progress.
 pub async fn check_table(store: &Store, table: &EmbeddedTable, state: &State) -> Result<(), Violation> {
     for id in state.images.keys() {
         check_image(store, state, id).await?;
@@ -42,7 +42,7 @@ pub async fn check_table(store: &Store, table: &EmbeddedTable, state: &State) ->
     expect_equal("sums", &kept, &is)
 }
 
-/// An image is as its owner left it, its members are those that it was shared with, and their number is counted rightly.
+/// An image is as its owner left it, its members are those that it is shared with, and the member count is right.
 async fn check_image(store: &Store, state: &State, id: &ImageId) -> Result<(), Violation> {
     let (found, _) = store.members(id, None, MAX_ITEMS).await.map_err(store_violation)?;
     let found: BTreeMap<_, _> = found.into_iter().map(|member| (member.tenant, member.status)).collect();
@@ -57,7 +57,7 @@ async fn check_image(store: &Store, state: &State, id: &ImageId) -> Result<(), V
     )
 }
 
-/// Counters of a tenant, what is reserved of its vaults, and to whom its key is granted.
+/// The counters of a tenant, the reserved capacity of its vaults, and its key grants.
 async fn check_tenant(store: &Store, state: &State, tenant: &TenantId) -> Result<(), Violation> {
     let images = store.image_count(tenant).await.map_err(store_violation)?;
     expect_equal(&format!("images counted of {tenant}"), &(images as usize), &state.owned(tenant).len())?;
@@ -75,17 +75,17 @@ async fn check_tenant(store: &Store, state: &State, tenant: &TenantId) -> Result
     let (granted, _) = store.key_grants((tenant, &key), None, MAX_ITEMS).await.map_err(store_violation)?;
     let granted: BTreeSet<_> = granted.into_iter().map(|granted| granted.tenant).collect();
     let must_be = state.grants.iter().filter(|(owner, _)| owner == tenant).map(|(_, to)| to.clone());
-    expect_equal(&format!("the key of {tenant} is granted"), &granted, &must_be.collect())
+    expect_equal(&format!("key grants of {tenant}"), &granted, &must_be.collect())
 }
 
-/// Every list holds what it must, and nothing else.
+/// Every list has exactly the images of the model.
 async fn check_lists(store: &Store, state: &State) -> Result<(), Violation> {
     for id in TENANTS {
         let owned = List::Owned(tenant(id));
         expect_equal(&format!("{owned:?}"), &listed_images(store, &owned).await?, &state.owned(&tenant(id)))?;
     }
     let tenants: BTreeSet<_> = state.pairs.keys().map(|(_, tenant)| tenant).collect();
-    // Of the crowd, which is always named together, some are enough.
+    // The crowd is always named together, so checking a part of it is enough.
     for tenant in tenants.into_iter().take(TENANTS.len() + 2) {
         for status in Status::ALL {
             let list = List::Received(tenant.clone(), status);
@@ -119,26 +119,26 @@ async fn listed_images(store: &Store, list: &List) -> Result<BTreeSet<ImageId>, 
     Ok(listed)
 }
 
-/// Every job has ended, and says of every pair what the model knows of it.
+/// Every job has ended, with the model's outcome for every pair.
 async fn check_jobs(store: &Store, model: &Model) -> Result<(), Violation> {
     for (id, job) in &model.jobs {
         let report = store.report(*id).await.map_err(store_violation)?.ok_or(format!("job {id} is gone"))?;
-        let says: BTreeMap<_, _> = report
+        let reported: BTreeMap<_, _> = report
             .outcomes()
             .map(|(image, tenant, outcome)| ((image.clone(), tenant.clone()), outcome))
             .collect();
-        expect_equal(&format!("what job {id} says"), &says, &job.outcomes)?;
+        expect_equal(&format!("outcomes of job {id}"), &reported, &job.outcomes)?;
         if !matches!(job.task, Task::RespondToAll(_)) {
-            expect_equal(&format!("pairs of job {id}"), &says.into_keys().collect(), &job.pairs)?;
+            expect_equal(&format!("pairs of job {id}"), &reported.into_keys().collect(), &job.pairs)?;
         }
         let has_failed =
-            job.outcomes.values().any(|said| !matches!(said, Outcome::Done | Outcome::Superseded));
+            job.outcomes.values().any(|outcome| !matches!(outcome, Outcome::Done | Outcome::Superseded));
         let status = if has_failed { JobStatus::Fail } else { JobStatus::Success };
         expect_equal(&format!("status of job {id}"), &report.status(), &status)?;
     }
     for shard in 0..OPEN_SHARDS {
         expect_equal(
-            "open pieces",
+            "open work items",
             &store.open_work_items(shard, None, MAX_ITEMS).await.map_err(store_violation)?,
             &Vec::new(),
         )?;
@@ -146,7 +146,7 @@ async fn check_jobs(store: &Store, model: &Model) -> Result<(), Violation> {
     Ok(())
 }
 
-/// Nothing stands in a queue but what has ended, where its worker was stopped before it could say so.
+/// The queues are empty, except for ended jobs whose worker was killed before it could remove them.
 async fn check_queues(store: &Store, model: &Model) -> Result<(), Violation> {
     for id in TENANTS {
         let queue = store.tenant(&tenant(id)).await.map_err(store_violation)?.queue;
@@ -160,8 +160,8 @@ async fn check_queues(store: &Store, model: &Model) -> Result<(), Violation> {
     Ok(())
 }
 
-/// Of two requests about one membership, the one that was made after the other was answered is later, whatever the clocks
-/// of the processes said (decision 26).
+/// Of two requests on one membership, one that was made after the response to the other has the higher stamp,
+/// whatever the processes' clocks say (decision 26).
 fn check_order(model: &Model) -> Result<(), Violation> {
     let mut of_pair: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for request in &model.ordered {
@@ -175,7 +175,7 @@ fn check_order(model: &Model) -> Result<(), Violation> {
             let after = requests.iter().find(|second| second.began > answered && second.stamp <= first.stamp);
             if let Some(second) = after {
                 return Err(format!(
-                    "of {pair:?}: {} at {} was answered before {} came, which is earlier: {}",
+                    "{pair:?}: the response to {} at {} came before {}, whose stamp is lower: {}",
                     first.description, first.stamp, second.description, second.stamp
                 ));
             }
@@ -184,7 +184,7 @@ fn check_order(model: &Model) -> Result<(), Violation> {
     Ok(())
 }
 
-/// Every key still means its request and its job.
+/// Every idempotency key still leads to its request and its job.
 pub async fn check_keys(store: &Store, state: &State) -> Result<(), Violation> {
     for ((tenant, key), (request, job)) in &state.keys {
         let remembered = IdempotencyRequest {
@@ -198,55 +198,57 @@ pub async fn check_keys(store: &Store, state: &State) -> Result<(), Violation> {
     Ok(())
 }
 
-/// Whatever the order in which things took effect, by what was told to those who asked: an image is shared with whom it
-/// was shared after all withdrawals, and nobody is said to have said what it has not.
+/// By the responses alone, in whatever order the requests took effect: an image is shared with the tenants of shares
+/// that no unshare has ended, and no tenant has a status that it did not choose.
 fn check_consent(model: &Model) -> Result<(), Violation> {
     let pairs: BTreeSet<_> = model.pair_changes.iter().map(|(pair, _, _)| pair).collect();
     for pair in pairs {
-        let deeds =
-            || model.pair_changes.iter().filter(|(of, _, _)| of == pair).map(|(_, at, deed)| (*at, *deed));
-        let shared =
-            deeds().filter(|(_, deed)| matches!(deed, PairChange::Share { .. })).map(|(at, _)| at).max();
-        let granted = deeds()
-            .filter(|(_, deed)| *deed == PairChange::Share { asks_nothing: true })
+        let changes = || {
+            model.pair_changes.iter().filter(|(of, _, _)| of == pair).map(|(_, at, change)| (*at, *change))
+        };
+        let shared = changes()
+            .filter(|(_, change)| matches!(change, PairChange::Share { .. }))
             .map(|(at, _)| at)
             .max();
-        let unshared = deeds().filter(|(_, deed)| *deed == PairChange::Unshare).map(|(at, _)| at).max();
-        let answers =
-            deeds().filter_map(
-                |(at, deed)| if let PairChange::Decide(status) = deed { Some((at, status)) } else { None },
-            );
-        let answers: Vec<_> = answers.filter(|(at, _)| Some(*at) > unshared).collect();
+        let granted = changes()
+            .filter(|(_, change)| *change == PairChange::Share { asks_nothing: true })
+            .map(|(at, _)| at)
+            .max();
+        let unshared = changes().filter(|(_, change)| *change == PairChange::Unshare).map(|(at, _)| at).max();
+        let decisions = changes().filter_map(|(at, change)| {
+            if let PairChange::Decide(status) = change { Some((at, status)) } else { None }
+        });
+        let decisions: Vec<_> = decisions.filter(|(at, _)| Some(*at) > unshared).collect();
         let status = model.state().pair(&pair.0, &pair.1).status();
         let is_there = model.state().image(&pair.0).is_some();
         expect_equal(
-            &format!("whether {pair:?} stands"),
+            &format!("whether {pair:?} is shared"),
             &status.is_some(),
             &(is_there && shared > unshared),
         )?;
         let Some(status) = status else { continue };
-        let said_so = answers.iter().any(|(_, said)| *said == status);
-        let unasked = status == Status::Accepted && granted > unshared;
-        if status != Status::Pending && !said_so && !unasked {
-            return Err(format!("{pair:?} is {status}, which nobody has said"));
+        let was_chosen = decisions.iter().any(|(_, decided)| *decided == status);
+        let is_auto_accepted = status == Status::Accepted && granted > unshared;
+        if status != Status::Pending && !was_chosen && !is_auto_accepted {
+            return Err(format!("{pair:?} is {status}, which its tenant did not choose"));
         }
-        // The newest word holds, if it was said after the first share that nothing has withdrawn.
-        let standing =
-            deeds().filter(|(at, deed)| matches!(deed, PairChange::Share { .. }) && Some(*at) > unshared);
+        // The newest decision counts, if it was made after the first share that no unshare has ended.
+        let standing = changes()
+            .filter(|(at, change)| matches!(change, PairChange::Share { .. }) && Some(*at) > unshared);
         let since = standing.map(|(at, _)| at).min();
-        // But for an acceptance whose vault was given back with an earlier sharing.
+        // Except for an acceptance whose reserved capacity was released with an earlier sharing.
         let waits_again = status == Status::Pending && matches!(image_kind(&pair.0), ImageKind::FullEcs(_));
-        if let Some((_, said)) = answers.iter().max().filter(|(at, _)| Some(*at) > since)
-            && !(waits_again && *said == Status::Accepted)
+        if let Some((_, decided)) = decisions.iter().max().filter(|(at, _)| Some(*at) > since)
+            && !(waits_again && *decided == Status::Accepted)
         {
-            expect_equal(&format!("last word of {pair:?}"), &status, said)?;
+            expect_equal(&format!("newest decision of {pair:?}"), &status, decided)?;
         }
     }
     Ok(())
 }
 
 fn expect_equal<T: PartialEq + std::fmt::Debug>(what: &str, is: &T, must_be: &T) -> Result<(), Violation> {
-    if is == must_be { Ok(()) } else { Err(format!("{what}: {is:?}, must be {must_be:?}")) }
+    if is == must_be { Ok(()) } else { Err(format!("{what}: {is:?}, expected {must_be:?}")) }
 }
 
 fn store_violation(problem: imageshare::store::StoreError) -> Violation {

@@ -1,5 +1,5 @@
-//! The service held to a small model of it: random histories of requests from several tenants, while workers deliver twice,
-//! late and out of order, several at once, and die between any two writes.
+//! Checks the service against a small model of it: random histories of requests from several tenants, with workers
+//! that get work items twice, late, out of order and several at once, and are killed between any two writes.
 //!
 //! ```text
 //! one step of a history
@@ -21,13 +21,13 @@
 //!                 │                               ▲
 //!                 └── at its end, its result ─────┘
 //!
-//! after the last step: the whole table says what the model says
+//! after the last step: the whole table equals the model
 //! ```
 //!
-//! `PROPTEST_CASES` sets the number of histories, `FAULT_SCHEDULES` that of schedules; `MODEL_SEED` chooses others than those
-//! of every ordinary run. Clients and workers take turns at the table, one call each, in the order that the history says,
-//! so that a history that fails fails again, and shrinks. A transaction that waits for its turn conflicts with others on the same
-//! items, as in DynamoDB.
+//! `PROPTEST_CASES` sets the number of histories, `FAULT_SCHEDULES` that of fault schedules; `MODEL_SEED` chooses
+//! others than those of every ordinary run. Requests and workers take turns at the table, one call each, in the order
+//! of the history, so that a failure is reproducible and shrinks. A transaction that waits for its turn conflicts
+//! with others on the same items, as in DynamoDB.
 
 mod calls;
 mod concurrency;
@@ -57,10 +57,10 @@ use self::history::{History, any_history};
 use self::schedule::ScheduleCounts;
 use self::statistics::Statistics;
 
-/// Histories where the environment names no other number.
+/// The default number of histories.
 const DEFAULT_HISTORIES: u32 = 320;
 
-/// Runners side by side: those that wait for each other in one history leave the processor to the others.
+/// Concurrent runners. When one waits, the processor is free for others.
 const RUNNERS: u8 = 4;
 
 #[test]
@@ -87,7 +87,7 @@ fn model_seed() -> u64 {
     env_value("MODEL_SEED").unwrap_or_default()
 }
 
-/// The seed of one runner: another for each, and all of them others for another `MODEL_SEED`.
+/// The seed of one runner: different for each, and for each `MODEL_SEED`.
 fn runner_seed(runner: u8, seed: u64) -> [u8; 32] {
     let mut bytes = [runner; 32];
     bytes[..8].copy_from_slice(&seed.to_be_bytes());
@@ -115,10 +115,10 @@ fn on_a_paused_clock<T>(work: impl Future<Output = T>) -> T {
     runtime.enable_time().start_paused(true).build().unwrap().block_on(work)
 }
 
-/// Schedules of faults where the environment names no other number.
+/// The default number of fault schedules.
 const DEFAULT_SCHEDULES: u64 = 1000;
 
-/// Schedules that run side by side, each over a table of its own.
+/// Concurrent schedules, each over its own table.
 const PARALLEL_SCHEDULES: u64 = 12;
 
 #[test]
@@ -126,7 +126,7 @@ fn no_acknowledged_request_is_lost_under_random_faults() {
     let schedules = env_value("FAULT_SCHEDULES").unwrap_or(DEFAULT_SCHEDULES);
     let first = model_seed().wrapping_mul(1_000_000);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let told = runtime.block_on(async {
+    let counts = runtime.block_on(async {
         let lanes = (0..PARALLEL_SCHEDULES).map(|lane| {
             let seeds = (lane..schedules).step_by(usize::try_from(PARALLEL_SCHEDULES).unwrap());
             let seeds = seeds.map(move |seed| first.wrapping_add(seed));
@@ -134,36 +134,36 @@ fn no_acknowledged_request_is_lost_under_random_faults() {
         });
         let mut all = (ScheduleCounts::default(), FaultCounts::default());
         for lane in lanes.collect::<Vec<_>>() {
-            let (told, injected) = lane.await.unwrap();
-            all.0.add(&told);
+            let (counts, injected) = lane.await.unwrap();
+            all.0.add(&counts);
             all.1.merge(&injected);
         }
         all
     });
-    print_notice(&format_args!("{schedules} schedules of faults: {}; {}", told.0, told.1));
+    print_notice(&format_args!("{schedules} fault schedules: {}; {}", counts.0, counts.1));
 }
 
 async fn run_schedules(seeds: impl Iterator<Item = u64>) -> (ScheduleCounts, FaultCounts) {
     let database = TableServer::start().await;
-    let mut told = ScheduleCounts::default();
+    let mut counts = ScheduleCounts::default();
     for seed in seeds {
-        if let Err(wrong) = schedule::run(seed, &database, &mut told).await {
-            panic!("schedule {seed}: {wrong}");
+        if let Err(violation) = schedule::run(seed, &database, &mut counts).await {
+            panic!("schedule {seed}: {violation}");
         }
     }
-    (told, database.fault_counts())
+    (counts, database.fault_counts())
 }
 
 fn env_value<T: FromStr>(variable: &str) -> Option<T> {
     std::env::var(variable).ok()?.parse().ok()
 }
 
-/// One history, without limits that matter, on clocks that are right.
+/// Runs one history, with limits that are never reached and clocks without skew.
 fn run_once(events: Vec<history::Event>) {
     run_counted(events, &Statistics::default());
 }
 
-/// The same, and counts what happens.
+/// The same, and counts events.
 fn run_counted(events: Vec<history::Event>, count: &Statistics) {
     let history = History {
         seed: 0,
@@ -173,10 +173,11 @@ fn run_counted(events: Vec<history::Event>, count: &Statistics) {
         clock_offsets_ms: [0; history::PROCESSES],
         events,
     };
-    on_a_paused_clock(run::run(&history, count)).unwrap_or_else(|wrong| panic!("{wrong}: {history:?}"));
+    on_a_paused_clock(run::run(&history, count))
+        .unwrap_or_else(|violation| panic!("{violation}: {history:?}"));
 }
 
-/// A worker has read that the image waits, and then it is accepted into the same vault, which it fills.
+/// A worker has read the image as pending. Then the image is accepted into the same vault, which fills it.
 #[test]
 fn concurrent_acceptance_does_not_count_twice_in_a_vault() {
     use self::history::{Action, Decision, Event, IMAGES, Request, image_id};
@@ -186,34 +187,34 @@ fn concurrent_acceptance_does_not_count_twice_in_a_vault() {
     let event = |action, turns: Option<Vec<u8>>| Event::new(action, turns);
     let deliver = || Action::DeliverRecent { place: 0, workers: 1 };
     let (owner, by, id) = (tenant("owner-a"), tenant("tenant-c"), image_id(IMAGES[1]));
-    let (images, says) = (vec![id.clone()], Decision { status: Status::Accepted, vault: Some(0) });
+    let (images, decision) = (vec![id.clone()], Decision { status: Status::Accepted, vault: Some(0) });
     let share = Request::Share { by: owner, images: images.clone(), to: vec![by.clone()], key: None };
-    let respond = Request::Respond { by: by.clone(), named: by.clone(), images, says, key: None };
+    let respond = Request::Respond { by: by.clone(), named: by.clone(), images, decision, key: None };
     let queued =
         Event { immediate_verdict: Verdict::LoseRequest, ..event(Action::Send(respond.clone()), None) };
-    let answer = || Request::Decide { by: by.clone(), image: id.clone(), named: by.clone(), says };
+    let decide = || Request::Decide { by: by.clone(), image: id.clone(), named: by.clone(), decision };
     let vault = Request::SetVault { by: by.clone(), vault: 0, gib: Some(40) };
     let begun = [event(Action::Send(vault), None), event(Action::Send(share), None)];
-    // The one that is there first reads for some turns; then the other one gets to its end; then the rest.
+    // The first actor reads for some turns; then the second one runs to its end; then the first one does.
     for turns in 0..8 {
         let (first, second) = (Some(vec![0; turns]), Some(vec![1; 8]));
         let slow_worker =
-            [queued.clone(), event(deliver(), first.clone()), event(Action::Send(answer()), second.clone())];
-        let slow_answer =
-            [queued.clone(), event(Action::Send(answer()), first.clone()), event(deliver(), second.clone())];
+            [queued.clone(), event(deliver(), first.clone()), event(Action::Send(decide()), second.clone())];
+        let slow_decision =
+            [queued.clone(), event(Action::Send(decide()), first.clone()), event(deliver(), second.clone())];
         let slow_batch = [
             event(Action::Send(respond.clone()), first.clone()),
-            event(Action::Send(answer()), second.clone()),
+            event(Action::Send(decide()), second.clone()),
         ];
         let beside_batch =
-            [event(Action::Send(answer()), first), event(Action::Send(respond.clone()), second)];
-        for race in [&slow_worker[..], &slow_answer, &slow_batch, &beside_batch] {
+            [event(Action::Send(decide()), first), event(Action::Send(respond.clone()), second)];
+        for race in [&slow_worker[..], &slow_decision, &slow_batch, &beside_batch] {
             run_once(begun.iter().chain(race).cloned().collect());
         }
     }
 }
 
-/// While a deletion is under way, the image is shared again with one of its members.
+/// While a deletion is in progress, the image is shared with one of its members again.
 #[test]
 fn concurrent_share_leaves_no_member_on_a_deleted_image() {
     use self::history::{Action, Event, IMAGES, Request, image_id};
@@ -235,7 +236,7 @@ fn concurrent_share_leaves_no_member_on_a_deleted_image() {
     }
 }
 
-/// A share is queued, and carried out while its recipient and its owner ask for something about the same pair.
+/// A share is queued, and executed while its recipient and its owner make requests on the same pair.
 #[test]
 fn acknowledged_share_is_visible_to_concurrent_requests() {
     use self::history::{Action, Decision, Event, IMAGES, Request, image_id};
@@ -244,11 +245,11 @@ fn acknowledged_share_is_visible_to_concurrent_requests() {
     use imageshare_tests::local_service::tenant;
     let (owner, to, id) = (tenant("owner-a"), tenant("tenant-c"), image_id(IMAGES[0]));
     let images = vec![id.clone()];
-    let says = Decision { status: Status::Accepted, vault: None };
+    let decision = Decision { status: Status::Accepted, vault: None };
     let share = Request::Share { by: owner.clone(), images: images.clone(), to: vec![to.clone()], key: None };
     let others = [
-        Request::Decide { by: to.clone(), image: id.clone(), named: to.clone(), says },
-        Request::Respond { by: to.clone(), named: to.clone(), images, says, key: None },
+        Request::Decide { by: to.clone(), image: id.clone(), named: to.clone(), decision },
+        Request::Respond { by: to.clone(), named: to.clone(), images, decision, key: None },
         Request::AddMember { by: owner.clone(), image: id.clone(), to: to.clone() },
         Request::RemoveMember { by: owner, image: id, to },
     ];
@@ -257,17 +258,17 @@ fn acknowledged_share_is_visible_to_concurrent_requests() {
         for (turns, at_once) in
             (0..8).flat_map(|turns| [(turns, Verdict::Execute), (turns, Verdict::LoseRequest)])
         {
-            let asked = Event {
+            let concurrent = Event {
                 immediate_verdict: at_once,
                 ..Event::new(Action::Send(other.clone()), Some(vec![0; turns]))
             };
             let deliver = Action::DeliverRecent { place: 0, workers: 1 };
-            run_once(vec![queued.clone(), asked, Event::new(deliver, Some(vec![1; 8]))]);
+            run_once(vec![queued.clone(), concurrent, Event::new(deliver, Some(vec![1; 8]))]);
         }
     }
 }
 
-/// The worker that has carried out the last work item of a large job dies before it can hand out the next job of the line.
+/// The worker of a large job's last work item is killed before it can start the next large job.
 #[test]
 fn queued_job_is_executed_after_a_worker_crash() {
     use self::history::{Action, Crash, Event, IMAGES, Request, extra_tenants, image_id};
@@ -281,13 +282,13 @@ fn queued_job_is_executed_after_a_worker_crash() {
         key: None,
     };
     for call in 0..14 {
-        let ask = || Event::new(Action::Send(share()), None);
+        let request = || Event::new(Action::Send(share()), None);
         let deliver = |place, death| Event {
             crash: death,
             ..Event::new(Action::DeliverRecent { place, workers: 1 }, None)
         };
         let death = Some(Crash { call, verdict: Verdict::LoseRequest });
-        run_once(vec![ask(), ask(), deliver(1, None), deliver(0, death)]);
+        run_once(vec![request(), request(), deliver(1, None), deliver(0, death)]);
     }
 }
 
@@ -299,11 +300,11 @@ fn request_in_conflict_ends_done_queued_or_unavailable() {
     use imageshare_tests::local_service::tenant;
     let (owner, to, id) = (tenant("owner-a"), tenant("tenant-c"), image_id(IMAGES[0]));
     let (by, named, images) = (|| owner.clone(), || to.clone(), || vec![id.clone()]);
-    let says = Decision { status: Status::Accepted, vault: None };
+    let decision = Decision { status: Status::Accepted, vault: None };
     let requests = [
         Request::Unshare { by: by(), images: images(), to: vec![named()], key: None },
-        Request::Respond { by: named(), named: named(), images: images(), says, key: None },
-        Request::Decide { by: named(), image: id.clone(), named: named(), says },
+        Request::Respond { by: named(), named: named(), images: images(), decision, key: None },
+        Request::Decide { by: named(), image: id.clone(), named: named(), decision },
         Request::RemoveMember { by: by(), image: id.clone(), to: named() },
         Request::SetVisibility { by: by(), image: id.clone(), visibility: Visibility::Private },
         Request::DeleteImage { by: by(), image: id.clone() },
@@ -313,12 +314,15 @@ fn request_in_conflict_ends_done_queued_or_unavailable() {
     for (holder, other) in
         requests.iter().flat_map(|holder| requests.iter().map(move |other| (holder, other)))
     {
-        // The holder is at its transaction after two or three reads. It gets its turn after one conflict, or only after its
-        // timeout.
+        // The holder reaches its transaction after two or three reads. The other one gets its turn after one
+        // conflict, or only after its timeout.
         for (reads, tries) in [(2, 1), (2, 60), (3, 1), (3, 60)] {
-            let asked = |request: &Request, turns| Event::new(Action::Send(request.clone()), turns);
-            let held = asked(holder, Some(vec![0; reads]));
-            run_counted(vec![asked(&share, None), held, asked(other, Some(vec![1; tries]))], &count);
+            let concurrent = |request: &Request, turns| Event::new(Action::Send(request.clone()), turns);
+            let held = concurrent(holder, Some(vec![0; reads]));
+            run_counted(
+                vec![concurrent(&share, None), held, concurrent(other, Some(vec![1; tries]))],
+                &count,
+            );
         }
     }
     print_notice(&count);

@@ -1,8 +1,8 @@
-//! The service's model: told in which order things took effect, it says what each of them does, and holds the service to
-//! what it said itself.
+//! The model of the service. It is told the order in which requests and steps took effect, derives what each of them
+//! does, and compares that with what the service returned.
 //!
-//! Somebody at work reads first and writes later. What is written must be right at the moment of writing; a refusal, and
-//! a pair of a job that changes nothing, at some moment since that reading. So every state is kept.
+//! An actor reads first and writes later. What it writes has to be right at the moment of the write. A refusal, or a
+//! pair of a job that does not change, has to be right at some moment since the read. So every state is kept.
 
 use imageshare::domain::{ImageId, JobId, Limits, Outcome, Stamp, Status, TenantId, Visibility};
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,54 +13,54 @@ use crate::inbox::{InboxCounts, Room};
 use crate::state::{ImageRecord, PairId, State, image_kind};
 use crate::steps::{observable_states, with_images_of};
 
-/// What the model finds wrong with the service.
+/// A difference between the model and the service.
 pub type Violation = String;
 
-/// A job that was accepted.
+/// An accepted job.
 #[derive(Debug)]
 pub struct Job {
-    /// Who has asked for it.
+    /// Its caller.
     pub creator: TenantId,
     pub task: Task,
     pub pairs: BTreeSet<PairId>,
-    /// Whose answer it is, where it names no images.
+    /// The tenant that decides, if the job names no images.
     pub tenant: Option<TenantId>,
     /// The state in which it was accepted.
     pub accepted: usize,
-    /// How it came to be.
+    /// Its origin.
     pub origin: JobOrigin,
-    /// What it says of the pairs that were carried out.
+    /// The outcomes of its pairs so far.
     pub outcomes: BTreeMap<PairId, Outcome>,
-    /// The state since which it says so.
+    /// The state since which it has had these outcomes.
     pub outcome_states: BTreeMap<PairId, usize>,
     pub is_ended: bool,
-    /// Whether its work items are handed out.
+    /// Whether its work items have been created.
     pub is_released: bool,
 }
 
-/// How a job comes to be.
+/// Where a job comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum JobOrigin {
-    /// It was carried out in the request.
+    /// It was executed in its request.
     Immediate,
-    /// It stands in queues.
+    /// It was queued.
     Queued,
-    /// The deletion of an image, or a change of its visibility, has made it.
+    /// The deletion of an image, or a change of its visibility, created it.
     ImageChange,
 }
 
-/// A request that has its place in an order.
+/// A request whose order with others is promised.
 #[derive(Debug)]
 pub struct OrderedRequest {
     pub description: String,
     pub pairs: BTreeSet<PairId>,
     pub stamp: Stamp,
-    /// When it came, and when it was answered, counted by what happened in between.
+    /// When it was received and answered, counted in events.
     pub began: u64,
     pub answered: Option<u64>,
 }
 
-/// Something that was done to a pair, with success.
+/// A successful change of a pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PairChange {
     Share { asks_nothing: bool },
@@ -71,32 +71,32 @@ pub enum PairChange {
 #[derive(Debug)]
 pub struct Model {
     pub limits: Limits,
-    /// Every state there was; the last is the present one.
+    /// All states; the last one is the present.
     pub states: Vec<State>,
     pub jobs: BTreeMap<JobId, Job>,
-    /// All that was said to have been done.
+    /// All changes that were reported.
     pub pair_changes: Vec<(PairId, Stamp, PairChange)>,
-    /// The requests in the order in which they came.
+    /// The requests in the order in which they were received.
     pub ordered: Vec<OrderedRequest>,
 }
 
-/// What a request was read from.
+/// The states that a request was planned from.
 #[derive(Debug, Clone, Copy)]
 pub struct ReadContext<'a> {
-    /// The state in which it came.
+    /// The state in which it was received.
     pub began: usize,
-    /// The state in which what it was decided from was read first.
+    /// The state of the first read for its plan.
     pub since: usize,
-    /// What its process knew of inboxes.
+    /// The inbox counts of its process.
     pub counts: &'a InboxCounts,
 }
 
 /// What a request has written.
 #[derive(Debug, Clone, Copy)]
 pub struct AppliedRequest {
-    /// The stamp of what was changed at once.
+    /// The stamp of an immediate change.
     pub at: Stamp,
-    /// The job that was made, and how.
+    /// The job that was created, and its origin.
     pub job: Option<(JobId, JobOrigin)>,
 }
 
@@ -119,16 +119,16 @@ impl Model {
         &self.states[self.current_index()]
     }
 
-    /// Whether in that state a queued request of the image's owner about the pair was acknowledged and not carried out, so that
-    /// it has to be waited for; one before `before`, if that is named.
+    /// Whether a queued request of the image's owner on the pair was acknowledged but not executed in that state, so
+    /// that others have to wait for it. With `before`, only an earlier one counts.
     pub fn has_open_work(&self, pair: &PairId, state: usize, before: Option<JobId>) -> bool {
-        // Of an image that is gone there is no owner whose queue could be looked into.
+        // A deleted image has no owner whose queue could be read.
         self.states[state].image(&pair.0).is_some()
             && self.open_jobs(pair, state, before).any(|job| matches!(job.task, Task::Share | Task::Unshare))
     }
 
-    /// Whether what was read of a pair in that state may be told: nothing was open on it, or what was has ended by now and has
-    /// changed nothing.
+    /// Whether the pair as read in that state may be returned: no request was open on it, or those that were have
+    /// ended by now without changing it.
     pub fn is_settled(&self, pair: &PairId, state: usize, before: Option<JobId>) -> bool {
         let is_as_it_was = || {
             let (was, is) = (&self.states[state], self.state());
@@ -138,40 +138,41 @@ impl Model {
             || (!self.has_open_work(pair, self.current_index(), before) && is_as_it_was())
     }
 
-    /// The jobs in queues that have something left to do to a pair in that state.
+    /// The queued jobs that have not finished with a pair in that state.
     fn open_jobs(&self, pair: &PairId, state: usize, before: Option<JobId>) -> impl Iterator<Item = &Job> {
         let older = self.jobs.iter().filter(move |(id, _)| before.is_none_or(|before| **id < before));
         older.map(|(_, job)| job).filter(move |job| {
             let is_open =
-                job.accepted < state && job.outcome_states.get(pair).is_none_or(|said| *said > state);
+                job.accepted < state && job.outcome_states.get(pair).is_none_or(|reported| *reported > state);
             job.origin == JobOrigin::Queued && is_open && job.pairs.contains(pair)
         })
     }
 
-    /// Whether a request is one about a single pair by one of its parties: that waits for what is open on the pair.
+    /// Whether a request is about a single pair, by one of its parties: such a request waits for open ones on the
+    /// pair.
     fn awaited_pair(&self, request: &Request) -> Option<PairId> {
         let pair = request.pair()?;
         let image = self.state().images.get(&pair.0)?;
         (image.owner == *request.caller() || pair.1 == *request.caller()).then_some(pair)
     }
 
-    /// Whether a request that was told that an earlier one is under way was told so rightly.
+    /// Checks a response that an earlier request is in progress.
     pub fn is_in_progress(&self, request: &Request) -> bool {
         self.awaited_pair(request)
             .is_some_and(|pair| self.open_jobs(&pair, self.current_index(), None).next().is_some())
     }
 
-    /// Whether an answer in a job waits for an earlier request about one of its pairs. One of several workers may wait for what
-    /// was accepted after another one has carried out the pair.
+    /// Whether a decision in a job waits for an earlier request on one of its pairs. One of several workers may wait
+    /// for what was accepted after another one has executed the pair.
     pub fn has_older_work(&self, id: JobId) -> bool {
         let Some(job) = self.jobs.get(&id).filter(|job| matches!(job.task, Task::Respond(_))) else {
             return false;
         };
-        // The answers of an owner who names its own image stand in its queue, too.
+        // An owner's decisions on its own image are in its own queue, too.
         job.pairs.iter().any(|pair| self.open_jobs(pair, self.current_index(), Some(id)).next().is_some())
     }
 
-    /// The limits that may be applied to a request.
+    /// The limits that may apply to a request.
     fn possible_limits(&self, request: &Request, reading: ReadContext<'_>) -> Vec<Limits> {
         let Some((image, tenant)) = request.pair() else { return vec![self.limits] };
         let Some(record) = self.state().images.get(&image) else { return vec![self.limits] };
@@ -180,7 +181,7 @@ impl Model {
         rooms.into_iter().map(|room| room.apply_to(&self.limits)).collect()
     }
 
-    /// A request that was granted had to be, at a moment at which it read, and waited for what was under way.
+    /// Checks a successful request: it had to succeed in a state that it read, and to wait for earlier requests.
     fn check_accepted(&self, request: &Request, reading: ReadContext<'_>) -> Result<(), Violation> {
         let began = reading.began;
         let limits = self.possible_limits(request, reading);
@@ -190,9 +191,9 @@ impl Model {
         let next = self.state();
         let is_job = request.creates_job();
         let since = if request.pair().is_some() { reading.since } else { began };
-        // What a job does is looked at again when it is carried out; but nobody uses a key twice.
+        // A job is checked again when it is executed, but no idempotency key is used twice.
         let is_right = match (is_job, request.key()) {
-            // What brings nobody in goes on where the image is being hidden just then.
+            // A change that adds no member is executed even if the image is being hidden.
             (false, _) if !request.adds_members() => {
                 self.states[since..].iter().any(|then| is_granted(&with_images_of(then, next)))
             }
@@ -205,7 +206,7 @@ impl Model {
         };
         if !is_right {
             return Err(format!(
-                "{request:?} was granted; expected {:?}",
+                "{request:?} succeeded; expected {:?}",
                 request.expected_result(next, &Room::Available.apply_to(&self.limits))
             ));
         }
@@ -217,7 +218,7 @@ impl Model {
         Ok(())
     }
 
-    /// A request has written something, at once or as a job.
+    /// Applies what a request has written, at once or as a job.
     pub fn apply_request(
         &mut self,
         request: &Request,
@@ -230,11 +231,11 @@ impl Model {
         match request {
             Request::Share { by, images, to, .. } => self.add_job(by, made, Task::Share, images, to)?,
             Request::Unshare { by, images, to, .. } => self.add_job(by, made, Task::Unshare, images, to)?,
-            Request::Respond { named, images, says, .. } => {
-                self.add_job(named, made, Task::Respond(*says), images, std::slice::from_ref(named))?;
+            Request::Respond { named, images, decision, .. } => {
+                self.add_job(named, made, Task::Respond(*decision), images, std::slice::from_ref(named))?;
             }
-            Request::RespondToAll { named, says, .. } => {
-                self.add_job(named, made, Task::RespondToAll(*says), &[], std::slice::from_ref(named))?;
+            Request::RespondToAll { named, decision, .. } => {
+                self.add_job(named, made, Task::RespondToAll(*decision), &[], std::slice::from_ref(named))?;
             }
             Request::RegisterImage { owner, image, visibility } => {
                 let record = ImageRecord { owner: owner.clone(), visibility: *visibility, exists: true };
@@ -245,7 +246,10 @@ impl Model {
                 let is_seen = was != *visibility && [was, *visibility].contains(&Visibility::Shared);
                 let members: Vec<_> = next.members(image).into_keys().collect();
                 if made.is_some() != (is_seen && !members.is_empty()) {
-                    return Err(format!("{image} had {} members; {request:?} made {made:?}", members.len()));
+                    return Err(format!(
+                        "{image} had {} members; {request:?} created {made:?}",
+                        members.len()
+                    ));
                 }
                 if made.is_some() {
                     let made = made.map(|(id, _)| (id, JobOrigin::ImageChange));
@@ -257,7 +261,10 @@ impl Model {
                 next.images.get_mut(image).ok_or("no image")?.exists = false;
                 let members: Vec<_> = next.members(image).into_keys().collect();
                 if members.is_empty() == made.is_some() {
-                    return Err(format!("{image} had {} members; its deletion made {made:?}", members.len()));
+                    return Err(format!(
+                        "{image} had {} members; its deletion created {made:?}",
+                        members.len()
+                    ));
                 }
                 if made.is_some() {
                     let made = made.map(|(id, _)| (id, JobOrigin::ImageChange));
@@ -268,10 +275,10 @@ impl Model {
                 self.record_share(&mut next, (image, to), at, false);
             }
             Request::RemoveMember { image, to, .. } => self.record_unshare(&mut next, (image, to), at),
-            Request::Decide { image, named, says, .. } => {
+            Request::Decide { image, named, decision, .. } => {
                 let pair = (image.clone(), named.clone());
-                next.pair_mut(image, named).decide(at, *says, image_kind(image));
-                self.pair_changes.push((pair, at, PairChange::Decide(says.status)));
+                next.pair_mut(image, named).decide(at, *decision, image_kind(image));
+                self.pair_changes.push((pair, at, PairChange::Decide(decision.status)));
             }
             Request::SetKeyGrant { by, to, is_granted: true } => {
                 next.grants.insert((by.clone(), to.clone()));
@@ -301,8 +308,9 @@ impl Model {
         Ok(())
     }
 
-    /// A request that wrote nothing was answered: rightly, if that was the answer to give at some moment since it came; and one
-    /// about a single pair, since it last read it, when nothing earlier was under way on the pair.
+    /// Checks the response to a request that wrote nothing: it was right in some state since the request was
+    /// received. For a request on a single pair, that is a state since its last read, in which nothing earlier was
+    /// open on the pair.
     pub fn check_response(
         &self,
         request: &Request,
@@ -333,7 +341,7 @@ impl Model {
         }
     }
 
-    /// Work items of a large job were made: it is the only one of its tenant and line that has any.
+    /// Checks the creation of a large job's work items: no other job of its tenant in the same queue may have any.
     pub fn release_job(&mut self, id: JobId) -> Result<(), Violation> {
         let job = self.jobs.get_mut(&id).ok_or(format!("job {id} is unknown"))?;
         if std::mem::replace(&mut job.is_released, true) || job.origin == JobOrigin::ImageChange {
@@ -350,7 +358,7 @@ impl Model {
         }
     }
 
-    /// A job was taken out of a queue.
+    /// Applies the removal of a job from a queue.
     pub fn check_dequeued(&self, id: JobId) -> Result<(), Violation> {
         if self.jobs.get(&id).is_some_and(|job| job.is_ended) {
             Ok(())
@@ -370,7 +378,7 @@ impl Model {
         let pairs =
             images.iter().flat_map(|image| tenants.iter().map(|tenant| (image.clone(), tenant.clone())));
         let tenant = tenants.first().filter(|_| images.is_empty()).cloned();
-        let (id, made) = made.ok_or("no job was made")?;
+        let (id, made) = made.ok_or("no job was created")?;
         let job = Job {
             creator: by.clone(),
             task,
@@ -383,7 +391,7 @@ impl Model {
             is_ended: false,
             is_released: false,
         };
-        self.jobs.insert(id, job).map_or(Ok(()), |_| Err(format!("job {id} was made twice")))
+        self.jobs.insert(id, job).map_or(Ok(()), |_| Err(format!("job {id} was created twice")))
     }
 
     fn record_share(

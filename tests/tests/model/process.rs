@@ -1,4 +1,4 @@
-//! A function process: its clock, and its memory.
+//! A process of a function: its clock and its caches.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -15,16 +15,16 @@ use tokio::time::Instant;
 use crate::history::PROCESSES;
 use crate::inbox::InboxCounts;
 
-/// A process that handles requests and pieces, several at once.
+/// A process that handles requests and work items, several at once.
 pub struct Process {
     pub service: App,
-    /// What it knows of inboxes.
+    /// Its inbox counts.
     pub counts: InboxCounts,
     clock_offset_ms: Arc<AtomicI64>,
 }
 
 impl Process {
-    /// Processes over that table whose clocks are ahead by so many milliseconds.
+    /// Creates processes over a table, with these clock skews in milliseconds.
     pub fn start_all(local: &LocalService, ahead: [i64; PROCESSES]) -> Vec<Self> {
         let (start, begun) = (Timestamp::now().unix_millis(), Instant::now());
         let holds = ItemLocks::default();
@@ -43,7 +43,7 @@ impl Process {
         ahead.into_iter().map(process).collect()
     }
 
-    /// Sets the clock: it is ahead by so many milliseconds from now on.
+    /// Sets the clock skew, in milliseconds.
     pub fn set_clock(&self, ahead: i64) {
         self.clock_offset_ms.store(ahead, Ordering::Relaxed);
     }

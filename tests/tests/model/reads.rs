@@ -1,5 +1,5 @@
-//! What a client reads in a schedule of faults: all of it as the model has it, or nothing and a 503. No page is left out, however
-//! the table divides its answers.
+//! What a client reads in a schedule of faults: everything as in the model, or a 503. No page leaves anything out,
+//! however DynamoDB divides its results.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::history::{IMAGES, TENANTS, image_id, owner_of};
 use crate::model::{Model, Violation};
 
-/// Something to be read, and what it must be.
+/// A read and its expected result.
 #[derive(Debug)]
 pub struct ExpectedRead {
     event: HttpEvent,
@@ -23,7 +23,7 @@ pub struct ExpectedRead {
     expected: BTreeSet<[String; 2]>,
 }
 
-/// What there is to be read, now that nothing is under way.
+/// All reads of the present state, while nothing is in progress.
 pub fn expected_reads(model: &Model) -> Vec<ExpectedRead> {
     let members = IMAGES.iter().filter_map(|id| members_read(model, id));
     let received =
@@ -32,7 +32,7 @@ pub fn expected_reads(model: &Model) -> Vec<ExpectedRead> {
     members.chain(received).chain(jobs).collect()
 }
 
-/// With whom an image is shared.
+/// The members of an image.
 fn members_read(model: &Model, id: &str) -> Option<ExpectedRead> {
     let (by, image) = (owner_of(id), image_id(id));
     let record = model.state().image(&image)?;
@@ -50,7 +50,7 @@ fn members_read(model: &Model, id: &str) -> Option<ExpectedRead> {
     (record.visibility == Visibility::Shared).then_some(look)
 }
 
-/// The images to which a tenant has said that.
+/// The images with this status for a tenant.
 fn received_read(model: &Model, by: &TenantId, status: Status) -> ExpectedRead {
     let state = model.state();
     let is_shown = |id: &_| state.image(id).is_some_and(|image| image.visibility == Visibility::Shared);
@@ -67,7 +67,7 @@ fn received_read(model: &Model, by: &TenantId, status: Status) -> ExpectedRead {
     }
 }
 
-/// What a job says of its pairs.
+/// The results of a job's pairs.
 fn job_read(model: &Model, id: JobId) -> ExpectedRead {
     let job = &model.jobs[&id];
     let result = |outcome: Outcome| match outcome {
@@ -75,17 +75,17 @@ fn job_read(model: &Model, id: JobId) -> ExpectedRead {
         Outcome::Superseded => "overtaken",
         _ => "failed",
     };
-    let says =
+    let results =
         job.outcomes.iter().map(|((image, _), outcome)| [image.to_string(), result(*outcome).to_owned()]);
     let target = format!("/v1/{}/jobs/{id}", job.creator);
     let event = HttpEvent::new("GET /v1/{project_id}/jobs/{job_id}", &target);
-    let (things, members) = ("/entities/results", ["image_id", "status"]);
+    let (entries, members) = ("/entities/results", ["image_id", "status"]);
     ExpectedRead {
         event,
         caller: job.creator.clone(),
-        items_pointer: things,
+        items_pointer: entries,
         fields: members,
-        expected: says.collect(),
+        expected: results.collect(),
     }
 }
 
@@ -95,21 +95,21 @@ impl ExpectedRead {
         self.event.clone().token(&Deployment::token(self.caller.as_str(), "member"))
     }
 
-    /// Holds the answer to what there is.
-    pub fn check(&self, answer: &ApiResponse) -> Result<(), Violation> {
-        match answer.status {
-            200 if self.parse_items(&answer.body).as_ref() == Some(&self.expected) => Ok(()),
-            503 if answer.headers.contains_key("retry-after") => Ok(()),
-            _ => Err(format!("{self:?}: {answer:?}")),
+    /// Checks the response.
+    pub fn check(&self, response: &ApiResponse) -> Result<(), Violation> {
+        match response.status {
+            200 if self.parse_items(&response.body).as_ref() == Some(&self.expected) => Ok(()),
+            503 if response.headers.contains_key("retry-after") => Ok(()),
+            _ => Err(format!("{self:?}: {response:?}")),
         }
     }
 
     fn parse_items(&self, body: &Value) -> Option<BTreeSet<[String; 2]>> {
-        let things = body.pointer(self.items_pointer)?.as_array()?;
-        let text = |thing: &Value, name| Some(thing[name].as_str()?.to_owned());
-        things
+        let entries = body.pointer(self.items_pointer)?.as_array()?;
+        let text = |entry: &Value, name| Some(entry[name].as_str()?.to_owned());
+        entries
             .iter()
-            .map(|thing| Some([text(thing, self.fields[0])?, text(thing, self.fields[1])?]))
+            .map(|entry| Some([text(entry, self.fields[0])?, text(entry, self.fields[1])?]))
             .collect()
     }
 }

@@ -1,11 +1,10 @@
-//! Runs a history: requests and workers as tasks of their own, each of which gets on by one call to the table when its turn
-//! comes.
+//! Runs a history: requests and workers are tasks, each of which makes one call to the table in its turn.
 //!
-//! A transaction is under way while it waits for its turn, and conflicts with others on the same items. A call that conflicts is
-//! retried after a pause, in which the others have their turns.
+//! A transaction is in progress while it waits for its turn, and conflicts with others on the same items. A call that
+//! conflicts is retried after a pause, in which the others have their turns.
 //!
-//! It runs on a paused clock: what waits costs no time. Each process has a clock of its own, which is ahead or behind, and
-//! is set while requests are under way.
+//! The tokio clock is paused, so waiting costs no time. Each process has its own clock, which is skewed, and is set
+//! while requests are in progress.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::mem;
@@ -35,42 +34,42 @@ use crate::statistics::Statistics;
 use crate::steps::{JobProgress, StepWrites};
 use crate::writes::{self, created_job, is_queue_maintenance, membership_pair};
 
-/// Who is at work.
+/// The kind of an actor.
 #[derive(Debug, Clone)]
 enum ActorKind {
     Client(Request),
     Worker(WorkItemKey),
-    /// Looks for work that was left lying.
+    /// A sweep.
     Sweeper,
 }
 
-#[expect(clippy::struct_excessive_bools, reason = "each says something of its own")]
+#[expect(clippy::struct_excessive_bools, reason = "each is independent of the others")]
 struct Actor {
     kind: ActorKind,
     process: usize,
     steps: mpsc::UnboundedReceiver<GateEvent>,
     task: JoinHandle<CallResult>,
-    /// The calls that wait to be let through.
+    /// The calls that wait at the gate.
     waiting_calls: VecDeque<WaitingCall>,
-    /// Whether a call that was let through has not said yet what came of it.
+    /// Whether a released call has not reported its result yet.
     is_calling: bool,
     calls: usize,
     crash: Option<Crash>,
     has_crashed: bool,
-    /// What becomes of the transaction that carries a batch out at once.
+    /// What happens to the transaction that executes a batch at once.
     immediate_verdict: Verdict,
-    /// Whether the answer to the call that is made is lost.
+    /// Whether the response to the present call is lost.
     loses_response: bool,
-    /// Whether that of a transaction that carries a batch out at once was, or whether it conflicted until its timeout.
+    /// Whether that of a transaction that executes a batch at once was lost, or conflicted until its timeout.
     is_in_doubt: bool,
-    /// Whether it has given up a call that waited.
+    /// Whether it has dropped a waiting call.
     has_timed_out: bool,
-    /// Whether its last call conflicted, and was not answered otherwise since.
+    /// Whether its last call conflicted, and nothing else was returned since.
     is_in_conflict: bool,
-    /// When a call was last answered, other than by a conflict.
+    /// When a call last returned anything but a conflict.
     last_response_at: Instant,
-    /// The model's state when it began, and when it first read something since then, since its last write, and since it
-    /// last waited.
+    /// The model's state when it began, and when it first read something since then, since its last write, and since
+    /// it last waited.
     began: usize,
     first_read: Option<(usize, Instant)>,
     /// Whether it has read since it last waited.
@@ -78,7 +77,7 @@ struct Actor {
     begun_at: Instant,
     tick: u64,
     has_written: bool,
-    /// The jobs that it has written, and their places in the order of requests.
+    /// The jobs that it has written, and their indexes in the order of requests.
     jobs: Vec<JobId>,
     ordered_requests: Vec<usize>,
 }
@@ -88,14 +87,14 @@ struct WaitingCall {
     writes: Vec<Write>,
 }
 
-/// How a turn has ended.
+/// How a turn ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum TurnEnd {
     /// The actor waits at its next call.
     AtCall,
     /// Its call conflicted, and it pauses.
     InConflict,
-    /// It has ended.
+    /// The actor has ended.
     Ended,
 }
 
@@ -104,25 +103,25 @@ pub struct Run<'a> {
     processes: Vec<Process>,
     model: Model,
     actors: Vec<Actor>,
-    /// The pieces that the stream has told of.
+    /// The work items that the stream has delivered.
     delivered: Vec<WorkItemKey>,
     sent: Vec<Request>,
     tick: u64,
     statistics: &'a Statistics,
 }
 
-/// How often what is left lying is looked for in the end: jobs wait in line for each other.
+/// The number of sweeps at the end: queued jobs wait for each other.
 const SWEEPS: usize = 8;
 
-/// The shortest time after which the service may give up a call that conflicts: a batch that is carried out at once has 2 seconds,
-/// any other call 8; and no retry is made where the pause before it, of up to 640 ms, would end later.
+/// The shortest time after which the service may give up a call that conflicts: a batch that is executed at once has
+/// 2 seconds, any other call 8; and no retry is made if the pause before it, of up to 640 ms, would end later.
 const MIN_IMMEDIATE_TIME: Duration = Duration::from_millis(2_000 - 640);
 const MIN_RETRY_TIME: Duration = Duration::from_millis(8_000 - 640);
 
-/// What a request waits at the least before it is told that an earlier one is under way.
+/// The shortest wait of a request before it is refused because an earlier one is in progress.
 const MIN_WAIT: Duration = Duration::from_millis(4_700);
 
-/// Runs a history to its quiet end, and holds the service to the model.
+/// Runs a history until nothing is open, and checks the service against the model.
 pub async fn run(history: &History, count: &Statistics) -> Result<(), Violation> {
     fastrand::seed(history.seed);
     let limits = Limits {
@@ -155,17 +154,17 @@ pub async fn run(history: &History, count: &Statistics) -> Result<(), Violation>
     invariants::check(store, &run.local.embedded, &run.model).await
 }
 
-/// An event without any mishap.
+/// An event without a fault.
 fn default_event() -> Event {
     Event::new(Action::Sweep, None)
 }
 
 impl Actor {
-    /// Takes note of conflicts, and of their end.
+    /// Records conflicts, and their end.
     fn record_step(&mut self, step: &GateEvent) {
         match step {
             GateEvent::Cancelled | GateEvent::Rejected => self.is_in_conflict = true,
-            // A read is no retry: the batch that was to be carried out at once has been given up, and will be queued.
+            // A read is no retry: the batch was not executed at once, and will be queued.
             GateEvent::Waiting { writes, .. } if writes.is_empty() => {
                 self.is_in_doubt |= self.has_conflicted_for(MIN_IMMEDIATE_TIME);
                 self.is_in_conflict = false;
@@ -178,7 +177,7 @@ impl Actor {
         }
     }
 
-    /// Whether there was no other answer than conflicts for that time.
+    /// Whether only conflicts were returned for this time.
     fn has_conflicted_for(&self, time: Duration) -> bool {
         self.is_in_conflict && self.last_response_at.elapsed() >= time
     }
@@ -187,7 +186,7 @@ impl Actor {
 impl Run<'_> {
     async fn run_event(&mut self, event: &Event) -> Result<(), Violation> {
         self.advance_time(event.time, event.process).await;
-        let who = match &event.action {
+        let kind = match &event.action {
             Action::Send(request) => {
                 self.sent.push(request.clone());
                 Some(ActorKind::Client(request.clone()))
@@ -199,14 +198,17 @@ impl Run<'_> {
                 Some(ActorKind::Worker(*which.get(&self.delivered)))
             }
             Action::DeliverRecent { place, workers } => {
-                let piece = self.delivered.iter().rev().nth(usize::from(*place)).copied();
-                // The last of them dies, if any does.
+                let work_item = self.delivered.iter().rev().nth(usize::from(*place)).copied();
+                // If one is killed, it is the last one.
                 for process in 1..usize::from(*workers) {
                     let process = (event.process + process) % self.processes.len();
-                    self.start_if_any(piece.map(ActorKind::Worker), &Event { process, ..default_event() })
-                        .await?;
+                    self.start_if_any(
+                        work_item.map(ActorKind::Worker),
+                        &Event { process, ..default_event() },
+                    )
+                    .await?;
                 }
-                piece.map(ActorKind::Worker)
+                work_item.map(ActorKind::Worker)
             }
             Action::Sweep => {
                 self.sweep().await?;
@@ -214,7 +216,7 @@ impl Run<'_> {
             }
             Action::Resend(_) | Action::Deliver(_) => None,
         };
-        self.start_if_any(who, event).await?;
+        self.start_if_any(kind, event).await?;
         match &event.turns {
             None => self.finish().await,
             Some(turns) => {
@@ -237,16 +239,16 @@ impl Run<'_> {
         }
     }
 
-    /// Carries out all pieces that are open.
+    /// Executes all open work items.
     async fn sweep(&mut self) -> Result<(), Violation> {
-        for piece in self.local.open_work_items().await {
-            self.start(ActorKind::Worker(piece), &default_event()).await?;
+        for work_item in self.local.open_work_items().await {
+            self.start(ActorKind::Worker(work_item), &default_event()).await?;
             self.finish().await?;
         }
         Ok(())
     }
 
-    /// Lets the minutes pass after which what was left lying is looked for, until nothing is.
+    /// Lets the minutes pass between sweeps, until nothing is open.
     async fn sweep_until_done(&mut self) -> Result<(), Violation> {
         for _ in 0..SWEEPS {
             self.sweep().await?;
@@ -257,7 +259,8 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Lets everybody get to their end, one after the other. After a conflict the next one has a turn: it may hold the item.
+    /// Runs all actors to their ends, one after the other. After a conflict the next one has a turn, since it may
+    /// hold the item.
     async fn finish(&mut self) -> Result<(), Violation> {
         let mut place = 0;
         while !self.actors.is_empty() {
@@ -270,32 +273,32 @@ impl Run<'_> {
         Ok(())
     }
 
-    async fn start_if_any(&mut self, who: Option<ActorKind>, event: &Event) -> Result<(), Violation> {
-        match who {
-            Some(who) => self.start(who, event).await,
+    async fn start_if_any(&mut self, kind: Option<ActorKind>, event: &Event) -> Result<(), Violation> {
+        match kind {
+            Some(kind) => self.start(kind, event).await,
             None => Ok(()),
         }
     }
 
-    async fn start(&mut self, who: ActorKind, event: &Event) -> Result<(), Violation> {
+    async fn start(&mut self, actor_kind: ActorKind, event: &Event) -> Result<(), Violation> {
         let service = self.processes[event.process].service.clone();
         let work = {
-            let who = who.clone();
+            let actor_kind = actor_kind.clone();
             async move {
-                match who {
+                match actor_kind {
                     ActorKind::Client(request) => call(&service, request).await,
-                    ActorKind::Worker(piece) => {
-                        CallResult::WorkerResponse(deliver_work_item(&service, piece).await)
+                    ActorKind::Worker(work_item) => {
+                        CallResult::WorkerResponse(deliver_work_item(&service, work_item).await)
                     }
                     ActorKind::Sweeper => CallResult::WorkerResponse(run_sweep(&service).await),
                 }
             }
         };
         let (work, steps) = gated(work);
-        self.statistics.count_start(matches!(who, ActorKind::Client(_)));
+        self.statistics.count_start(matches!(actor_kind, ActorKind::Client(_)));
         self.tick += 1;
         self.actors.push(Actor {
-            kind: who,
+            kind: actor_kind,
             process: event.process,
             steps,
             task: tokio::spawn(work),
@@ -322,10 +325,10 @@ impl Run<'_> {
         self.run_until_blocked(self.actors.len() - 1).await.map(drop)
     }
 
-    /// Lets one of them make its next call.
+    /// Lets one actor make its next call.
     async fn run_turn(&mut self, place: usize) -> Result<TurnEnd, Violation> {
         let actor = &mut self.actors[place];
-        // Time may have passed while others waited, and a call that waited too long was given up.
+        // Time may have passed while others waited, and a call that waited too long was dropped.
         let calls = actor.waiting_calls.len();
         actor.waiting_calls.retain(|waiting| !waiting.resume.is_closed());
         actor.has_timed_out |= actor.waiting_calls.len() < calls;
@@ -348,11 +351,11 @@ impl Run<'_> {
         actor.loses_response = verdict == Verdict::LoseResponse;
         actor.is_in_doubt |= is_at_once && verdict != Verdict::Execute;
         actor.is_calling = true;
-        go.send(verdict).map_err(|_| "nobody waits any more")?;
+        go.send(verdict).map_err(|_| "the call was dropped")?;
         self.run_until_blocked(place).await
     }
 
-    /// Waits until one of them is at its next call, in conflict, or at its end.
+    /// Waits until an actor is at its next call, in conflict, or at its end.
     async fn run_until_blocked(&mut self, place: usize) -> Result<TurnEnd, Violation> {
         loop {
             let actor = &mut self.actors[place];
@@ -366,13 +369,13 @@ impl Run<'_> {
                 end = &mut actor.task => {
                     let end = end.map_err(|_| format!("{:?} panicked", actor.kind))?;
                     let mut actor = self.actors.remove(place);
-                    // Of several calls that waited side by side, one was given up.
+                    // Of several concurrent calls that waited, one was dropped.
                     actor.has_timed_out |= !actor.waiting_calls.is_empty();
                     self.check_result(&actor, &end)?;
                     return Ok(TurnEnd::Ended);
                 }
             };
-            // What it decides after a pause it decides from what it reads then; but a call is tried again after a pause, too.
+            // After a pause it may plan again from new reads, or retry the same call.
             if moment < Instant::now() && actor.has_just_read && !actor.has_timed_out {
                 actor.first_read = None;
                 self.statistics.count_pause();
@@ -401,7 +404,7 @@ impl Run<'_> {
                     }
                 }
                 GateEvent::Written(writes) => self.record_writes(place, &writes).await?,
-                // That a job was taken out of a queue by another one changes no decision.
+                // Another actor's removal of a job from a queue changes no plan.
                 GateEvent::ConditionFailed(writes) if !is_queue_maintenance(&writes) => {
                     actor.first_read = None;
                     self.statistics.count_condition_failure();
@@ -411,15 +414,15 @@ impl Run<'_> {
         }
     }
 
-    /// Tells the model what was written.
+    /// Applies a write to the model.
     async fn record_writes(&mut self, place: usize, writes: &[Write]) -> Result<(), Violation> {
-        // Says nothing of any membership.
+        // It changes no membership.
         if writes.iter().all(is_sender_write) || writes.iter().all(writes::advances_clock) {
             return Ok(());
         }
-        let pieces: Vec<_> =
+        let work_items: Vec<_> =
             writes.iter().filter(|write| opens_work_item(write)).filter_map(writes::work_item).collect();
-        self.delivered.extend(&pieces);
+        self.delivered.extend(&work_items);
         let before = self.model.current_index();
         let since = self.actors[place].first_read.map_or(before, |(since, _)| since);
         if is_queue_maintenance(writes) {
@@ -430,7 +433,7 @@ impl Run<'_> {
             match self.actors[place].kind.clone() {
                 ActorKind::Client(request) => self.apply_request(place, &request, writes).await?,
                 ActorKind::Worker(_) | ActorKind::Sweeper => {
-                    // Of one that sweeps, what it counts is written, too.
+                    // A sweep's counter of attempts is written, too.
                     if let Some(job) = writes::stepped_job(writes) {
                         let since = self.actors[place]
                             .first_read
@@ -441,8 +444,8 @@ impl Run<'_> {
                 }
             }
         }
-        for piece in pieces.iter().filter(|piece| piece.number > 0) {
-            self.model.release_job(piece.job)?;
+        for work_item in work_items.iter().filter(|work_item| work_item.number > 0) {
+            self.model.release_job(work_item.job)?;
         }
         self.add_to_counts(place, (since, before), writes);
         Ok(())
@@ -456,7 +459,7 @@ impl Run<'_> {
     ) -> Result<(), Violation> {
         let actor = &mut self.actors[place];
         let is_again = mem::replace(&mut actor.has_written, true);
-        // A batch whose answer was lost when it was carried out at once is queued.
+        // A batch that was executed at once, but whose response was lost, is queued as well.
         if is_again && (actor.jobs.is_empty() || request.key().is_some()) {
             return Err(format!("{request:?} has written twice"));
         }
@@ -466,14 +469,14 @@ impl Run<'_> {
         let since = read.unwrap_or((actor.began, actor.begun_at));
         let counts = self.processes[actor.process].counts.valid_since(since.1);
         let reading = ReadContext { began: actor.began, since: since.0, counts: &counts };
-        // What is done at once bears the newest stamp of what it writes.
+        // An immediate change has the newest stamp of what it writes.
         let at = made.map(|(job, _)| job.0).or(writes.iter().filter_map(writes::newest_stamp).max());
-        // What was carried out at once has no part in the order where it has changed nothing.
+        // A batch that was executed at once without changing anything has no place in the order.
         let mut pairs = match made {
             Some((_, JobOrigin::Queued)) => affected_pairs(request),
             _ => writes.iter().filter_map(membership_pair).collect(),
         };
-        // Nothing comes after the deletion of an image.
+        // Nothing follows the deletion of an image.
         pairs.retain(|pair| self.model.state().image(&pair.0).is_some());
         let has_place = !matches!(request, Request::DeleteImage { .. } | Request::SetVisibility { .. });
         if let Some(stamp) = at.filter(|_| has_place && !pairs.is_empty()) {
@@ -510,14 +513,14 @@ impl Run<'_> {
         self.statistics.count_step();
         let counts = self.processes[self.actors[place].process].counts.valid_since(since.1);
         let written = StepWrites { since: since.0, memberships: Some(&memberships), counts: &counts };
-        let said = JobProgress::from_report(&report);
+        let progress = JobProgress::from_report(&report);
         let before = self.model.jobs.get(&job).map_or(0, |job| job.outcomes.len());
-        self.statistics.count_outcomes(said.outcomes.iter().map(|(_, outcome)| *outcome).skip(before));
-        self.model.apply_step(&said, written)
+        self.statistics.count_outcomes(progress.outcomes.iter().map(|(_, outcome)| *outcome).skip(before));
+        self.model.apply_step(&progress, written)
     }
 
-    /// What a process has written itself it adds to what it has counted, if it was told that it is written; but what goes with
-    /// an image that was gone when it was read.
+    /// A process adds its own writes to its counts if it got the response to the write, except those on an image that
+    /// was deleted when it read.
     fn add_to_counts(&mut self, place: usize, (since, before): (usize, usize), writes: &[Write]) {
         let actor = &self.actors[place];
         let now = self.model.current_index();
@@ -539,7 +542,7 @@ impl Run<'_> {
         }
     }
 
-    /// Looks at what somebody has to say at its end.
+    /// Checks the result of an actor that has ended.
     fn check_result(&mut self, actor: &Actor, end: &CallResult) -> Result<(), Violation> {
         self.tick += 1;
         if actor.has_conflicted_for(MIN_RETRY_TIME) {
@@ -579,13 +582,13 @@ impl Run<'_> {
                 let is = |expected: &ExpectedResult| matches!(expected, ExpectedResult::Refused(these) if these.contains(refusal));
                 self.model
                     .check_response(request, reading, is)
-                    .map_err(|wrong| format!("{refusal:?} to {wrong}"))
+                    .map_err(|violation| format!("{refusal:?} to {violation}"))
             }
             (ActorKind::Client(request), CallResult::Job(job)) if actor.has_written => {
                 if actor.jobs.contains(job) {
                     Ok(())
                 } else {
-                    Err(format!("{request:?} was answered with {job}, which it did not make"))
+                    Err(format!("the response to {request:?} is {job}, which it did not create"))
                 }
             }
             (ActorKind::Client(request), CallResult::Job(job)) => {
@@ -597,34 +600,34 @@ impl Run<'_> {
                 self.model.check_response(request, reading, |expected| *expected == ExpectedResult::InUse)
             }
             (ActorKind::Client(_), CallResult::Done) if actor.has_written => Ok(()),
-            // Nothing was to be changed.
+            // There was nothing to change.
             (ActorKind::Client(request @ Request::SetVisibility { .. }), CallResult::Done) => {
                 self.model.check_response(request, reading, |expected| *expected == ExpectedResult::Accepted)
             }
-            (ActorKind::Worker(piece), CallResult::WorkerResponse(answer)) => {
-                let has_failed = answer["batchItemFailures"] != json!([]);
+            (ActorKind::Worker(work_item), CallResult::WorkerResponse(response)) => {
+                let has_failed = response["batchItemFailures"] != json!([]);
                 let may_fail = actor.has_crashed
                     || actor.has_timed_out
                     || actor.has_conflicted_for(MIN_RETRY_TIME)
-                    || self.model.has_older_work(piece.job);
+                    || self.model.has_older_work(work_item.job);
                 if has_failed && !actor.has_crashed {
                     self.statistics.count_returned_work_item();
                 }
                 if has_failed == actor.has_crashed || (has_failed && may_fail) {
                     Ok(())
                 } else {
-                    Err(format!("a worker of {piece:?} says {answer}"))
+                    Err(format!("a worker of {work_item:?} returned {response}"))
                 }
             }
-            (ActorKind::Sweeper, CallResult::WorkerResponse(answer)) if answer["givenUp"] == json!(0) => {
+            (ActorKind::Sweeper, CallResult::WorkerResponse(response)) if response["givenUp"] == json!(0) => {
                 Ok(())
             }
-            (who, end) => Err(format!("{who:?} ended with {end:?}")),
+            (kind, end) => Err(format!("{kind:?} ended with {end:?}")),
         }
     }
 }
 
-/// The pairs that a request is about, in an order with other requests.
+/// The pairs of a request whose order with other requests is promised.
 fn affected_pairs(request: &Request) -> BTreeSet<PairId> {
     let of_all = |named: &TenantId| {
         IMAGES.iter().chain(&LATER_IMAGES).map(|id| (image_id(id), named.clone())).collect::<BTreeSet<_>>()
@@ -635,7 +638,7 @@ fn affected_pairs(request: &Request) -> BTreeSet<PairId> {
     }
 }
 
-/// The limits of a history: whatever an image is made of, the same.
+/// The limits of a history, the same for all kinds of images.
 pub fn history_limits(members: u32, pending_per_tenant: u32) -> Limits {
     Limits {
         members_per_image: members,

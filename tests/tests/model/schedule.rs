@@ -1,8 +1,8 @@
-//! A schedule of faults: some requests over HTTP and the AWS SDK, and the work that they make, while DynamoDB fails beneath
-//! in every way it can, until it is well again.
+//! Fault schedules: some requests over HTTP and the AWS SDK, and the work that they create, while DynamoDB fails
+//! beneath in every way it can, and then recovers.
 //!
-//! What is acknowledged was done, once; what is answered with 503 was done or not, but nothing between; what is refused
-//! was not. All is held to the model.
+//! What was acknowledged was done once. What got a 503 was done wholly or not at all. What was refused was not done.
+//! All is checked against the model.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -40,31 +40,31 @@ use crate::run::history_limits;
 use crate::steps::{JobProgress, StepWrites};
 use crate::writes;
 
-/// How long the service waits for one answer of DynamoDB: some of them never come.
+/// How long the service waits for one response of DynamoDB: some never come.
 const RESPONSE_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// So many pairs do not fit one transaction.
+/// A number of pairs that does not fit into one transaction.
 const MIN_QUEUED_PAIRS: usize = 99;
 
-/// What a function leaves itself for answering.
+/// The time that a function reserves for its response.
 const RESPONSE_MARGIN: Duration = Duration::from_millis(500);
 
-/// What the clients of all schedules were told.
+/// Statistics of all schedules.
 #[derive(Debug, Default)]
 pub struct ScheduleCounts {
     pub requests: usize,
     pub acknowledged: usize,
     pub refused: usize,
-    /// Answers 503, and of them those to what was done all the same.
+    /// 503 responses, and those of them whose request was executed.
     pub unavailable: usize,
     pub unavailable_but_done: usize,
-    /// Batches that were carried out at once, and those that were queued.
+    /// Batches that were executed at once, and those that were queued.
     pub immediate: usize,
     pub queued: usize,
-    /// Readings, and those that were answered 503.
+    /// Reads, and those with a 503.
     pub reads: usize,
     pub unavailable_reads: usize,
-    /// Deliveries of pieces, and those that the worker gave back.
+    /// Deliveries of work items, and those that the worker returned.
     pub deliveries: usize,
     pub returned: usize,
 }
@@ -89,9 +89,9 @@ impl fmt::Display for ScheduleCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} requests, {} acknowledged, {} refused, {} answered 503 ({} of them done); {} batches \
-             carried out at once, {} queued; {} readings, {} answered 503; {} deliveries of pieces, {} \
-             given back",
+            "{} requests, {} acknowledged, {} refused, {} with a 503 ({} of them executed); {} batches \
+             executed at once, {} queued; {} reads, {} with a 503; {} deliveries of work items, {} \
+             returned",
             self.requests,
             self.acknowledged,
             self.refused,
@@ -107,23 +107,23 @@ impl fmt::Display for ScheduleCounts {
     }
 }
 
-/// A DynamoDB that fails, and what a schedule needs to run over it.
+/// A DynamoDB with faults, and what a schedule needs.
 pub struct Schedule<'a> {
     database: &'a TableServer,
     table: Arc<EmbeddedTable>,
     authenticator: Authenticator,
-    /// The service past all faults.
+    /// The service without faults.
     direct_service: App,
     model: Model,
     sent: Vec<Request>,
-    /// What has happened so far, for whoever has to find out why.
+    /// A log of the schedule, printed if it fails.
     log: Vec<String>,
     rng: fastrand::Rng,
     counts: &'a mut ScheduleCounts,
 }
 
-/// Runs the schedule of that seed.
-pub async fn run(seed: u64, database: &TableServer, told: &mut ScheduleCounts) -> Result<(), Violation> {
+/// Runs the schedule of a seed.
+pub async fn run(seed: u64, database: &TableServer, counts: &mut ScheduleCounts) -> Result<(), Violation> {
     let mut rng = fastrand::Rng::with_seed(seed);
     database.reset();
     let limits = history_limits(rng.choice([200, 2]).unwrap_or(200), rng.choice([200, 2]).unwrap_or(200));
@@ -146,10 +146,10 @@ pub async fn run(seed: u64, database: &TableServer, told: &mut ScheduleCounts) -
         sent: asked,
         log,
         rng,
-        counts: told,
+        counts,
     };
     let ran = schedule.run(seed).await;
-    ran.map_err(|wrong| format!("{wrong}, after\n{}", schedule.log.join("\n")))
+    ran.map_err(|violation| format!("{violation}, after\n{}", schedule.log.join("\n")))
 }
 
 impl Schedule<'_> {
@@ -182,7 +182,7 @@ impl Schedule<'_> {
         for _ in 0..self.rng.u8(3..7) {
             let mut next =
                 any_request().new_tree(&mut requests).map_err(|reason| reason.to_string())?.current();
-            // IMS knows no answer that takes an answer back; and a crowd takes the time of many schedules.
+            // IMS has no request that undoes a decision; and a crowd takes the time of many schedules.
             let is_crowd = matches!(&next, Request::Share { to, .. } | Request::Unshare { to, .. } if to.len() > TENANTS.len());
             if let Request::Share { images, to, .. } | Request::Unshare { images, to, .. } = &mut next
                 && !is_crowd
@@ -193,15 +193,16 @@ impl Schedule<'_> {
             }
             let is_unknown = matches!(
                 &next,
-                Request::Respond { says, .. } | Request::RespondToAll { says, .. } if says.status == Status::Pending
+                Request::Respond { decision, .. } | Request::RespondToAll { decision, .. }
+                    if decision.status == Status::Pending
             );
             if is_crowd || is_unknown {
                 continue;
             }
             while self.send_request(&next).await? == 503 && self.rng.bool() {}
             if self.rng.u8(0..3) > 0 {
-                for piece in self.open_pieces().await? {
-                    self.deliver(piece).await?;
+                for work_item in self.open_work_items().await? {
+                    self.deliver(work_item).await?;
                 }
             }
             if self.rng.bool() {
@@ -211,11 +212,11 @@ impl Schedule<'_> {
         Ok(())
     }
 
-    /// Lets a client ask, and holds what it is told to what became of it.
+    /// Makes a client's request, and checks the response against what was done.
     async fn send_request(&mut self, request: &Request) -> Result<u16, Violation> {
         self.sent.push(request.clone());
         let before = self.table_contents();
-        let answer = self.send(&http::request_event(request)).await;
+        let response = self.send(&http::request_event(request)).await;
         let after = self.table_contents();
         let changed: Vec<_> = after
             .iter()
@@ -224,61 +225,65 @@ impl Schedule<'_> {
             .collect();
         let is_done = after != before;
         self.counts.requests += 1;
-        let said = if is_done && changed.is_empty() {
-            // Something was deleted alone.
-            self.check_response(request, &answer, &[Row::new()]).await
+        let checked = if is_done && changed.is_empty() {
+            // Something was deleted, and nothing else changed.
+            self.check_response(request, &response, &[Row::new()]).await
         } else {
-            self.check_response(request, &answer, &changed).await
+            self.check_response(request, &response, &changed).await
         };
-        self.log.push(format!("{request:?}: {} {}, done: {is_done}", answer.status, answer.body));
-        said?;
-        if is_done && answer.status == 503 {
+        self.log.push(format!("{request:?}: {} {}, done: {is_done}", response.status, response.body));
+        checked?;
+        if is_done && response.status == 503 {
             invariants::check_table(&self.direct_service.store, &self.table, self.model.state()).await?;
         }
-        Ok(answer.status)
+        Ok(response.status)
     }
 
-    /// Lets a client read something.
+    /// Makes a client's read.
     async fn read(&mut self) -> Result<(), Violation> {
         let mut looks = reads::expected_reads(&self.model);
         let look = looks.swap_remove(self.rng.usize(..looks.len()));
-        let answer = self.send(&look.event()).await;
+        let response = self.send(&look.event()).await;
         self.counts.reads += 1;
-        self.counts.unavailable_reads += usize::from(answer.status == 503);
-        look.check(&answer)
+        self.counts.unavailable_reads += usize::from(response.status == 503);
+        look.check(&response)
     }
 
     async fn send(&mut self, event: &HttpEvent) -> ApiResponse {
         let end = Timestamp::now().plus(RESPONSE_MARGIN + self.random_timeout());
         let function = HttpFunction::new(self.faulty_service(), self.authenticator.clone());
-        let answer = send_event(&function, event, Some(end)).await;
+        let response = send_event(&function, event, Some(end)).await;
         self.database.disconnect_clients().await;
-        answer
+        response
     }
 
     async fn check_response(
         &mut self,
         request: &Request,
-        answer: &ApiResponse,
+        response: &ApiResponse,
         changed: &[Row],
     ) -> Result<(), Violation> {
         let now = self.model.current_index();
         let counts = InboxCounts::counted_in(now);
         let reading = ReadContext { began: now, since: now, counts: &counts };
-        let told_job = answer.body["job_id"].as_str().and_then(|id| id.parse::<JobId>().ok());
-        match answer.status {
+        let returned_job = response.body["job_id"].as_str().and_then(|id| id.parse::<JobId>().ok());
+        match response.status {
             200..300 => self.counts.acknowledged += 1,
             503 => self.counts.unavailable += 1,
             _ => self.counts.refused += 1,
         }
-        match (answer.status, !changed.is_empty()) {
+        match (response.status, !changed.is_empty()) {
             (200..300, true) => {
-                let made = self.apply_changes(request, changed).await?;
-                if told_job.is_none() || told_job == made { Ok(()) } else { Err("another job".to_owned()) }
+                let created = self.apply_changes(request, changed).await?;
+                if returned_job.is_none() || returned_job == created {
+                    Ok(())
+                } else {
+                    Err("another job".to_owned())
+                }
             }
             (200..300, false) => self.model.check_response(request, reading, |expected| match expected {
-                ExpectedResult::Replayed(job) => told_job == Some(*job),
-                // What is as it was to be need not be changed.
+                ExpectedResult::Replayed(job) => returned_job == Some(*job),
+                // What is as requested already need not change.
                 ExpectedResult::Accepted => {
                     matches!(
                         request,
@@ -293,7 +298,7 @@ impl Schedule<'_> {
                 self.counts.unavailable_but_done += 1;
                 self.apply_changes(request, changed).await.map(drop)
             }
-            (503, false) if answer.headers.contains_key("retry-after") => Ok(()),
+            (503, false) if response.headers.contains_key("retry-after") => Ok(()),
             (400..500, false) => {
                 let is_refused = |expected: &ExpectedResult| {
                     matches!(expected, ExpectedResult::Refused(_) | ExpectedResult::InUse)
@@ -304,22 +309,22 @@ impl Schedule<'_> {
         }
     }
 
-    /// Lets the model know what a request has changed. Returns the job that it has made, the last one.
+    /// Applies to the model what a request has changed. Returns the last job that it has created.
     async fn apply_changes(
         &mut self,
         request: &Request,
         changed: &[Row],
     ) -> Result<Option<JobId>, Violation> {
-        let made = self.new_jobs(request, changed)?;
+        let created = self.new_jobs(request, changed)?;
         let memberships = changed
             .iter()
             .filter_map(|row| string_attribute(row, "membership"))
             .filter_map(writes::newest_stamp_in);
         let at = memberships.max().unwrap_or(Stamp::first_of(Timestamp::now()));
-        if made.is_empty() {
+        if created.is_empty() {
             self.apply_request(request, AppliedRequest { at, job: None })?;
         }
-        for (job, how) in &made {
+        for (job, how) in &created {
             self.apply_request(request, AppliedRequest { at, job: Some((*job, *how)) })?;
             if *how == JobOrigin::Immediate {
                 self.counts.immediate += 1;
@@ -328,7 +333,7 @@ impl Schedule<'_> {
                 self.counts.queued += 1;
             }
         }
-        Ok(made.last().map(|(job, _)| *job))
+        Ok(created.last().map(|(job, _)| *job))
     }
 
     fn apply_request(&mut self, request: &Request, granted: AppliedRequest) -> Result<(), Violation> {
@@ -337,10 +342,10 @@ impl Schedule<'_> {
         self.model.apply_request(request, ReadContext { began: now, since: now, counts: &counts }, granted)
     }
 
-    /// The jobs that a request has made: one, or one that was carried out at once and whose answer was lost, and then the same
-    /// one queued.
+    /// The jobs that a request has created: one; or one that was executed at once and whose response was lost, and
+    /// then the same one queued.
     fn new_jobs(&self, request: &Request, changed: &[Row]) -> Result<Vec<(JobId, JobOrigin)>, Violation> {
-        let mut made = Vec::new();
+        let mut created = Vec::new();
         for row in changed.iter().filter(|row| string_attribute(row, "sk") == Some("A")) {
             let id = string_attribute(row, "pk").and_then(|pk| pk.strip_prefix("J#")?.parse().ok());
             let how = match request {
@@ -348,33 +353,33 @@ impl Schedule<'_> {
                 Request::DeleteImage { .. } | Request::SetVisibility { .. } => JobOrigin::ImageChange,
                 _ => JobOrigin::Queued,
             };
-            made.extend(id.filter(|id| !self.model.jobs.contains_key(id)).map(|id| (id, how)));
+            created.extend(id.filter(|id| !self.model.jobs.contains_key(id)).map(|id| (id, how)));
         }
-        made.sort_by_key(|(id, how)| (*how, *id));
-        match (&made[..], request.key()) {
-            ([] | [_], _) | ([(_, JobOrigin::Immediate), (_, JobOrigin::Queued)], None) => Ok(made),
-            _ => Err(format!("made several jobs: {made:?}")),
+        created.sort_by_key(|(id, how)| (*how, *id));
+        match (&created[..], request.key()) {
+            ([] | [_], _) | ([(_, JobOrigin::Immediate), (_, JobOrigin::Queued)], None) => Ok(created),
+            _ => Err(format!("created several jobs: {created:?}")),
         }
     }
 
-    /// Tells a worker of a piece, which has a little time for it.
-    async fn deliver(&mut self, piece: WorkItemKey) -> Result<(), Violation> {
+    /// Delivers a work item to a worker, with a short deadline.
+    async fn deliver(&mut self, work_item: WorkItemKey) -> Result<(), Violation> {
         let end = Instant::now() + self.random_timeout();
-        let answer = deliver_work_item(&self.faulty_service().with_deadline(end), piece).await;
+        let response = deliver_work_item(&self.faulty_service().with_deadline(end), work_item).await;
         self.database.disconnect_clients().await;
         self.counts.deliveries += 1;
         let is_given_back =
-            answer["batchItemFailures"].as_array().is_some_and(|failures| !failures.is_empty());
+            response["batchItemFailures"].as_array().is_some_and(|failures| !failures.is_empty());
         self.counts.returned += usize::from(is_given_back);
-        self.log.push(format!("{piece:?} given back: {is_given_back}"));
-        self.check_job(piece.job).await?;
-        if !is_given_back && self.open_pieces().await?.contains(&piece) {
-            return Err(format!("{piece:?} is open, and was not given back"));
+        self.log.push(format!("{work_item:?} returned: {is_given_back}"));
+        self.check_job(work_item.job).await?;
+        if !is_given_back && self.open_work_items().await?.contains(&work_item) {
+            return Err(format!("{work_item:?} is open, and was not returned"));
         }
         Ok(())
     }
 
-    /// Lets the model know what a job says by now.
+    /// Applies the present outcomes of a job to the model.
     async fn check_job(&mut self, job: JobId) -> Result<(), Violation> {
         let report = self.direct_service.store.report(job).await.map_err(|problem| problem.to_string())?;
         let since = self.model.current_index();
@@ -383,14 +388,14 @@ impl Schedule<'_> {
         self.model.apply_step(&JobProgress::from_report(&report.ok_or("no job")?), written)
     }
 
-    /// Carries out what is open, now that nothing goes wrong any more.
+    /// Executes what is open, without faults.
     async fn finish(&mut self) -> Result<(), Violation> {
-        for piece in self.open_pieces().await? {
-            deliver_work_item(&self.direct_service, piece).await;
-            self.check_job(piece.job).await?;
+        for work_item in self.open_work_items().await? {
+            deliver_work_item(&self.direct_service, work_item).await;
+            self.check_job(work_item.job).await?;
         }
         for request in mem::take(&mut self.sent) {
-            // Whoever has used a key still gets the job.
+            // An idempotency key still returns its job.
             if matches!(
                 request.expected_result(self.model.state(), &self.model.limits),
                 ExpectedResult::Replayed(_)
@@ -401,7 +406,7 @@ impl Schedule<'_> {
         invariants::check(&self.direct_service.store, &self.table, &self.model).await
     }
 
-    async fn open_pieces(&self) -> Result<Vec<WorkItemKey>, Violation> {
+    async fn open_work_items(&self) -> Result<Vec<WorkItemKey>, Violation> {
         let mut open = Vec::new();
         for shard in 0..OPEN_SHARDS {
             let found = self.direct_service.store.open_work_items(shard, None, 1000).await;
@@ -411,7 +416,7 @@ impl Schedule<'_> {
         Ok(open)
     }
 
-    /// How long something is tried: sometimes not even as long as it takes.
+    /// A time limit for retries, sometimes shorter than one attempt.
     fn random_timeout(&mut self) -> Duration {
         let millis = if self.rng.u8(0..10) == 0 { 1..40 } else { 200..1200 };
         Duration::from_millis(self.rng.u64(millis))
@@ -424,8 +429,8 @@ impl Schedule<'_> {
         App { store: Store::new(DynamoDb::new(client, TABLE), self.direct_service.clock().clone()), settings }
     }
 
-    /// All that the table holds but queues, out of which anyone takes what has ended, who has shared with whom, and the clocks of
-    /// tenants: it is no harm to say so of a share that was not made, or to raise these for it.
+    /// All items of the table except queues, from which anyone may remove ended jobs, senders, and tenants' clocks:
+    /// these may be written for a share that was not made.
     fn table_contents(&self) -> BTreeMap<String, Row> {
         let is_sender = |item: &Row| string_attribute(item, "pk").is_some_and(|pk| pk.starts_with("S#"));
         let items = all_items(&self.table).into_iter().filter(|item| !is_sender(item));

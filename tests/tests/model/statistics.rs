@@ -1,4 +1,4 @@
-//! What was tried, for whoever reads the test's output.
+//! Counts of what a run has covered, for the test's output.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use imageshare::domain::Outcome;
 
-/// Counts.
+/// The counts.
 #[derive(Debug, Default)]
 pub struct Statistics {
     histories: AtomicUsize,
@@ -45,7 +45,7 @@ impl Statistics {
         self.steps.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A write was not made, since somebody else had written in between.
+    /// A write failed, since something had changed in between.
     pub fn count_condition_failure(&self) {
         self.condition_failures.fetch_add(1, Ordering::Relaxed);
     }
@@ -60,12 +60,12 @@ impl Statistics {
         self.rejected.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A request or a worker has ended since a call conflicted until its timeout.
+    /// A request or a worker ended after conflicts until its timeout.
     pub fn count_conflict_timeout(&self) {
         self.conflict_timeouts.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The conflicts: cancelled transactions, and rejected plain writes.
+    /// The number of conflicts: cancelled transactions and rejected plain writes.
     pub fn conflicts(&self) -> [usize; 2] {
         [&self.cancelled, &self.rejected].map(|counter| counter.load(Ordering::Relaxed))
     }
@@ -74,27 +74,27 @@ impl Statistics {
         self.crashes.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A batch request was carried out when it was made.
+    /// A batch request was executed at once.
     pub fn count_immediate_batch(&self) {
         self.immediate.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A decision was put off by a pause.
+    /// A decision was delayed by a pause.
     pub fn count_pause(&self) {
         self.pauses.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A request was told that an earlier one is under way.
+    /// A request was refused because an earlier one is in progress.
     pub fn count_in_progress(&self) {
         self.in_progress.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A living worker has given its piece back.
+    /// A worker that was not killed has returned its work item.
     pub fn count_returned_work_item(&self) {
         self.returned.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// What was said of pairs at a step.
+    /// The outcomes of a step.
     pub fn count_outcomes(&self, outcomes: impl Iterator<Item = Outcome>) {
         let mut counts = self.outcomes.lock().expect("no panic");
         for outcome in outcomes {
@@ -123,11 +123,12 @@ impl fmt::Display for Statistics {
         let outcomes = self.outcomes.lock().expect("no panic");
         write!(
             f,
-            "{histories} histories: {requests} requests, {refused} of them refused; {deliveries} deliveries of pieces, \
-             {steps} steps; {met} writes that came too late; conflicts: {cancelled} transactions cancelled and {rejected} plain writes \
-             rejected, {ended_in_conflict} requests and workers ended by them; {deaths} requests and workers cut off between two calls; \
-             {at_once} batches carried out at once; {waits} pauses for earlier requests, {in_progress} requests and \
-             {given_back} pieces put off by them; pairs by outcome: {outcomes:?}"
+            "{histories} histories: {requests} requests, {refused} of them refused; {deliveries} deliveries of work \
+             items, {steps} steps; {met} writes whose condition failed; conflicts: {cancelled} transactions \
+             cancelled and {rejected} plain writes rejected, {ended_in_conflict} requests and workers timed out \
+             in them; {deaths} requests and workers killed between two calls; {at_once} batches executed at \
+             once; {waits} pauses for earlier requests, {in_progress} requests refused and \
+             {given_back} work items returned after them; pairs by outcome: {outcomes:?}"
         )
     }
 }

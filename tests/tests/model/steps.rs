@@ -1,4 +1,4 @@
-//! The steps of jobs, held to the model: what a job says of its pairs was right, and was done, at one moment.
+//! Checks the steps of jobs: each outcome that a job reports was right, and was done, at one moment.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,76 +10,78 @@ use crate::inbox::InboxCounts;
 use crate::model::{Job, Model, PairChange, Violation};
 use crate::state::{ImageKind, Pair, PairId, State, image_kind};
 
-/// What a job says after a step of it.
+/// What a job reports after a step.
 #[derive(Debug)]
 pub struct JobProgress {
     pub job: JobId,
-    /// Of its pairs, in their order.
+    /// The outcomes of its pairs, in order.
     pub outcomes: Vec<(PairId, Outcome)>,
     /// Whether it has ended.
     pub is_ended: bool,
 }
 
 impl JobProgress {
-    /// What a report says.
+    /// The content of a report.
     pub fn from_report(report: &JobReport) -> Self {
-        let of = report.outcomes().map(|(image, tenant, said)| ((image.clone(), tenant.clone()), said));
+        let of =
+            report.outcomes().map(|(image, tenant, progress)| ((image.clone(), tenant.clone()), progress));
         Self { job: report.job.id, outcomes: of.collect(), is_ended: report.ended_at().is_some() }
     }
 }
 
-/// What was written by a step, and by whom.
+/// What a step has written, and its process.
 #[derive(Debug, Clone, Copy)]
 pub struct StepWrites<'a> {
-    /// The state in which what it was decided from was read first.
+    /// The state of the first read for its plan.
     pub since: usize,
-    /// The memberships that were written; where that is not known, those that had to be.
+    /// The memberships that were written; `None` if unknown, so that those are assumed that had to be.
     pub memberships: Option<&'a BTreeSet<PairId>>,
-    /// What the process knew of inboxes.
+    /// The inbox counts of the process.
     pub counts: &'a InboxCounts,
 }
 
 impl Model {
-    /// A step of a job was written: the job now says that.
-    pub fn apply_step(&mut self, said: &JobProgress, written: StepWrites<'_>) -> Result<(), Violation> {
-        let job = self.jobs.get(&said.job).ok_or(format!("job {} is unknown", said.job))?;
-        let new = new_outcomes(job, said, written.memberships)?;
+    /// Applies a step of a job that has reported these outcomes.
+    pub fn apply_step(&mut self, progress: &JobProgress, written: StepWrites<'_>) -> Result<(), Violation> {
+        let job = self.jobs.get(&progress.job).ok_or(format!("job {} is unknown", progress.job))?;
+        let new = new_outcomes(job, progress, written.memberships)?;
         let mut step = Step {
             task: job.task,
-            at: said.job.0,
+            at: progress.job.0,
             model: self,
             written,
             past_states: self.states[written.since..].to_vec(),
             next_state: self.state().clone(),
             pending_growth: BTreeMap::new(),
         };
-        let mut deeds = Vec::new();
+        let mut pair_changes = Vec::new();
         for (pair, outcome) in &new {
-            let changes = step
-                .execute(pair, *outcome)
-                .map_err(|wrong| format!("job {}, {:?} of {pair:?}: {wrong}", said.job, step.task))?;
+            let changes = step.execute(pair, *outcome).map_err(|violation| {
+                format!("job {}, {:?} of {pair:?}: {violation}", progress.job, step.task)
+            })?;
             let counts = match outcome {
-                // To share with a member again changes nothing where nothing may be shared with it any more.
+                // Sharing with a member again changes nothing, even if no new member could be added.
                 Outcome::Done => changes || step.task != Task::Share,
                 Outcome::Superseded => changes,
                 _ => false,
             };
             if counts {
-                deeds.extend(pair_change(step.task).map(|deed| (pair.clone(), said.job.0, deed)));
+                pair_changes
+                    .extend(pair_change(step.task).map(|change| (pair.clone(), progress.job.0, change)));
             }
         }
         let next = step.next_state;
-        self.pair_changes.extend(deeds);
+        self.pair_changes.extend(pair_changes);
         self.states.push(next);
         let now = self.current_index();
-        let job = self.jobs.get_mut(&said.job).ok_or("the job")?;
+        let job = self.jobs.get_mut(&progress.job).ok_or("the job")?;
         job.outcome_states.extend(new.iter().map(|(pair, _)| (pair.clone(), now)));
         job.outcomes.extend(new);
-        job.is_ended = said.is_ended;
-        if said.is_ended { self.check_completeness(said.job) } else { Ok(()) }
+        job.is_ended = progress.is_ended;
+        if progress.is_ended { self.check_completeness(progress.job) } else { Ok(()) }
     }
 
-    /// An answer to everything answers what waited, in sight, when it was asked for, and until it ended.
+    /// A decision on everything concerns what was pending and visible when it was requested, and until it ended.
     fn check_completeness(&self, id: JobId) -> Result<(), Violation> {
         let job = &self.jobs[&id];
         let (Task::RespondToAll(_), Some(tenant)) = (job.task, &job.tenant) else { return Ok(()) };
@@ -88,7 +90,7 @@ impl Model {
             let is_hidden = state.image(image).is_some_and(|image| image.visibility != Visibility::Shared);
             state.pair(image, tenant).was_pending(id.0) && !is_hidden
         };
-        // What is shown again is in sight when the job of that is carried out.
+        // An image is visible again when the job of that change is executed.
         let is_in_sight = |image: &ImageId| {
             let pair = (image.clone(), tenant.clone());
             let mut of_pair =
@@ -99,53 +101,55 @@ impl Model {
         let waiting = states[0].received(tenant, Status::Pending);
         let mut left = waiting.into_iter().filter(|image| waited(image));
         let left = left.find(|image| !job.outcomes.contains_key(&(image.clone(), tenant.clone())));
-        left.map_or(Ok(()), |image| Err(format!("job {id} has left out {image}, which waited for {tenant}")))
+        left.map_or(Ok(()), |image| {
+            Err(format!("job {id} has left out {image}, which was pending for {tenant}"))
+        })
     }
 }
 
-/// What a job says that it did not say before.
+/// The outcomes that are new in a report.
 fn new_outcomes(
     job: &Job,
-    said: &JobProgress,
+    progress: &JobProgress,
     written: Option<&BTreeSet<PairId>>,
 ) -> Result<Vec<(PairId, Outcome)>, Violation> {
-    let id = said.job;
-    let all: BTreeMap<_, _> = said.outcomes.iter().cloned().collect();
-    if all.len() < said.outcomes.len() {
-        return Err(format!("job {id} says something twice: {:?}", said.outcomes));
+    let id = progress.job;
+    let all: BTreeMap<_, _> = progress.outcomes.iter().cloned().collect();
+    if all.len() < progress.outcomes.len() {
+        return Err(format!("job {id} reports a pair twice: {:?}", progress.outcomes));
     }
     if let Some(unsaid) = job.outcomes.iter().find(|(pair, outcome)| all.get(pair) != Some(outcome)) {
-        return Err(format!("job {id} does not say any more that {unsaid:?}"));
+        return Err(format!("job {id} no longer reports {unsaid:?}"));
     }
-    let new = said
+    let new = progress
         .outcomes
         .iter()
         .filter(|(pair, _)| !job.outcomes.contains_key(pair))
         .cloned()
         .collect::<Vec<_>>();
-    let is_new = |pair: &PairId| new.iter().any(|(said, _)| said == pair);
+    let is_new = |pair: &PairId| new.iter().any(|(progress, _)| progress == pair);
     if let Some(pair) = written.into_iter().flatten().find(|pair| !is_new(pair)) {
-        return Err(format!("job {id} has written {pair:?} and says nothing of it, or has said it before"));
+        return Err(format!("job {id} has written {pair:?} without a new outcome"));
     }
     Ok(new)
 }
 
-/// A step of a job, pair by pair.
+/// Checks a step of a job, pair by pair.
 struct Step<'a> {
     task: Task,
     at: Stamp,
     model: &'a Model,
     written: StepWrites<'a>,
-    /// What there was since the worker read, with what the step has done so far.
+    /// The states since the worker's read, with the changes of the step so far.
     past_states: Vec<State>,
-    /// What there is then.
+    /// The present state, with them.
     next_state: State,
-    /// How many images of an owner the step has let wait for a tenant.
+    /// The number of images of an owner that the step has made pending for a tenant.
     pending_growth: BTreeMap<(TenantId, TenantId), i64>,
 }
 
 impl Step<'_> {
-    /// Returns whether the pair is changed.
+    /// Returns whether the pair changes.
     fn execute(&mut self, pair: &PairId, outcome: Outcome) -> Result<bool, Violation> {
         let written = self.written.memberships.map(|written| written.contains(pair));
         let changes = written.unwrap_or_else(|| self.would_change(pair, outcome));
@@ -166,7 +170,7 @@ impl Step<'_> {
         Ok(changes)
     }
 
-    /// Whether a pair has to change that has that outcome.
+    /// Whether a pair with this outcome has to change.
     fn would_change(&self, pair: &PairId, outcome: Outcome) -> bool {
         let limits = self.possible_limits(pair);
         let mut fates = limits
@@ -175,15 +179,15 @@ impl Step<'_> {
         fates.any(|fate| fate.outcome == outcome && fate.changes)
     }
 
-    /// A job never says that it has done a pair which is then otherwise; and it says that it was overtaken only by a later
-    /// request.
+    /// A job never reports success for a pair that is then in another state, and reports `overtaken` only if there is
+    /// a later request.
     fn check_outcome(&self, outcome: Outcome, then: &Pair) -> Result<(), Violation> {
         let is_true = match outcome {
             Outcome::Done => self.task.is_done(then),
             Outcome::Superseded => !self.task.is_done(then) && self.task.is_overtaken(then, self.at),
             _ => false,
         };
-        if is_true { Ok(()) } else { Err(format!("it says {outcome:?} of {then:?}")) }
+        if is_true { Ok(()) } else { Err(format!("reported {outcome:?} of {then:?}")) }
     }
 
     fn record_pending_growth(&mut self, (image, tenant): &PairId, was: &Pair, then: &Pair) {
@@ -194,8 +198,8 @@ impl Step<'_> {
         }
     }
 
-    /// What may become of a pair. What changes it is decided from the present one; whether its image is still there and
-    /// shared counts then only for a member that comes.
+    /// The possible outcomes of a pair. A change is planned from the present membership; whether the image still
+    /// exists and is shared matters only for a new member.
     fn possible_results(&self, pair: &PairId, changes: bool) -> Vec<PairResult> {
         let limits = self.possible_limits(pair);
         let all = |then: &State| {
@@ -216,8 +220,8 @@ impl Step<'_> {
         self.past_states.iter().flat_map(|then| all(&with_images_of(then, &self.next_state))).collect()
     }
 
-    /// What is said to an answer while an earlier request about the pair was acknowledged and not carried out is never
-    /// that there is no membership.
+    /// While an earlier request on the pair is acknowledged and not executed, a decision is never refused because
+    /// there is no membership.
     fn exclude_early_denials(
         &self,
         mut fates: Vec<PairResult>,
@@ -232,7 +236,7 @@ impl Step<'_> {
         fates
     }
 
-    /// The limits that may have been applied to the inbox of a pair's tenant.
+    /// The inbox limits that may have applied to the pair's tenant.
     fn possible_limits(&self, (image, tenant): &PairId) -> Vec<Limits> {
         let Some(record) = self.next_state.images.get(image) else { return vec![self.model.limits] };
         let of_owner =
@@ -250,8 +254,8 @@ impl Step<'_> {
     }
 }
 
-/// What may have been read of a pair while those states came one after the other: any of them; and where its image needs a
-/// grant or a vault, which are read later, the image of one and the rest of a later one. Each with the place of the latest.
+/// What may have been read of a pair during those states: any of them, and if its image needs a key grant or a vault,
+/// which are read later, the image of one and the rest of a later one. Each comes with the index of the latest.
 pub fn observable_states<'a>(states: &'a [State], pair: &PairId) -> Vec<(usize, Cow<'a, State>)> {
     let mut moments: Vec<_> = states.iter().map(Cow::Borrowed).enumerate().collect();
     if image_kind(&pair.0) != ImageKind::Plain {
@@ -263,8 +267,8 @@ pub fn observable_states<'a>(states: &'a [State], pair: &PairId) -> Vec<(usize, 
     moments
 }
 
-/// A state with the images as they were then: a membership that goes on is written onto the present one, even where
-/// its image is being hidden or deleted just then.
+/// A state with the images of an earlier one: an existing membership is updated even if its image is being hidden or
+/// deleted.
 pub fn with_images_of(then: &State, now: &State) -> State {
     State { images: then.images.clone(), ..now.clone() }
 }
@@ -273,7 +277,7 @@ fn pair_change(task: Task) -> Option<PairChange> {
     match task {
         Task::Share => Some(PairChange::Share { asks_nothing: false }),
         Task::Unshare => Some(PairChange::Unshare),
-        Task::Respond(says) | Task::RespondToAll(says) => Some(PairChange::Decide(says.status)),
+        Task::Respond(decision) | Task::RespondToAll(decision) => Some(PairChange::Decide(decision.status)),
         Task::Refresh => None,
     }
 }

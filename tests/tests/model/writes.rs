@@ -1,4 +1,4 @@
-//! What a transaction says of what it does.
+//! Reads the meaning of a transaction from its writes.
 
 use imageshare::domain::{JobId, Membership, Stamp};
 use imageshare::store::WorkItemKey;
@@ -7,7 +7,7 @@ use imageshare::table::{Action, AttributeValue, Item, Key, Write};
 use crate::model::JobOrigin;
 use crate::state::PairId;
 
-/// The job that is made, and how.
+/// The job that is created, and its origin.
 pub fn created_job(writes: &[Write]) -> Option<(JobId, JobOrigin)> {
     let (item, id) = writes.iter().find_map(|write| {
         let Action::Put(item) = &write.action else { return None };
@@ -23,7 +23,7 @@ pub fn created_job(writes: &[Write]) -> Option<(JobId, JobOrigin)> {
     })
 }
 
-/// Whether only queues are changed: a job is taken out, or the next one in line gets its work items.
+/// Whether only queues change: a job is removed, or the next one gets its work items.
 pub fn is_queue_maintenance(writes: &[Write]) -> bool {
     let is_tenants = |write: &Write| key_texts(write_key(write)).is_some_and(|(pk, _)| pk.starts_with("T#"));
     let is_of_queues =
@@ -33,12 +33,12 @@ pub fn is_queue_maintenance(writes: &[Write]) -> bool {
         && writes.iter().all(|write| is_tenants(write) || is_of_queues(write))
 }
 
-/// Whether a stamp is left on the item of a tenant.
+/// Whether a stamp is left on a tenant's item.
 pub fn advances_clock(write: &Write) -> bool {
     matches!(&write.action, Action::Update(_, expression) if *expression == "SET #clock = :stamp")
 }
 
-/// The job that is taken out of a queue.
+/// The job that is removed from a queue.
 pub fn dequeued_job(write: &Write) -> Option<JobId> {
     let Action::Update(_, expression) = &write.action else { return None };
     let (_, id) = write.values.iter().find(|(name, _)| *name == ":job")?;
@@ -46,7 +46,7 @@ pub fn dequeued_job(write: &Write) -> Option<JobId> {
     id.as_s().ok()?.parse().ok()
 }
 
-/// The job of which a step is made.
+/// The job that a step belongs to.
 pub fn stepped_job(writes: &[Write]) -> Option<JobId> {
     writes.iter().find_map(|write| {
         let Action::Update(key, expression) = &write.action else { return None };
@@ -56,7 +56,7 @@ pub fn stepped_job(writes: &[Write]) -> Option<JobId> {
     })
 }
 
-/// The piece that is put.
+/// The work item that is put.
 pub fn work_item(write: &Write) -> Option<WorkItemKey> {
     let Action::Put(item) = &write.action else { return None };
     let (pk, sk) = key_texts(item)?;
@@ -70,13 +70,13 @@ pub fn membership_pair(write: &Write) -> Option<PairId> {
     Some((pk.strip_prefix("I#")?.parse().ok()?, sk.strip_prefix("M#")?.parse().ok()?))
 }
 
-/// The newest request that formed the membership which is written.
+/// The newest request in the membership that is written.
 pub fn newest_stamp(write: &Write) -> Option<Stamp> {
     let (Action::Put(item), Some(_)) = (&write.action, membership_pair(write)) else { return None };
     newest_stamp_in(item.get("membership")?.as_s().ok()?)
 }
 
-/// The newest request that formed a membership.
+/// The newest request in a membership.
 pub fn newest_stamp_in(membership: &str) -> Option<Stamp> {
     serde_json::from_str::<Membership>(membership).ok().map(|membership| membership.newest_stamp())
 }

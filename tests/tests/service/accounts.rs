@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 const MEMBERS: &str = "/v1/cloudimages/members";
 
-/// An owner with an image, and a directory: `acme` has two projects here, `solo` one here and one elsewhere, `away` one
-/// elsewhere, and `own` is the owner's account.
+/// An owner with an image, and a directory: `acme` has two projects here, `solo` one here and one elsewhere, `away`
+/// one elsewhere, and `own` is the owner's account.
 struct Fixture {
     api: Api,
     owner: String,
@@ -37,17 +37,19 @@ impl Fixture {
         world
     }
 
-    async fn put_tenant(&self, tenant: &str, said: &Value) {
-        let put = ApiRequest::new("PUT", format!("/v1/tenants/{tenant}")).token(&self.admin).json(said);
+    async fn put_tenant(&self, tenant: &str, entry: &Value) {
+        let put = ApiRequest::new("PUT", format!("/v1/tenants/{tenant}")).token(&self.admin).json(entry);
         self.api.send(&put).await.expect_status(200);
     }
 
     async fn send(&self, method: &str, body: &Value, key: Option<&str>) -> ApiResponse {
-        let ask = ApiRequest::new(method, MEMBERS).token(&self.owner).json(body);
-        self.api.send(&key.into_iter().fold(ask, |ask, key| ask.header("Idempotency-Key", key))).await
+        let request = ApiRequest::new(method, MEMBERS).token(&self.owner).json(body);
+        self.api
+            .send(&key.into_iter().fold(request, |request, key| request.header("Idempotency-Key", key)))
+            .await
     }
 
-    /// A request of the image with those recipients.
+    /// A request on the image with these recipients.
     async fn send_for_image(&self, method: &str, tenants: Value) -> ApiResponse {
         let mut body = tenants;
         body["images"] = json!([self.image]);
@@ -64,8 +66,8 @@ impl Fixture {
 
     async fn members(&self) -> Vec<String> {
         let members = format!("/v1/own1/cloudimages/{}/members", self.image);
-        let answer = self.api.send(&ApiRequest::new("GET", members).token(&self.owner)).await;
-        let members = answer.body["members"].as_array().unwrap();
+        let response = self.api.send(&ApiRequest::new("GET", members).token(&self.owner)).await;
+        let members = response.body["members"].as_array().unwrap();
         members.iter().map(|member| member["member_id"].as_str().unwrap().to_owned()).collect()
     }
 }
@@ -150,7 +152,7 @@ async fn retry_returns_original_job_after_directory_changes() {
         Some(json!({"account": "solo", "project": "here", "region": "elsewhere"})),
     ] {
         match change {
-            Some(said) => world.put_tenant("solo-here", &said).await,
+            Some(entry) => world.put_tenant("solo-here", &entry).await,
             None => world.put_tenant("mem9", &json!({"account": "solo", "project": "here"})).await,
         }
         let again = world.send("POST", &named("solo"), Some("order-66")).await;
@@ -164,6 +166,6 @@ async fn retry_returns_original_job_after_directory_changes() {
     other.expect_error(422, "IMG.0018");
     let by_id = json!({"images": [world.image], "projects": ["solo-here"]});
     let other = world.send("POST", &by_id, Some("order-66")).await;
-    // A name is not the id that it led to.
+    // A name is not the id that it was resolved to.
     other.expect_error(422, "IMG.0018");
 }

@@ -1,4 +1,4 @@
-//! Who is admitted by a signature, whatever the clock says: no HTTP is involved.
+//! Authentication by signature, on clocks that the tests set, without HTTP.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use imageshare_tests::local_service::{LocalService, caller};
 use imageshare_tests::signature_vectors::{SignatureVector, query_parameters};
 use imageshare_tests::signer::{Signer, UnsignedRequest, WireRequest};
 
-/// What admits requests, and the table behind it.
+/// An authenticator, and its table.
 struct Fixture {
     local: LocalService,
     authenticator: Authenticator,
@@ -72,10 +72,10 @@ fn sign_rpc(signer: &Signer, nonce: &str) -> WireRequest {
 
 #[tokio::test]
 async fn nonce_is_accepted_once_per_access_key() {
-    let door = Fixture::new();
+    let fixture = Fixture::new();
     // A signature's date has no milliseconds.
     let now = Timestamp::from_unix_millis(Timestamp::now().unix_seconds() * 1000);
-    let (one, two) = (door.signer(now).await, door.signer(now).await);
+    let (one, two) = (fixture.signer(now).await, fixture.signer(now).await);
     let acs3 = |signer: &Signer, nonce: &str| {
         signer.sign_acs3(
             &UnsignedRequest::new("POST", "/").header("x-acs-action", "DescribeImages"),
@@ -87,29 +87,29 @@ async fn nonce_is_accepted_once_per_access_key() {
         let mut wrong = one.clone();
         wrong.secret.push('x');
         assert_eq!(
-            door.authenticate(&sign(&wrong, nonce), true, now).await,
+            fixture.authenticate(&sign(&wrong, nonce), true, now).await,
             signature_error(Fault::SignatureMismatch)
         );
         let wire = sign(&one, nonce);
-        assert_eq!(door.authenticate(&wire, true, now).await.unwrap().tenant.as_str(), "own1");
-        assert_eq!(door.authenticate(&wire, true, now).await, signature_error(Fault::NonceReused));
-        // For as long as the request would be believed.
+        assert_eq!(fixture.authenticate(&wire, true, now).await.unwrap().tenant.as_str(), "own1");
+        assert_eq!(fixture.authenticate(&wire, true, now).await, signature_error(Fault::NonceReused));
+        // For as long as the request would be valid.
         let last = one.date.plus(Duration::from_mins(15));
-        assert_eq!(door.authenticate(&wire, true, last).await, signature_error(Fault::NonceReused));
-        assert!(door.authenticate(&sign(&two, nonce), true, now).await.is_ok());
-        assert!(door.authenticate(&sign(&one, &format!("{nonce}-2")), true, now).await.is_ok());
+        assert_eq!(fixture.authenticate(&wire, true, last).await, signature_error(Fault::NonceReused));
+        assert!(fixture.authenticate(&sign(&two, nonce), true, now).await.is_ok());
+        assert!(fixture.authenticate(&sign(&one, &format!("{nonce}-2")), true, now).await.is_ok());
     }
 }
 
 #[tokio::test]
 async fn concurrent_replays_are_authenticated_once() {
-    let door = Arc::new(Fixture::new());
+    let fixture = Arc::new(Fixture::new());
     let now = Timestamp::now();
-    let wire = sign_rpc(&door.signer(now).await, "n");
+    let wire = sign_rpc(&fixture.signer(now).await, "n");
     let all: Vec<_> = (0..16)
         .map(|_| {
-            let (door, wire) = (Arc::clone(&door), wire.clone());
-            tokio::spawn(async move { door.authenticate(&wire, true, now).await })
+            let (fixture, wire) = (Arc::clone(&fixture), wire.clone());
+            tokio::spawn(async move { fixture.authenticate(&wire, true, now).await })
         })
         .collect();
     let mut admitted = 0;
@@ -124,18 +124,18 @@ async fn concurrent_replays_are_authenticated_once() {
 
 #[tokio::test]
 async fn recorded_request_authenticates_for_its_own_project_only() {
-    let door = Fixture::new();
+    let fixture = Fixture::new();
     for vector in SignatureVector::load_all() {
-        let signer = door.signer(vector.date()).await;
+        let signer = fixture.signer(vector.date()).await;
         let mut wire = vector.signed_with(&signer);
-        let project = door.authenticate(&wire, vector.is_alibaba(), vector.date()).await.unwrap().tenant;
+        let project = fixture.authenticate(&wire, vector.is_alibaba(), vector.date()).await.unwrap().tenant;
         assert_eq!(project.as_str(), "own1", "{}", vector.name);
         wire.set_header("X-Project-Id", "mem1");
         let is_signed = wire.headers.iter().any(|(_, value)| value.contains("x-project-id"));
         let expected =
             if is_signed { Fault::SignatureMismatch } else { Fault::ProjectMismatch { acting: project } };
         assert_eq!(
-            door.authenticate(&wire, vector.is_alibaba(), vector.date()).await,
+            fixture.authenticate(&wire, vector.is_alibaba(), vector.date()).await,
             signature_error(expected),
             "{}",
             vector.name
@@ -145,9 +145,9 @@ async fn recorded_request_authenticates_for_its_own_project_only() {
 
 #[tokio::test]
 async fn recorded_request_with_another_access_key_is_rejected() {
-    let door = Fixture::new();
+    let fixture = Fixture::new();
     for vector in SignatureVector::load_all() {
-        let (signer, other) = (door.signer(vector.date()).await, door.signer(vector.date()).await);
+        let (signer, other) = (fixture.signer(vector.date()).await, fixture.signer(vector.date()).await);
         let wire = vector.signed_with(&signer);
         for (key, expected) in
             [(other.key_id.as_str(), Fault::SignatureMismatch), ("nobodys", Fault::UnknownKey)]
@@ -157,7 +157,7 @@ async fn recorded_request_with_another_access_key_is_rejected() {
             for (_, value) in &mut named.headers {
                 *value = value.replace(&signer.key_id, key);
             }
-            let refused = door.authenticate(&named, vector.is_alibaba(), vector.date()).await;
+            let refused = fixture.authenticate(&named, vector.is_alibaba(), vector.date()).await;
             assert_eq!(refused, signature_error(expected), "{}", vector.name);
         }
     }
@@ -165,51 +165,52 @@ async fn recorded_request_with_another_access_key_is_rejected() {
 
 #[tokio::test]
 async fn access_key_survives_rotation_until_its_master_key_is_removed() {
-    let mut door = Fixture::new();
+    let mut fixture = Fixture::new();
     let now = Timestamp::now();
-    let old = door.signer(now).await;
+    let old = fixture.signer(now).await;
     let request = UnsignedRequest::new("GET", "/v2/cloudimages");
 
-    door.authenticator =
+    fixture.authenticator =
         authenticator_with_master_keys(&format!("{},{}", master_key("second", 2), master_key("first", 1)));
-    let new = door.signer(now).await;
+    let new = fixture.signer(now).await;
     for signer in [&old, &new] {
-        assert!(door.authenticate(&signer.sign_access(&request, &[]), false, now).await.is_ok());
+        assert!(fixture.authenticate(&signer.sign_access(&request, &[]), false, now).await.is_ok());
     }
-    let keys = door.local.service.store.access_keys(&"own1".parse().unwrap(), None, 10).await.unwrap().0;
+    let keys = fixture.local.service.store.access_keys(&"own1".parse().unwrap(), None, 10).await.unwrap().0;
     let masters: Vec<_> = keys.iter().map(|key| key.master_key_id.as_str()).collect();
     assert_eq!(masters, ["first", "second"]);
 
-    door.authenticator = authenticator_with_master_keys(&master_key("second", 2));
-    assert!(door.authenticate(&new.sign_access(&request, &[]), false, now).await.is_ok());
+    fixture.authenticator = authenticator_with_master_keys(&master_key("second", 2));
+    assert!(fixture.authenticate(&new.sign_access(&request, &[]), false, now).await.is_ok());
     assert_eq!(
-        door.authenticate(&old.sign_access(&request, &[]), false, now).await,
+        fixture.authenticate(&old.sign_access(&request, &[]), false, now).await,
         signature_error(Fault::RetiredMasterKey)
     );
-    door.authenticator = authenticator_with_master_keys("");
+    fixture.authenticator = authenticator_with_master_keys("");
     assert_eq!(
-        door.authenticate(&new.sign_access(&request, &[]), false, now).await,
+        fixture.authenticate(&new.sign_access(&request, &[]), false, now).await,
         signature_error(Fault::RetiredMasterKey)
     );
 }
 
 #[tokio::test]
 async fn access_key_is_cached_and_a_nonce_costs_one_write() {
-    let door = Fixture::new();
+    let fixture = Fixture::new();
     let now = Timestamp::now();
-    let store = door.local.service.store.metered();
-    let signer = door.signer(now).await;
+    let store = fixture.local.service.store.metered();
+    let signer = fixture.signer(now).await;
     let wire = signer.sign_access(&UnsignedRequest::new("GET", "/v2/cloudimages"), &[]);
     let headers = wire.header_map();
     for _ in 0..10 {
-        door.authenticator.authenticate(&wire.as_signed_request(&headers), &store, now).await.unwrap();
+        fixture.authenticator.authenticate(&wire.as_signed_request(&headers), &store, now).await.unwrap();
     }
     let used = store.usage();
     assert_eq!((used.round_trips, used.read_units, used.write_units), (1, 1.0, 0.0));
 
     let wire = sign_rpc(&signer, "n");
     let (headers, parameters) = (wire.header_map(), query_parameters(&wire.query));
-    door.authenticator
+    fixture
+        .authenticator
         .authenticate_rpc(&wire.as_signed_request(&headers), &parameters, &store, now)
         .await
         .unwrap();
@@ -219,30 +220,30 @@ async fn access_key_is_cached_and_a_nonce_costs_one_write() {
 
 #[tokio::test]
 async fn only_owner_or_admin_disables_an_access_key() {
-    let door = Fixture::new();
-    let signer = door.signer(Timestamp::now()).await;
-    let (service, keyring) = (&door.local.service, door.authenticator.keyring());
+    let fixture = Fixture::new();
+    let signer = fixture.signer(Timestamp::now()).await;
+    let (service, keyring) = (&fixture.local.service, fixture.authenticator.keyring());
     let id = signer.key_id.parse().unwrap();
     assert!(disable_access_key(service, keyring, &caller("str1"), &id).await.is_err());
     let wire = signer.sign_access(&UnsignedRequest::new("GET", "/"), &[]);
-    assert!(door.authenticate(&wire, false, signer.date).await.is_ok());
+    assert!(fixture.authenticate(&wire, false, signer.date).await.is_ok());
     let admin = Caller { role: Role::Admin, ..caller("ops") };
     assert!(disable_access_key(service, keyring, &admin, &id).await.is_ok());
-    assert_eq!(door.authenticate(&wire, false, signer.date).await, signature_error(Fault::DisabledKey));
+    assert_eq!(fixture.authenticate(&wire, false, signer.date).await, signature_error(Fault::DisabledKey));
 }
 
 #[tokio::test]
 async fn access_key_disabled_elsewhere_is_rejected_after_5_seconds() {
-    let door = Fixture::new();
+    let fixture = Fixture::new();
     let now = Timestamp::now();
-    let signer = door.signer(now).await;
+    let signer = fixture.signer(now).await;
     let wire = signer.sign_access(&UnsignedRequest::new("GET", "/v2/cloudimages"), &[]);
-    assert!(door.authenticate(&wire, false, now).await.is_ok());
+    assert!(fixture.authenticate(&wire, false, now).await.is_ok());
     let elsewhere = authenticator_with_master_keys(&master_key("first", 1));
     let id = signer.key_id.parse().unwrap();
-    disable_access_key(&door.local.service, elsewhere.keyring(), &caller("own1"), &id).await.unwrap();
-    // However little time has passed for this process, which a function's host stops between two requests.
-    assert!(door.authenticate(&wire, false, now.plus(Duration::from_millis(4_999))).await.is_ok());
-    let after = door.authenticate(&wire, false, now.plus(Duration::from_secs(5))).await;
+    disable_access_key(&fixture.local.service, elsewhere.keyring(), &caller("own1"), &id).await.unwrap();
+    // Even if little time has passed for this process, which a function's host stops between two requests.
+    assert!(fixture.authenticate(&wire, false, now.plus(Duration::from_millis(4_999))).await.is_ok());
+    let after = fixture.authenticate(&wire, false, now.plus(Duration::from_secs(5))).await;
     assert_eq!(after, signature_error(Fault::DisabledKey));
 }

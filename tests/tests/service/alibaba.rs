@@ -1,4 +1,4 @@
-//! Alibaba's dialect over HTTP: what its SDKs send, the rules of seed 002, and that a call takes effect wholly or not at
+//! Alibaba's API over HTTP: what its SDKs send, the rules of seed 002, and that a call takes effect wholly or not at
 //! all.
 
 use std::collections::BTreeSet;
@@ -13,7 +13,7 @@ const MEMBERS: &str = "/v1/cloudimages/members";
 const ECD_VERSION: &str = "2020-09-30";
 const ECS_VERSION: &str = "2014-05-26";
 
-/// How a request says what it wants.
+/// Where a request has its parameters.
 #[derive(Debug, Clone, Copy)]
 enum RequestStyle {
     /// As the old SDK and signature version 1: everything in the query.
@@ -27,7 +27,7 @@ enum RequestStyle {
 const STYLES: [RequestStyle; 4] =
     [RequestStyle::PostQuery, RequestStyle::PostHeaders, RequestStyle::PostForm, RequestStyle::Get];
 
-/// Somebody with a token.
+/// A caller with a token.
 struct Client<'a> {
     api: &'a Api,
     id: &'static str,
@@ -43,11 +43,11 @@ impl<'a> Client<'a> {
         Self { api, id, token: api.token(id, Role::Admin) }
     }
 
-    async fn create_image(&self, said: &Value) -> String {
-        let answer =
-            self.api.send(&ApiRequest::new("POST", "/v2/images").token(&self.token).json(said)).await;
-        answer.expect_status(201);
-        answer.body["id"].as_str().unwrap().to_owned()
+    async fn create_image(&self, details: &Value) -> String {
+        let response =
+            self.api.send(&ApiRequest::new("POST", "/v2/images").token(&self.token).json(details)).await;
+        response.expect_status(201);
+        response.body["id"].as_str().unwrap().to_owned()
     }
 
     async fn call_with_style(
@@ -59,7 +59,7 @@ impl<'a> Client<'a> {
     ) -> ApiResponse {
         let parameters = format!("RegionId=local&{parameters}");
         let all = format!("Action={action}&Version={version}&{parameters}");
-        let ask = match style {
+        let request = match style {
             RequestStyle::PostQuery => ApiRequest::new("POST", format!("/?{all}")),
             RequestStyle::Get => ApiRequest::new("GET", format!("/?{all}")),
             RequestStyle::PostForm => ApiRequest::new("POST", "/")
@@ -68,7 +68,7 @@ impl<'a> Client<'a> {
                 .header("x-acs-action", action)
                 .header("x-acs-version", version),
         };
-        self.api.send(&ask.token(&self.token)).await
+        self.api.send(&request.token(&self.token)).await
     }
 
     async fn call_action(&self, version: &str, action: &str, parameters: &str) -> ApiResponse {
@@ -80,26 +80,26 @@ impl<'a> Client<'a> {
     }
 
     async fn list_accounts(&self, image: &str) -> Value {
-        let answer =
+        let response =
             self.call_action(ECD_VERSION, "DescribeImagePermission", &format!("ImageId={image}")).await;
-        answer.expect_status(200);
-        answer.body["AliUids"].clone()
+        response.expect_status(200);
+        response.body["AliUids"].clone()
     }
 
-    /// The images that are described, by their ids.
+    /// The images that a call describes, by id.
     async fn list_image_ids(&self, parameters: &str) -> BTreeSet<String> {
-        let answer = self.call_action(ECD_VERSION, "DescribeImages", parameters).await;
-        answer.expect_status(200);
-        assert_eq!(answer.body["NextToken"], "");
-        let images = answer.body["Images"].as_array().unwrap();
+        let response = self.call_action(ECD_VERSION, "DescribeImages", parameters).await;
+        response.expect_status(200);
+        assert_eq!(response.body["NextToken"], "");
+        let images = response.body["Images"].as_array().unwrap();
         images.iter().map(|image| image["ImageId"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// What each project has said, as the IMS list of members has it.
+    /// The status of each project, from the IMS list of members.
     async fn member_statuses(&self, image: &str) -> Value {
         let target = format!("/v1/{}/cloudimages/{image}/members", self.id);
-        let answer = self.api.send(&ApiRequest::new("GET", target).token(&self.token)).await;
-        let members = answer.body["members"].as_array().unwrap_or_else(|| panic!("{answer:?}"));
+        let response = self.api.send(&ApiRequest::new("GET", target).token(&self.token)).await;
+        let members = response.body["members"].as_array().unwrap_or_else(|| panic!("{response:?}"));
         let status =
             |member: &Value| (member["member_id"].as_str().unwrap().to_owned(), member["status"].clone());
         members.iter().map(status).collect()
@@ -114,8 +114,9 @@ impl<'a> Client<'a> {
 
     async fn patch_image(&self, image: &str, path: &str, value: &str) {
         let change = json!([{"op": "add", "path": path, "value": value}]);
-        let ask = ApiRequest::new("PATCH", format!("/v2/images/{image}")).token(&self.token).json(&change);
-        self.api.send(&ask).await.expect_status(200);
+        let request =
+            ApiRequest::new("PATCH", format!("/v2/images/{image}")).token(&self.token).json(&change);
+        self.api.send(&request).await.expect_status(200);
     }
 }
 
@@ -124,10 +125,10 @@ fn id_set(ids: &[&String]) -> BTreeSet<String> {
 }
 
 #[track_caller]
-fn assert_refused(answer: &ApiResponse, status: u16, code: &str) {
-    answer.expect_error(status, code);
-    assert_eq!(answer.body["HostId"], "images.example");
-    assert!(answer.body["Recommend"].as_str().unwrap().contains(code), "{answer:?}");
+fn assert_refused(response: &ApiResponse, status: u16, code: &str) {
+    response.expect_error(status, code);
+    assert_eq!(response.body["HostId"], "images.example");
+    assert!(response.body["Recommend"].as_str().unwrap().contains(code), "{response:?}");
 }
 
 #[tokio::test]
@@ -139,9 +140,9 @@ async fn every_action_works_in_every_request_style() {
             owner.create_image(&json!({"name": "golden", "__os_type": "Windows", "min_disk": 80})).await;
         let of = |more: &str| format!("ImageId={image}{more}");
         let add = of("&AddAccount.1=118272523431001&AddAccount.2=118272523431002");
-        let answer = owner.call_with_style(style, ECD_VERSION, "ModifyImagePermission", &add).await;
-        answer.expect_status(200);
-        assert_eq!(answer.body.as_object().unwrap().len(), 1, "nothing but the RequestId: {answer:?}");
+        let response = owner.call_with_style(style, ECD_VERSION, "ModifyImagePermission", &add).await;
+        response.expect_status(200);
+        assert_eq!(response.body.as_object().unwrap().len(), 1, "nothing but the RequestId: {response:?}");
         let listed = owner.call_with_style(style, ECD_VERSION, "DescribeImagePermission", &of("")).await;
         assert_eq!(listed.body["AliUids"], json!(["118272523431001", "118272523431002"]), "{style:?}");
 
@@ -200,15 +201,15 @@ async fn alibaba_and_ims_see_the_same_shares() {
         "an offer is a share to its owner"
     );
     assert_eq!(two.list_image_ids("").await, id_set(&[]), "and nothing to use before it is accepted");
-    let answer = |status: &str| json!({"images": [image], "project_id": "2002", "status": status});
-    two.run_batch_job("PUT", &answer("accepted")).await;
+    let decision = |status: &str| json!({"images": [image], "project_id": "2002", "status": status});
+    two.run_batch_job("PUT", &decision("accepted")).await;
     assert_eq!(two.list_image_ids("").await, id_set(&[&image]));
     assert_eq!(
         two.list_image_ids(&format!("ImageId.1={image}&ImageId.2=none&ImageId.3=a%2Fb")).await,
         id_set(&[&image])
     );
 
-    two.run_batch_job("PUT", &answer("rejected")).await;
+    two.run_batch_job("PUT", &decision("rejected")).await;
     owner.modify_permission(&image, "AddAccount.1=2002").await.expect_status(200);
     assert_eq!(
         owner.member_statuses(&image).await,
@@ -313,12 +314,12 @@ async fn unknown_action_or_other_region_is_rejected() {
         (format!("/?{action}&RegionId=local&AddAccount.1=2001"), "ImageId"),
         (format!("/?Action=ModifyImagePermission&RegionId=local&{modify}"), "Version"),
     ] {
-        let answer = send("POST", target).await;
-        assert_refused(&answer, 400, "MissingParameter");
+        let response = send("POST", target).await;
+        assert_refused(&response, 400, "MissingParameter");
         let message = format!(
             "The input parameter \"{named}\" that is mandatory for processing this request is not supplied."
         );
-        assert_eq!(answer.message(), message);
+        assert_eq!(response.message(), message);
     }
     let nothing = send("POST", "/".to_owned()).await;
     assert!(nothing.message().contains("\"Action\""), "{nothing:?}");
@@ -339,17 +340,17 @@ async fn accounts_beyond_ten_are_reported_as_ignored() {
         let one = |n: usize| format!("{kind}.{n}={}", from + n);
         (1..=11).map(one).collect::<Vec<_>>().join("&")
     };
-    let answer = owner.modify_permission(&image, &accounts("AddAccount", 2000)).await;
-    answer.expect_status(200);
-    assert_eq!(answer.headers["x-ignored-parameters"], "AddAccount.11");
+    let response = owner.modify_permission(&image, &accounts("AddAccount", 2000)).await;
+    response.expect_status(200);
+    assert_eq!(response.headers["x-ignored-parameters"], "AddAccount.11");
     let both = format!("{}&{}", accounts("RemoveAccount", 2000), accounts("AddAccount", 3000));
-    let answer = owner.modify_permission(&image, &both).await;
-    answer.expect_status(200);
-    assert_eq!(answer.headers["x-ignored-parameters"], "AddAccount.11, RemoveAccount.11");
+    let response = owner.modify_permission(&image, &both).await;
+    response.expect_status(200);
+    assert_eq!(response.headers["x-ignored-parameters"], "AddAccount.11, RemoveAccount.11");
     let shared: Vec<_> = (3001..=3010).map(|id| id.to_string()).collect();
     assert_eq!(owner.list_accounts(&image).await, json!(shared));
-    let answer = owner.modify_permission(&image, "AddAccount.99999999999999999999999=a").await;
-    answer.expect_status(200);
+    let response = owner.modify_permission(&image, "AddAccount.99999999999999999999999=a").await;
+    response.expect_status(200);
     assert_eq!(owner.list_accounts(&image).await, json!(shared));
     assert!(
         !owner.modify_permission(&image, "AddAccount.1=a").await.headers.contains_key("x-ignored-parameters")
@@ -371,9 +372,9 @@ async fn only_owner_shares_and_stranger_gets_404() {
         "AddAccount.1=2001&RemoveAccount.1=2002",
     ] {
         assert_refused(&recipient.modify_permission(&image, accounts).await, 403, "Forbidden.RAM");
-        let answer = stranger.modify_permission(&image, accounts).await;
-        assert_refused(&answer, 404, "InvalidImageId.NotFound");
-        assert_eq!(answer.message(), stranger.modify_permission("none", accounts).await.message());
+        let response = stranger.modify_permission(&image, accounts).await;
+        assert_refused(&response, 404, "InvalidImageId.NotFound");
+        assert_eq!(response.message(), stranger.modify_permission("none", accounts).await.message());
     }
     let permission = format!("ImageId={image}");
     assert_eq!(recipient.list_accounts(&image).await, json!(["2001"]), "a recipient sees only itself");
@@ -387,9 +388,9 @@ async fn only_owner_shares_and_stranger_gets_404() {
     assert_eq!((&shown["ImageType"], shown.get("SharedCount")), (&json!("SHARED"), None));
     let reader = Client { token: api.token("1001", Role::Reader), ..Client::new(&api, "1001") };
     assert_refused(&reader.modify_permission(&image, "AddAccount.1=2003").await, 403, "Forbidden.RAM");
-    let nobody =
+    let anonymous =
         api.send(&ApiRequest::new("POST", "/?Action=DescribeImages&Version=2020-09-30&RegionId=local")).await;
-    assert_refused(&nobody, 401, "InvalidSecurityToken");
+    assert_refused(&anonymous, 401, "InvalidSecurityToken");
     assert_eq!(api.dump(), before, "something was written");
 }
 
@@ -400,7 +401,7 @@ async fn unshareable_image_can_still_be_unshared() {
     let private = owner.create_image(&json!({})).await;
     owner.modify_permission(&private, "AddAccount.1=2001").await;
     owner.patch_image(&private, "/visibility", "private").await;
-    // Shared by IMS, with a grant of its key, which this API knows nothing of.
+    // Shared by IMS, with a key grant, which this API does not have.
     let encrypted = owner.create_image(&json!({"__system__cmkid": "key-1"})).await;
     let grant = ApiRequest::new("PUT", "/v1/keys/key-1/grants/2001").token(&owner.token);
     api.send(&grant).await.expect_status(200);
@@ -419,19 +420,19 @@ async fn concurrent_calls_are_atomic_and_respect_the_member_limit() {
     let owner = Client::new(&api, "1001");
     let image = owner.create_image(&json!({})).await;
     let call = async |n: usize| {
-        let answer = owner.modify_permission(&image, &format!("AddAccount.1={n}a&AddAccount.2={n}b")).await;
-        assert!([200, 403].contains(&answer.status), "{answer:?}");
-        (n, answer.status == 200)
+        let response = owner.modify_permission(&image, &format!("AddAccount.1={n}a&AddAccount.2={n}b")).await;
+        assert!([200, 403].contains(&response.status), "{response:?}");
+        (n, response.status == 200)
     };
-    let answers = futures_util::future::join_all((1..=6).map(call)).await;
-    let mut wanted: Vec<String> = Vec::new();
-    for (n, done) in answers {
+    let responses = futures_util::future::join_all((1..=6).map(call)).await;
+    let mut expected: Vec<String> = Vec::new();
+    for (n, done) in responses {
         if done {
-            wanted.extend([format!("{n}a"), format!("{n}b")]);
+            expected.extend([format!("{n}a"), format!("{n}b")]);
         }
     }
-    assert_eq!(wanted.len(), 6, "three of six have room");
-    assert_eq!(owner.list_accounts(&image).await, json!(wanted));
+    assert_eq!(expected.len(), 6, "three of six have room");
+    assert_eq!(owner.list_accounts(&image).await, json!(expected));
     let counted = owner.call_action(ECD_VERSION, "DescribeImages", &format!("ImageId.1={image}")).await;
     assert_eq!(counted.body["Images"][0]["SharedCount"], 6);
 }
@@ -457,8 +458,8 @@ async fn concurrent_opposite_calls_are_serialized() {
 async fn images_are_filtered_by_ecd_attributes() {
     let api = Api::start(&[]).await;
     let owner = Client::new(&api, "1001");
-    let said = json!({"GpuCategory": "True", "AppVersion": "7.2", "FotaVersion": "2.1", "DesktopInstanceType": "ecd.basic"});
-    let with = owner.create_image(&said).await;
+    let details = json!({"GpuCategory": "True", "AppVersion": "7.2", "FotaVersion": "2.1", "DesktopInstanceType": "ecd.basic"});
+    let with = owner.create_image(&details).await;
     let without = owner.create_image(&json!({"GpuCategory": "false", "AppVersion": "6"})).await;
     let silent = owner.create_image(&json!({})).await;
     for (filter, found) in [
@@ -496,12 +497,12 @@ async fn describe_lists_are_paginated() {
         let (mut found, mut token) = (Vec::new(), String::new());
         for page in 1..=3 {
             let parameters = format!("{filter}&MaxResults=2&NextToken={token}");
-            let answer = owner.call_action(ECD_VERSION, "DescribeImages", &parameters).await.body;
-            for image in answer["Images"].as_array().unwrap() {
+            let response = owner.call_action(ECD_VERSION, "DescribeImages", &parameters).await.body;
+            for image in response["Images"].as_array().unwrap() {
                 found.push(image["ImageId"].as_str().unwrap().to_owned());
             }
-            token = answer["NextToken"].as_str().unwrap().to_owned();
-            assert_eq!(token.is_empty(), page == 3, "{answer}");
+            token = response["NextToken"].as_str().unwrap().to_owned();
+            assert_eq!(token.is_empty(), page == 3, "{response}");
         }
         assert_eq!(found, images);
     }
@@ -528,10 +529,10 @@ async fn describe_lists_are_paginated() {
         [(1, 2, vec!["a", "b"]), (2, 2, vec!["c"]), (3, 2, vec![]), (1_000_000, 100, vec![])]
     {
         let parameters = format!("ImageId={image}&PageNumber={page}&PageSize={size}");
-        let answer = owner.call_action(ECS_VERSION, "DescribeImageSharePermission", &parameters).await.body;
-        let accounts = answer["Accounts"]["Account"].as_array().unwrap();
+        let response = owner.call_action(ECS_VERSION, "DescribeImageSharePermission", &parameters).await.body;
+        let accounts = response["Accounts"]["Account"].as_array().unwrap();
         let ids: Vec<_> = accounts.iter().map(|account| account["AliyunId"].as_str().unwrap()).collect();
-        assert_eq!((ids, &answer["TotalCount"]), (expected, &json!(3)));
+        assert_eq!((ids, &response["TotalCount"]), (expected, &json!(3)));
     }
     for bad in ["PageNumber=0", "PageSize=101", "PageSize=-1", "PageNumber=99999999999999999999"] {
         let parameters = format!("ImageId={image}&{bad}");
@@ -578,8 +579,8 @@ fn arbitrary_parameters_get_a_documented_response() {
     let config = Config { cases: 300, failure_persistence: None, ..Config::default() };
     let ran = TestRunner::new(config).run(&all, |(style, version, action, pairs)| {
         let pairs: Vec<_> = pairs.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let answer = runtime.block_on(owner.call_with_style(style, version, action, &pairs.join("&")));
-        prop_assert!(answer.status < 500, "{:?}", answer);
+        let response = runtime.block_on(owner.call_with_style(style, version, action, &pairs.join("&")));
+        prop_assert!(response.status < 500, "{:?}", response);
         Ok(())
     });
     ran.unwrap();
@@ -590,13 +591,13 @@ async fn ecs_describe_images_shows_own_and_received_images() {
     let api = Api::start(&[]).await;
     let (owner, friend, stranger) =
         (Client::new(&api, "1001"), Client::new(&api, "1002"), Client::new(&api, "1003"));
-    let said = json!({"name": "golden", "__os_type": "Linux", "min_disk": 40, "architecture": "arm64"});
+    let details = json!({"name": "golden", "__os_type": "Linux", "min_disk": 40, "architecture": "arm64"});
     let (image, other) =
-        (owner.create_image(&said).await, owner.create_image(&json!({"name": "other"})).await);
+        (owner.create_image(&details).await, owner.create_image(&json!({"name": "other"})).await);
     let describe = async |account: &Client<'_>, parameters: &str| {
-        let answer = account.call_action(ECS_VERSION, "DescribeImages", parameters).await;
-        answer.expect_status(200);
-        answer.body
+        let response = account.call_action(ECS_VERSION, "DescribeImages", parameters).await;
+        response.expect_status(200);
+        response.body
     };
     let before = describe(&owner, &format!("ImageId={image}")).await;
     let shown = &before["Images"]["Image"][0];

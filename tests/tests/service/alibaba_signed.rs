@@ -1,5 +1,5 @@
-//! Requests that are signed as Alibaba's SDKs sign them, over HTTP: both kinds of signature in every way of asking, and the
-//! refusals in the words that the SDKs look for.
+//! Requests signed as Alibaba's SDKs sign them, over HTTP: both kinds of signature in every kind of request, and the
+//! errors in the words that the SDKs look for.
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ impl Fixture {
         all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
 
-    /// As the new SDK sends it: the action in headers, all of which are signed.
+    /// As the new SDK sends it: the action in headers, all of them signed.
     fn sign_acs3(&self, signer: &Signer, accounts: &[(&str, &str)], nonce: &str) -> WireRequest {
         let request =
             UnsignedRequest { query: self.modify_parameters(accounts), ..UnsignedRequest::new("POST", "/") };
@@ -71,9 +71,9 @@ impl Fixture {
             "/?Action=DescribeImagePermission&Version=2020-09-30&RegionId=local&ImageId={}",
             self.image
         );
-        let answer =
+        let response =
             self.api.send(&ApiRequest::new("GET", target).token(&self.api.token(OWNER, Role::Reader))).await;
-        answer.body["AliUids"].clone()
+        response.body["AliUids"].clone()
     }
 
     async fn send(&self, wire: &WireRequest) -> ApiResponse {
@@ -192,9 +192,9 @@ async fn badly_signed_call_is_rejected_and_changes_nothing() {
             "InvalidSecurityToken",
         ),
     ] {
-        let answer = world.send(&wire).await.in_case(what);
-        answer.expect_error(status, code);
-        assert!(!answer.body.to_string().contains(&signer.secret), "{answer:?}");
+        let response = world.send(&wire).await.in_case(what);
+        response.expect_error(status, code);
+        assert!(!response.body.to_string().contains(&signer.secret), "{response:?}");
     }
     assert_eq!(world.api.dump(), before, "something was written");
 }
@@ -205,8 +205,8 @@ async fn request_signed_with_disabled_key_is_rejected() {
     let token = world.api.token(OWNER, Role::Member);
     let disable = ApiRequest::new("DELETE", format!("/v1/access-keys/{}", world.signer.key_id)).token(&token);
     world.api.send(&disable).await.expect_status(204);
-    let answer = world.send(&world.sign_acs3(&world.signer, &[("AddAccount.1", "2001")], "n")).await;
-    answer.expect_error(400, "InvalidAccessKeyId.Inactive");
+    let response = world.send(&world.sign_acs3(&world.signer, &[("AddAccount.1", "2001")], "n")).await;
+    response.expect_error(400, "InvalidAccessKeyId.Inactive");
     assert_eq!(world.list_accounts().await, json!([]));
 }
 
@@ -218,8 +218,8 @@ async fn access_key_cannot_share_an_image_of_another_project() {
     let key = world.api.send(&key).await.body;
     let text = |name: &str| key[name].as_str().unwrap().to_owned();
     let signer = Signer { key_id: text("id"), secret: text("secret"), date: Timestamp::now() };
-    let answer = world.send(&world.sign_acs3(&signer, &[("AddAccount.1", "9001")], "n")).await;
-    answer.expect_error(404, "InvalidImageId.NotFound");
+    let response = world.send(&world.sign_acs3(&signer, &[("AddAccount.1", "9001")], "n")).await;
+    response.expect_error(404, "InvalidImageId.NotFound");
     let named = {
         let mut wire = world.sign_acs3(&signer, &[("AddAccount.1", "9001")], "m");
         wire.set_header("X-Project-Id", OWNER);

@@ -1,6 +1,6 @@
-//! Holds each call to its budget of the table: round trips and capacity units, as DynamoDB's own accounting reports them.
-//! The budget is the table of `usecases/COST.md`.
-//! `cargo bench --bench service -- capacity` prints the same figures.
+//! Checks that each call keeps to its budget of the table: round trips and capacity units, by DynamoDB's own
+//! accounting. The budget is the table of `usecases/COST.md`. `cargo bench --bench service -- capacity` prints the
+//! same figures.
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,7 @@ static PAGE: LazyLock<String> = LazyLock::new(|| {
     fs::read_to_string(page).unwrap()
 });
 
-/// What one call may use at most.
+/// The most that one call may use.
 #[derive(Debug)]
 struct Budget {
     call: &'static str,

@@ -1,5 +1,5 @@
-//! Share, answer, unshare and delete over the embedded table: what the table says in the end, whatever happened on the
-//! way.
+//! Share, decide, unshare and delete over the embedded table: the contents of the table at the end, whatever happened
+//! before.
 
 use std::collections::{HashMap, HashSet};
 
@@ -133,10 +133,10 @@ async fn batch_of_10000_pairs_is_executed_completely() {
     let job = share(&world, &images, &tenants.iter().map(String::as_str).collect::<Vec<_>>()).await;
     assert_eq!(world.job_report(job).await.status(), JobStatus::Init);
     for done in 0..50 {
-        let pieces = world.open_work_items().await;
-        assert_eq!(pieces.len(), 8.min(50 - done), "a large job hands out a few pieces at a time");
+        let work_items = world.open_work_items().await;
+        assert_eq!(work_items.len(), 8.min(50 - done), "a large job has few open work items");
         assert_eq!(world.job_report(job).await.percent(), done * 2);
-        execute(&world.service, pieces[0]).await.unwrap();
+        execute(&world.service, work_items[0]).await.unwrap();
     }
     let report = world.job_report(job).await;
     assert_eq!((report.status(), report.percent()), (JobStatus::Success, 100));

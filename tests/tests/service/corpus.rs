@@ -1,5 +1,5 @@
-//! Every input of the fuzz targets' corpus, run as the fuzzers run it, so that the targets do not rot and what was repaired
-//! stays so.
+//! Runs every input of the fuzz targets' corpus as the fuzzers do, so that the targets keep working and fixed bugs
+//! stay fixed.
 
 use std::path::Path;
 

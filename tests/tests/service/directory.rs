@@ -1,4 +1,4 @@
-//! The directory of tenants: who may write it, who finds whom, and what happens where several change it at once.
+//! The directory of tenants: permissions, searches, and concurrent changes.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -16,7 +16,7 @@ use imageshare_tests::api::{Api, ApiRequest, ApiResponse};
 use imageshare_tests::local_service::{LocalService, caller};
 use serde_json::{Value, json};
 
-/// A server, and who asks it.
+/// A server, with shorthands for its callers.
 struct Fixture {
     api: Api,
     admin: String,
@@ -30,8 +30,8 @@ impl Fixture {
         Self { api, admin, reader }
     }
 
-    async fn put_tenant(&self, tenant: &str, said: &Value) -> ApiResponse {
-        self.api.send(&ApiRequest::new("PUT", tenant_path(tenant)).token(&self.admin).json(said)).await
+    async fn put_tenant(&self, tenant: &str, entry: &Value) -> ApiResponse {
+        self.api.send(&ApiRequest::new("PUT", tenant_path(tenant)).token(&self.admin).json(entry)).await
     }
 
     async fn show_tenant(&self, tenant: &str) -> ApiResponse {
@@ -42,25 +42,25 @@ impl Fixture {
         self.api.send(&ApiRequest::new("DELETE", tenant_path(tenant)).token(&self.admin)).await
     }
 
-    /// Enters a tenant of this region.
+    /// Adds a tenant of this region.
     async fn create_tenant(&self, tenant: &str, account: &str, project: &str) {
         self.put_tenant(tenant, &json!({"account": account, "project": project})).await.expect_status(200);
     }
 
-    /// What somebody who may only read finds with that query.
+    /// The result of a query by a caller that may only read.
     async fn find_tenants(&self, query: &str) -> ApiResponse {
         self.api.send(&ApiRequest::new("GET", format!("/v1/tenants?{query}")).token(&self.reader)).await
     }
 
-    /// The ids of the directory, in pages of that size.
+    /// The ids of the directory, in pages of this size.
     async fn list_all(&self, limit: usize) -> Vec<String> {
-        let (mut seen, mut target) = (Vec::new(), format!("/v1/tenants?limit={limit}"));
+        let (mut ids, mut target) = (Vec::new(), format!("/v1/tenants?limit={limit}"));
         loop {
             let page = self.api.send(&ApiRequest::new("GET", &target).token(&self.admin)).await.body;
             let tenants = page["tenants"].as_array().unwrap();
             assert!(tenants.len() <= limit && page["page_info"]["current_count"] == tenants.len());
-            seen.extend(tenants.iter().map(|tenant| tenant["project_id"].as_str().unwrap().to_owned()));
-            let Some(next) = page["page_info"]["next_marker"].as_str() else { return seen };
+            ids.extend(tenants.iter().map(|tenant| tenant["project_id"].as_str().unwrap().to_owned()));
+            let Some(next) = page["page_info"]["next_marker"].as_str() else { return ids };
             target = format!("/v1/tenants?limit={limit}&marker={next}");
         }
     }
@@ -73,21 +73,21 @@ fn tenant_path(tenant: &str) -> String {
 #[tokio::test]
 async fn admin_creates_renames_and_deletes_a_tenant() {
     let world = Fixture::start().await;
-    let said = json!({"account": "Käse & Söhne", "project": "a#b/c", "region": "local"});
-    let mut shown = said.clone();
+    let entry = json!({"account": "Käse & Söhne", "project": "a#b/c", "region": "local"});
+    let mut shown = entry.clone();
     shown["project_id"] = json!("own1");
-    assert_eq!(world.put_tenant("own1", &said).await.body, json!({"tenant": shown}));
+    assert_eq!(world.put_tenant("own1", &entry).await.body, json!({"tenant": shown}));
     assert_eq!(world.show_tenant("own1").await.body, json!({"tenant": shown}));
     let by_names = "account=K%C3%A4se+%26+S%C3%B6hne&project=a%23b%2Fc";
     let found = world.find_tenants(by_names).await.body;
     assert_eq!(found, json!({"tenants": [shown], "page_info": {"current_count": 1}}));
 
     let before = world.api.dump_when_idle().await;
-    world.put_tenant("own1", &said).await.expect_status(200);
-    assert_eq!(world.api.dump(), before, "what it says already");
+    world.put_tenant("own1", &entry).await.expect_status(200);
+    assert_eq!(world.api.dump(), before, "the same entry changes nothing");
 
     world.create_tenant("own1", "acme", "web").await;
-    // The former names are given up.
+    // The former names are free again.
     world.find_tenants(by_names).await.expect_error(404, "IMG.0108");
     assert_eq!(world.find_tenants("account=acme&project=web").await.body["tenants"][0]["project_id"], "own1");
 
@@ -137,8 +137,8 @@ async fn only_admin_writes_or_lists_the_directory() {
                     ApiRequest::new("GET", tenant_path(tenant)),
                     ApiRequest::new("DELETE", tenant_path(tenant)),
                 );
-                for ask in [put, show, delete, ApiRequest::new("GET", "/v1/tenants")] {
-                    let refused = world.api.send(&ask.token(&token)).await;
+                for request in [put, show, delete, ApiRequest::new("GET", "/v1/tenants")] {
+                    let refused = world.api.send(&request.token(&token)).await;
                     refused.expect_error(403, "IMG.0026");
                     assert!(refused.message().contains("Only the role admin"), "{refused:?}");
                 }
@@ -227,12 +227,12 @@ async fn account_and_project_names_are_unique_across_regions() {
 async fn concurrent_claims_of_the_same_names_have_one_winner() {
     let world = Fixture::start().await;
     for round in 0..5 {
-        let said = json!({"account": "acme", "project": format!("web{round}")});
+        let entry = json!({"account": "acme", "project": format!("web{round}")});
         let tenants: Vec<_> = (0..8).map(|number| format!("t{number}")).collect();
-        let answers = join_all(tenants.iter().map(|tenant| world.put_tenant(tenant, &said))).await;
+        let responses = join_all(tenants.iter().map(|tenant| world.put_tenant(tenant, &entry))).await;
         let (winners, losers): (Vec<_>, Vec<_>) =
-            tenants.iter().zip(&answers).partition(|(_, answer)| answer.status == 200);
-        let [(winner, _)] = winners.as_slice() else { panic!("{answers:?}") };
+            tenants.iter().zip(&responses).partition(|(_, response)| response.status == 200);
+        let [(winner, _)] = winners.as_slice() else { panic!("{responses:?}") };
         for (_, loser) in &losers {
             loser.expect_error(409, "IMG.0031");
         }
@@ -251,14 +251,14 @@ async fn tenant_stays_findable_during_renames() {
             world.create_tenant("own1", "acme", &format!("p{}", 40 - number)).await;
         }
     };
-    let look = async {
+    let search = async {
         for _ in 0..40 {
             let found = world.find_tenants("account=acme").await;
             found.expect_status(200);
             assert_eq!(found.body["tenants"][0]["project_id"], "own1");
         }
     };
-    tokio::join!(rename, look);
+    tokio::join!(rename, search);
     assert_names_match_entries(&world).await;
 }
 
@@ -267,11 +267,11 @@ async fn concurrent_put_and_delete_keep_entry_and_names_consistent() {
     let world = Fixture::start().await;
     for round in 0..10 {
         world.create_tenant("own1", "acme", "web").await;
-        let said = json!({"account": "acme", "project": format!("shop{round}")});
+        let entry = json!({"account": "acme", "project": format!("shop{round}")});
         let (put, delete, again) = tokio::join!(
-            world.put_tenant("own1", &said),
+            world.put_tenant("own1", &entry),
             world.delete_tenant("own1"),
-            world.put_tenant("own1", &said)
+            world.put_tenant("own1", &entry)
         );
         put.expect_status(200);
         again.expect_status(200);
@@ -282,7 +282,7 @@ async fn concurrent_put_and_delete_keep_entry_and_names_consistent() {
     }
 }
 
-/// A table that a rename always comes between: of so many queries it finds nothing.
+/// A table where a rename precedes each query: this many queries find nothing.
 #[derive(Debug)]
 struct ConcurrentRenames {
     table: TableLane,
@@ -366,7 +366,7 @@ async fn account_lookup_stops_at_the_second_local_project() {
     assert_eq!(metered.store.usage().round_trips, 1, "two on the first page are enough");
 }
 
-/// Every entry has its names, and there are no other names.
+/// Every entry has its names, and there are no others.
 async fn assert_names_match_entries(world: &Fixture) {
     let mut entries = Vec::new();
     for id in world.list_all(100).await {

@@ -1,4 +1,4 @@
-//! Tokens for holders of access keys, as clients ask a Keystone for them.
+//! Tokens for access keys, as clients request them from Keystone.
 
 use imageshare::domain::{Role, Timestamp};
 use imageshare_tests::api::{Api, ApiRequest, ApiResponse};
@@ -43,9 +43,9 @@ impl Fixture {
     }
 
     async fn issue_token(&self) -> String {
-        let answer = self.request_token(&self.password_identity(), None).await;
-        answer.expect_status(201);
-        answer.headers["x-subject-token"].clone()
+        let response = self.request_token(&self.password_identity(), None).await;
+        response.expect_status(201);
+        response.headers["x-subject-token"].clone()
     }
 
     async fn get(&self, token: &str, target: &str) -> ApiResponse {
@@ -67,18 +67,18 @@ async fn access_key_gets_a_token_for_its_project() {
     ];
     for identity in [world.password_identity(), credential] {
         for scope in scopes.clone() {
-            let answer = world.request_token(&identity, scope).await;
-            answer.expect_status(201);
-            assert_eq!(answer.headers["cache-control"], "no-store");
-            let token = &answer.body["token"];
+            let response = world.request_token(&identity, scope).await;
+            response.expect_status(201);
+            assert_eq!(response.headers["cache-control"], "no-store");
+            let token = &response.body["token"];
             assert_eq!(
                 (&token["project"]["id"], &token["roles"][1]["name"]),
                 (&json!("own1"), &json!("member"))
             );
             let image = token["catalog"].as_array().unwrap().iter().find(|of| of["type"] == "image").unwrap();
             assert_eq!(image["endpoints"][0]["url"], "http://images.example", "{image}");
-            assert!(!answer.body.to_string().contains(&world.secret));
-            let bearer = &answer.headers["x-subject-token"];
+            assert!(!response.body.to_string().contains(&world.secret));
+            let bearer = &response.headers["x-subject-token"];
             let new = ApiRequest::new("POST", "/v2/images").token(bearer).json(&json!({"name": "a"}));
             assert_eq!(world.api.send(&new).await.body["owner"], "own1");
         }
@@ -92,7 +92,7 @@ async fn invalid_credentials_all_get_the_same_response() {
     let user = |id: &str, secret: &str| json!({"methods": ["password"], "password": {"user": {"id": id, "password": secret}}});
     let token = |token: &str| json!({"methods": ["token"], "token": {"id": token}});
     let own = || Some(json!({"project": {"id": "own1"}}));
-    let mut told = Vec::new();
+    let mut refusals = Vec::new();
     for (identity, scope) in [
         (user("nobody", &world.secret), own()),
         (user("a b/c", &world.secret), own()),
@@ -102,12 +102,12 @@ async fn invalid_credentials_all_get_the_same_response() {
         (token("a.b.c"), own()),
         (token(""), own()),
     ] {
-        let answer = world.request_token(&identity, scope).await;
-        assert!(!answer.headers.contains_key("x-subject-token"));
-        told.push((answer.status, answer.body.to_string()));
+        let response = world.request_token(&identity, scope).await;
+        assert!(!response.headers.contains_key("x-subject-token"));
+        refusals.push((response.status, response.body.to_string()));
     }
-    told.dedup();
-    assert_eq!((told.len(), told[0].0), (1, 401), "{told:?}");
+    refusals.dedup();
+    assert_eq!((refusals.len(), refusals[0].0), (1, 401), "{refusals:?}");
     assert_eq!(world.api.dump(), before, "something was written");
 }
 
@@ -148,9 +148,9 @@ async fn scope_may_use_the_directory_project_name() {
         if let Some(domain) = domain {
             project["domain"] = json!({ "name": domain });
         }
-        let answer =
+        let response =
             world.request_token(&world.password_identity(), Some(json!({ "project": project }))).await;
-        answer.expect_status(status);
+        response.expect_status(status);
     }
 }
 
@@ -159,7 +159,7 @@ async fn token_has_the_lifetime_and_roles_of_its_access_key() {
     let world = Fixture::start_with_roles(&["reader"]).await;
     let token = world.issue_token().await;
     let new = ApiRequest::new("POST", "/v2/images").token(&token).json(&json!({"name": "a"}));
-    // The key only reads.
+    // The key is read-only.
     world.api.send(&new).await.expect_status(403);
     world.get(&token, "/v2/cloudimages").await.expect_status(200);
 
@@ -219,7 +219,7 @@ async fn revoking_a_token_leaves_other_tokens_valid() {
         (&token, &strangers, 404),
         (&reader, &token, 403),
         (&token, &world.api.token("own1", Role::Admin), 403),
-        // A provider's token ends by itself.
+        // A token of a provider cannot be revoked here.
         (&token, &reader, 403),
         (&token, &"a.b.c".to_owned(), 404),
     ] {
@@ -231,16 +231,16 @@ async fn revoking_a_token_leaves_other_tokens_valid() {
     let revoked = world.api.send(&revoke(&token, &token)).await;
     revoked.expect_status(204);
     assert_eq!(revoked.body, Value::Null);
-    let answer = world.get(&token, "/v2/cloudimages").await;
-    answer.expect_error(401, "IMG.0087");
-    assert!(answer.message().contains("revoked"), "{answer:?}");
+    let response = world.get(&token, "/v2/cloudimages").await;
+    response.expect_error(401, "IMG.0087");
+    assert!(response.message().contains("revoked"), "{response:?}");
     let identity = json!({"methods": ["token"], "token": {"id": token}});
     world.request_token(&identity, None).await.expect_status(401);
-    // It has ended.
+    // The token is revoked.
     world.api.send(&revoke(&kept, &token)).await.expect_status(404);
     world.get(&kept, "/v2/cloudimages").await.expect_status(200);
     let member = world.api.token("own1", Role::Member);
-    // As strong as the key.
+    // As strong as the key's.
     world.api.send(&revoke(&member, &kept)).await.expect_status(204);
     world.get(&kept, "/v2/cloudimages").await.expect_status(401);
 }
@@ -279,7 +279,7 @@ async fn project_lookup_finds_only_the_own_project() {
         let project = if body["project"].is_null() { &body["projects"][0] } else { &body["project"] };
         assert_eq!((&project["id"], &project["name"]), (&json!("own1"), &json!(name)), "{target}");
     }
-    // The openstack command goes on with the id that it was given.
+    // The openstack command continues with the id that it was given.
     for target in [
         "/v3/projects",
         "/v3/projects/own2",
@@ -293,11 +293,11 @@ async fn project_lookup_finds_only_the_own_project() {
     }
 }
 
-/// Enters a project in the directory.
+/// Adds a project to the directory.
 async fn put_tenant(api: &Api, project: &str, account: &str, name: &str, region: &str) {
-    let said = json!({"account": account, "project": name, "region": region});
+    let entry = json!({"account": account, "project": name, "region": region});
     let put = ApiRequest::new("PUT", format!("/v1/tenants/{project}")).token(&api.token("ops", Role::Admin));
-    api.send(&put.json(&said)).await.expect_status(200);
+    api.send(&put.json(&entry)).await.expect_status(200);
 }
 
 #[tokio::test]
@@ -346,14 +346,14 @@ async fn exact_name_finds_a_project_in_the_own_account() {
         refused.expect_status(403);
         assert_eq!(refused.body, forbidden.body);
     }
-    // A stranger to the account finds nothing by the name of a project alone.
+    // For a caller outside the account, the name of a project finds nothing.
     let stranger = world.api.token("str1", Role::Member);
     for unknown in ["?name=web", "?name=own1", "/web", "/own1", "?name=web&domain_id=Acm"] {
         let refused = world.get(&stranger, &format!("/v3/projects{unknown}")).await;
         refused.expect_status(403);
         assert_eq!(refused.body, forbidden.body);
     }
-    // As an id, a name that is known makes clients look for the name.
+    // If a name is used as an id, clients look for the name.
     for name in ["web", "Web%20Shop", "only?domain_id=Solo"] {
         world.get(&token, &format!("/v3/projects/{name}")).await.expect_error(404, "IMG.0108");
     }
@@ -376,8 +376,8 @@ async fn project_name_is_not_accepted_as_an_id() {
         let body = json!({"images": [image], "projects": ["other", project]});
         ApiRequest::new("POST", "/v1/cloudimages/members").json(&body)
     };
-    for ask in [add("shop"), share("shop"), add("mail")] {
-        let refused = world.api.send(&ask.token(&token)).await;
+    for request in [add("shop"), share("shop"), add("mail")] {
+        let refused = world.api.send(&request.token(&token)).await;
         refused.expect_error(400, "IMG.0104");
         assert!(refused.message().contains("not an id: share with mem"), "{refused:?}");
     }
@@ -386,7 +386,7 @@ async fn project_name_is_not_accepted_as_an_id() {
     world.api.send(&action).await.expect_status(404);
     assert_eq!(world.api.dump(), before, "something was written");
 
-    // What the directory knows as an id is one, and so is what nobody's name is in this account.
+    // An id of the directory is an id; so is a text that names no project of this account.
     for (owner, member) in [("own1", "mem3"), ("own1", "nobody"), ("str1", "shop")] {
         let token = world.api.token(owner, Role::Member);
         let new = ApiRequest::new("POST", "/v2/images").token(&token).json(&json!({"name": "a"}));
@@ -397,7 +397,7 @@ async fn project_name_is_not_accepted_as_an_id() {
         added.expect_status(200);
         assert_eq!(added.body["member_id"], json!(member));
     }
-    // A share that came before the name is taken back by what it was given to.
+    // A share made before the name existed is withdrawn by the id that it was made with.
     world.api.send(&add("later").token(&token)).await.expect_status(200);
     put_tenant(&world.api, "new1", "Acme", "later", "local").await;
     let remove = ApiRequest::new("DELETE", format!("/v2/images/{image}/members/later")).token(&token);
@@ -412,10 +412,10 @@ async fn signed_request_finds_its_project_and_the_catalog() {
         ("/v3/projects?name=local", "/projects/0/id", "own1"),
         ("/v3/auth/catalog", "/catalog/0/endpoints/0/url", "http://images.example"),
     ] {
-        let ask = UnsignedRequest::new("GET", target);
-        for wire in [signer.sign_access(&ask, &["host"]), signer.sign_credential(&ask, &[], "", "")] {
-            let answer = world.api.send(&wire.to_api_request()).await;
-            assert_eq!(answer.body.pointer(pointer), Some(&json!(value)), "{answer:?}");
+        let request = UnsignedRequest::new("GET", target);
+        for wire in [signer.sign_access(&request, &["host"]), signer.sign_credential(&request, &[], "", "")] {
+            let response = world.api.send(&wire.to_api_request()).await;
+            assert_eq!(response.body.pointer(pointer), Some(&json!(value)), "{response:?}");
         }
     }
 }

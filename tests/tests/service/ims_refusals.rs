@@ -1,4 +1,5 @@
-//! What IMS refuses at once, code by code of `contract/ims.md` 1.9 and `contract/decisions.md` 5. Nothing is written.
+//! The errors that IMS returns at once, code by code of `contract/ims.md` 1.9 and `contract/decisions.md` 5. Nothing
+//! is written.
 
 use imageshare::domain::{JobId, Role, Stamp};
 use imageshare_tests::api::{Api, ApiRequest, ApiResponse};
@@ -6,8 +7,8 @@ use serde_json::{Value, json};
 
 const MEMBERS: &str = "/v1/cloudimages/members";
 
-/// The images of `own1`, one for each visibility, and two of `own2`: one that `own1` has accepted, and one that it cannot
-/// see.
+/// The images of `own1`, one of each visibility, and two of `own2`: one that `own1` has accepted, and one that it
+/// cannot see.
 struct Fixture {
     api: Api,
     shared: String,
@@ -24,8 +25,8 @@ impl Fixture {
         let image = async |owner: &str, visibility: &str| {
             let role = if visibility == "public" { Role::Admin } else { Role::Member };
             let new = ApiRequest::new("POST", "/v2/images").json(&json!({"visibility": visibility}));
-            let made = api.send(&new.token(&api.token(owner, role))).await;
-            made.body["id"].as_str().unwrap().to_owned()
+            let created = api.send(&new.token(&api.token(owner, role))).await;
+            created.body["id"].as_str().unwrap().to_owned()
         };
         let world = Self {
             shared: image("own1", "shared").await,
@@ -44,17 +45,17 @@ impl Fixture {
         world
     }
 
-    async fn send(&self, project: &str, ask: ApiRequest) -> ApiResponse {
-        self.api.send(&ask.token(&self.api.token(project, Role::Member))).await
+    async fn send(&self, project: &str, request: ApiRequest) -> ApiResponse {
+        self.api.send(&request.token(&self.api.token(project, Role::Member))).await
     }
 
-    /// Has `own1` send a body, and holds the answer to the code and to what the message has to name.
+    /// Sends a body as `own1`. Checks the code, and what the message names.
     async fn expect_error(&self, method: &str, body: &Value, code: &str, named: &str) {
         let before = self.api.dump();
-        let answer = self.send("own1", ApiRequest::new(method, MEMBERS).json(body)).await;
+        let response = self.send("own1", ApiRequest::new(method, MEMBERS).json(body)).await;
         let status = if code == "IMG.0026" { 403 } else { 400 };
-        answer.expect_error(status, code);
-        assert!(answer.message().contains(named), "{method} {body} {answer:?}");
+        response.expect_error(status, code);
+        assert!(response.message().contains(named), "{method} {body} {response:?}");
         assert_eq!(self.api.dump(), before, "{method} {body}");
     }
 }

@@ -1,5 +1,5 @@
-//! A request made after another one was answered is later than it, whatever clocks say: a server whose clock is set back between
-//! two lives, and functions whose clocks differ.
+//! A request made after the response to another one is later than it, whatever the clocks say: a server whose clock
+//! is set back between two lives, and functions whose clocks differ.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -32,17 +32,17 @@ const MEMBER: &str = "member";
 /// How far the clock is set back.
 const SETBACKS: [Duration; 2] = [Duration::from_secs(2), Duration::from_hours(1)];
 
-/// The tenants of a batch beside the member: those of one that is carried out at once, of one that is queued, and of one that
-/// is handed out piece by piece.
+/// The tenants of a batch besides the member: of one that is executed at once, of one that is queued, and of one
+/// whose work items are created one after the other.
 const OTHER_RECIPIENTS: [usize; 3] = [0, 120, 220];
 
 /// How a life of the server ends.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Shutdown {
     Graceful,
-    /// At once.
+    /// Killed, and restarted immediately.
     Killed,
-    /// Three seconds later.
+    /// Killed, and restarted three seconds later.
     KilledLater,
 }
 
@@ -56,7 +56,7 @@ struct ServerRun {
 }
 
 impl ServerRun {
-    /// Starts a server on that data, on a machine whose clock shows that moment.
+    /// Starts a server on a table, on a machine whose clock shows this time.
     async fn start(data: &Path, moment: Timestamp) -> Self {
         let table = EmbeddedTable::open(Some(data)).unwrap();
         let service = start_service(&table, clock_at(moment, Duration::ZERO));
@@ -86,10 +86,10 @@ impl ServerRun {
     }
 }
 
-/// A machine's clock that shows that moment now.
+/// A machine's clock that shows this time now.
 fn clock_at(moment: Timestamp, skew: Duration) -> Clock {
-    let begun = Instant::now();
-    Clock::new(move || moment.plus(begun.elapsed()), skew)
+    let started = Instant::now();
+    Clock::new(move || moment.plus(started.elapsed()), skew)
 }
 
 fn start_service(table: &EmbeddedTable, clock: Clock) -> App {
@@ -103,7 +103,7 @@ fn start_service(table: &EmbeddedTable, clock: Clock) -> App {
     App { store: Store::new(table, clock), settings: Arc::new(settings) }
 }
 
-/// The member, and so many others.
+/// The member, and this many others.
 fn recipients(others: usize) -> Vec<TenantId> {
     let others = (0..others).map(|number| tenant(&format!("other-{number}")));
     [tenant(MEMBER)].into_iter().chain(others).collect()
@@ -114,7 +114,7 @@ async fn create_image(service: &App) -> ImageId {
     usecases::register_image(service, &caller(OWNER), new, None).await.unwrap().id
 }
 
-/// Shares an image, or stops sharing it, by the batch call, and lets it be carried out. Every pair must be done.
+/// Shares or unshares an image by the batch call, and executes the job. Every pair must succeed.
 async fn run_batch(service: &App, image: &ImageId, to: Vec<TenantId>, is_share: bool) {
     let (by, images) = (caller(OWNER), vec![image.clone()]);
     let job = if is_share {
@@ -164,7 +164,7 @@ async fn expect_member(service: &App, image: &ImageId, status: Option<Status>) {
     assert_eq!(member.map(|member| member.status), status);
 }
 
-/// Every way in which a life ends and the clock is set back.
+/// Every combination of a pause between lives and a clock setback.
 fn shutdowns_with_setbacks() -> impl Iterator<Item = (Shutdown, Duration)> {
     let ends = [Shutdown::Graceful, Shutdown::Killed, Shutdown::KilledLater];
     ends.into_iter().flat_map(|end| SETBACKS.map(|back| (end, back)))
@@ -177,21 +177,21 @@ async fn unshare_after_clock_setback_ends_the_membership() {
             println!("{end:?}, set back {back:?}, {others} others");
             let data = TempDir::new().unwrap();
             let now = Timestamp::now();
-            let life = ServerRun::start(data.path(), now).await;
-            let image = create_image(&life.service).await;
-            run_batch(&life.service, &image, recipients(0), true).await;
-            respond(&life.service, &image, Status::Accepted).await;
-            expect_member(&life.service, &image, Some(Status::Accepted)).await;
-            life.shut_down(end).await;
-            let life = ServerRun::start(data.path(), now.minus(back)).await;
-            run_batch(&life.service, &image, recipients(others), false).await;
-            expect_member(&life.service, &image, None).await;
-            life.shut_down(Shutdown::Graceful).await;
+            let run = ServerRun::start(data.path(), now).await;
+            let image = create_image(&run.service).await;
+            run_batch(&run.service, &image, recipients(0), true).await;
+            respond(&run.service, &image, Status::Accepted).await;
+            expect_member(&run.service, &image, Some(Status::Accepted)).await;
+            run.shut_down(end).await;
+            let run = ServerRun::start(data.path(), now.minus(back)).await;
+            run_batch(&run.service, &image, recipients(others), false).await;
+            expect_member(&run.service, &image, None).await;
+            run.shut_down(Shutdown::Graceful).await;
         }
     }
 }
 
-/// Each request is made in a life of its own, and the clock is set back before each.
+/// Each request is made in its own life, and the clock is set back before each.
 #[tokio::test(start_paused = true)]
 async fn accept_all_after_clock_setbacks_accepts_a_new_share() {
     for (end, back) in shutdowns_with_setbacks() {
@@ -204,24 +204,24 @@ async fn accept_all_after_clock_setbacks_accepts_a_new_share() {
                 lives += 1;
                 ServerRun::start(data.path(), now.minus(back * lives)).await
             };
-            let life = start().await;
-            let image = create_image(&life.service).await;
-            run_batch(&life.service, &image, recipients(others), true).await;
-            life.shut_down(end).await;
-            let life = start().await;
-            respond(&life.service, &image, Status::Rejected).await;
-            life.shut_down(end).await;
-            let life = start().await;
-            run_batch(&life.service, &image, recipients(others), false).await;
-            life.shut_down(end).await;
-            let life = start().await;
-            run_batch(&life.service, &image, recipients(others), true).await;
-            expect_member(&life.service, &image, Some(Status::Pending)).await;
-            life.shut_down(end).await;
-            let life = start().await;
-            respond_to_all(&life.service, MEMBER, Status::Accepted).await;
-            expect_member(&life.service, &image, Some(Status::Accepted)).await;
-            life.shut_down(Shutdown::Graceful).await;
+            let run = start().await;
+            let image = create_image(&run.service).await;
+            run_batch(&run.service, &image, recipients(others), true).await;
+            run.shut_down(end).await;
+            let run = start().await;
+            respond(&run.service, &image, Status::Rejected).await;
+            run.shut_down(end).await;
+            let run = start().await;
+            run_batch(&run.service, &image, recipients(others), false).await;
+            run.shut_down(end).await;
+            let run = start().await;
+            run_batch(&run.service, &image, recipients(others), true).await;
+            expect_member(&run.service, &image, Some(Status::Pending)).await;
+            run.shut_down(end).await;
+            let run = start().await;
+            respond_to_all(&run.service, MEMBER, Status::Accepted).await;
+            expect_member(&run.service, &image, Some(Status::Accepted)).await;
+            run.shut_down(Shutdown::Graceful).await;
         }
     }
 }
@@ -245,7 +245,7 @@ async fn unshare_with_slow_clock_ends_share_made_with_fast_clock() {
     }
 }
 
-/// The share is stamped above the answer to everything of another tenant, which is ahead of every clock.
+/// The share is stamped above another tenant's decision on everything, which is ahead of every clock.
 #[tokio::test(start_paused = true)]
 async fn unshare_ends_a_share_made_after_accept_all_of_another_tenant() {
     for others in OTHER_RECIPIENTS {
@@ -258,9 +258,9 @@ async fn unshare_ends_a_share_made_after_accept_all_of_another_tenant() {
             advance(Duration::from_secs(1)).await;
             let to = [tenant(MEMBER), tenant("neighbour")];
             if is_granted {
-                let wanted = PermissionChange::new(to.iter().cloned().collect(), [].into()).unwrap();
-                let made = usecases::DryRun::Off;
-                usecases::change_permissions(&one, &caller(OWNER), &image, &wanted, made).await.unwrap();
+                let change = PermissionChange::new(to.iter().cloned().collect(), [].into()).unwrap();
+                let dry_run = usecases::DryRun::Off;
+                usecases::change_permissions(&one, &caller(OWNER), &image, &change, dry_run).await.unwrap();
             } else {
                 run_batch(&one, &image, to.to_vec(), true).await;
             }
@@ -271,7 +271,7 @@ async fn unshare_ends_a_share_made_after_accept_all_of_another_tenant() {
     }
 }
 
-/// The hook before each request tells the server's keeper of the clock of it. Without requests nothing is written after the
+/// A hook before each request tells the task that stores the clock. Without requests nothing is written after the
 /// start.
 #[tokio::test(flavor = "multi_thread")]
 async fn server_keeps_its_clock_while_requests_come() {
@@ -296,41 +296,41 @@ async fn server_keeps_its_clock_while_requests_come() {
     }
 }
 
-/// Starts a whole server on that data.
+/// Starts a whole server on a data directory.
 async fn start_server(data: &Path) -> Server {
     let line = ["imageshare", "--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()];
     let Ok(Command::Serve(arguments)) = cli::parse(line.map(OsString::from)) else { panic!("{line:?}") };
     Server::start(&arguments).await.unwrap()
 }
 
-/// The moment that the clock of the table's server had reached when it was last kept.
+/// The time of the logical clock when it was last stored.
 async fn saved_clock(table: &EmbeddedTable) -> Timestamp {
     let store = Store::new(table.lane(Lane::Request), Clock::for_server());
     store.saved_clock().await.unwrap().unwrap().reached
 }
 
-/// The clock that is kept is not far ahead of a server at rest, whose first request after that must not be lost sight of.
+/// The stored clock is not far ahead of an idle server, whose next request must not be overlooked.
 #[tokio::test(start_paused = true)]
 async fn first_request_after_idle_precedes_requests_after_restart() {
     for others in OTHER_RECIPIENTS {
         let data = TempDir::new().unwrap();
         let now = Timestamp::now();
-        let life = ServerRun::start(data.path(), now).await;
-        let image = create_image(&life.service).await;
-        run_batch(&life.service, &image, recipients(0), true).await;
+        let run = ServerRun::start(data.path(), now).await;
+        let image = create_image(&run.service).await;
+        run_batch(&run.service, &image, recipients(0), true).await;
         sleep(Duration::from_mins(2)).await;
-        life.time_keeper.begin_request().await;
-        respond(&life.service, &image, Status::Accepted).await;
-        life.shut_down(Shutdown::Killed).await;
-        let life = ServerRun::start(data.path(), now).await;
-        run_batch(&life.service, &image, recipients(others), false).await;
-        expect_member(&life.service, &image, None).await;
-        life.shut_down(Shutdown::Graceful).await;
+        run.time_keeper.begin_request().await;
+        respond(&run.service, &image, Status::Accepted).await;
+        run.shut_down(Shutdown::Killed).await;
+        let run = ServerRun::start(data.path(), now).await;
+        run_batch(&run.service, &image, recipients(others), false).await;
+        expect_member(&run.service, &image, None).await;
+        run.shut_down(Shutdown::Graceful).await;
     }
 }
 
-/// The share is stamped above its owner's answer to everything, which is further ahead of the slow function's clock than any
-/// answer of its own.
+/// The share is stamped above its owner's decision on everything, which is further ahead of the slow function's clock
+/// than any decision of that function.
 #[tokio::test(start_paused = true)]
 async fn accept_all_with_slow_clock_accepts_a_preceding_share() {
     for others in OTHER_RECIPIENTS.map(Some).into_iter().chain([None]) {

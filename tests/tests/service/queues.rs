@@ -1,5 +1,5 @@
-//! The queues of tenants: what was acknowledged can be answered at once, and a tenant who asks for much does not keep the
-//! workers from others.
+//! The queues of tenants: an acknowledged share can be decided on immediately, and a tenant with many jobs does not
+//! keep the workers from others.
 
 use std::ffi::OsString;
 use std::time::Duration;
@@ -24,7 +24,7 @@ use imageshare_tests::local_service::{LocalService, caller, job_at, tenant};
 use serde_json::json;
 use tokio::time::{Instant, sleep, timeout};
 
-/// A service on a clock that only goes on while everybody waits.
+/// A service on a clock that only advances while all tasks wait.
 fn start(limits: Limits) -> LocalService {
     LocalService::start_with_table(limits, BlockingTable::new)
 }
@@ -33,7 +33,7 @@ fn tenants(number: usize) -> Vec<TenantId> {
     (0..number).map(|number| tenant(&format!("t{number}"))).collect()
 }
 
-/// A share that was acknowledged and is not carried out.
+/// A share that was acknowledged but not executed.
 async fn queued_share(world: &LocalService, image: &ImageId, to: &str) -> JobId {
     let (images, to) = (vec![image.clone()], vec![tenant(to)]);
     let job = job_at(world.service.clock().stamp(), "owner", Task::Share, images, to);
@@ -45,19 +45,25 @@ async fn respond_as_member(world: &LocalService, image: &ImageId) -> Result<Stat
     respond_as_tenant(world, image, "a").await
 }
 
-async fn respond_as_tenant(world: &LocalService, image: &ImageId, who: &str) -> Result<Status, UseCaseError> {
-    let said = (Ok(Status::Accepted), None);
-    let answered = usecases::decide_as_member(&world.service, &caller(who), image, &tenant(who), said).await;
-    answered.map(|member| member.status)
+async fn respond_as_tenant(
+    world: &LocalService,
+    image: &ImageId,
+    tenant_id: &str,
+) -> Result<Status, UseCaseError> {
+    let decision = (Ok(Status::Accepted), None);
+    let decided =
+        usecases::decide_as_member(&world.service, &caller(tenant_id), image, &tenant(tenant_id), decision)
+            .await;
+    decided.map(|member| member.status)
 }
 
 async fn respond_in_batch(world: &LocalService, image: &ImageId) -> JobId {
-    let (images, said) = (vec![image.clone()], (Status::Accepted, None));
-    usecases::respond(&world.service, &caller("a"), tenant("a"), images, said, None).await.unwrap()
+    let (images, decision) = (vec![image.clone()], (Status::Accepted, None));
+    usecases::respond(&world.service, &caller("a"), tenant("a"), images, decision, None).await.unwrap()
 }
 
-async fn member_status(world: &LocalService, image: &ImageId, who: &str) -> Option<Status> {
-    let (_, member) = world.service.store.head_and_member(image, &tenant(who)).await.unwrap();
+async fn member_status(world: &LocalService, image: &ImageId, tenant_id: &str) -> Option<Status> {
+    let (_, member) = world.service.store.head_and_member(image, &tenant(tenant_id)).await.unwrap();
     member.map(|member| member.status)
 }
 
@@ -70,8 +76,8 @@ async fn immediate_decision_waits_for_the_queued_share() {
         sleep(Duration::from_secs(1)).await;
         world.run_open_work().await;
     };
-    let (answered, ()) = tokio::join!(respond_as_member(&world, &image), later);
-    assert_eq!(answered, Ok(Status::Accepted));
+    let (decided, ()) = tokio::join!(respond_as_member(&world, &image), later);
+    assert_eq!(decided, Ok(Status::Accepted));
 }
 
 #[tokio::test(start_paused = true)]
@@ -79,18 +85,18 @@ async fn decision_on_an_unfinished_share_returns_503() {
     let world = start(Limits::default());
     let image = world.create_image("owner").await;
     queued_share(&world, &image, "a").await;
-    let begun = Instant::now();
+    let started = Instant::now();
     assert_eq!(respond_as_member(&world, &image).await, Err(UseCaseError::InProgress(image.clone())));
-    assert!(begun.elapsed() <= Duration::from_secs(5));
+    assert!(started.elapsed() <= Duration::from_secs(5));
     let function = HttpFunction::new(world.service.clone(), authenticator());
     let path = format!("/v2/images/{image}/members/a");
     let event = HttpEvent::new("PUT /v2/images/{image_id}/members/{member_id}", &path);
     let event = event.token(&Deployment::token("a", "member")).json(&json!({"status": "accepted"}));
-    let told = send_event(&function, &event, None).await;
-    told.expect_status(503);
-    assert_eq!(told.headers.get("retry-after").map(String::as_str), Some("1"));
-    assert_eq!(told.body["error"]["code"], "IMG.0060");
-    // Nothing of it is for those whom it does not concern.
+    let response = send_event(&function, &event, None).await;
+    response.expect_status(503);
+    assert_eq!(response.headers.get("retry-after").map(String::as_str), Some("1"));
+    assert_eq!(response.body["error"]["code"], "IMG.0060");
+    // It is not visible to tenants without a part in it.
     let stranger = respond_as_tenant(&world, &image, "stranger").await;
     assert_eq!(stranger, Err(UseCaseError::ImageNotFound(image)));
 }
@@ -103,7 +109,7 @@ async fn batch_decision_is_executed_after_the_queued_share() {
     let job = respond_in_batch(&world, &image).await;
     assert_eq!(world.job_report(job).await.status(), JobStatus::Init, "it is queued behind the share");
     let open = world.open_work_items().await;
-    let of = |job| *open.iter().find(|piece| piece.job == job).unwrap();
+    let of = |job| *open.iter().find(|work_item| work_item.job == job).unwrap();
     assert!(execute(&world.service, of(job)).await.is_err(), "it comes again");
     execute(&world.service, of(share)).await.unwrap();
     execute(&world.service, of(job)).await.unwrap();
@@ -116,9 +122,9 @@ async fn decision_without_a_share_is_rejected_immediately() {
     let world = start(Limits::default());
     let (image, other) = (world.create_image("owner").await, world.create_image("owner").await);
     queued_share(&world, &other, "a").await;
-    let begun = Instant::now();
+    let started = Instant::now();
     assert_eq!(respond_as_member(&world, &image).await, Err(UseCaseError::ImageNotFound(image.clone())));
-    assert_eq!(begun.elapsed(), Duration::ZERO);
+    assert_eq!(started.elapsed(), Duration::ZERO);
     let report = world.job_report(respond_in_batch(&world, &image).await).await;
     assert_eq!(report.failures().map(|(_, _, outcome)| outcome).collect::<Vec<_>>(), [Outcome::NotAMember]);
 }
@@ -151,17 +157,17 @@ async fn tenant_with_many_large_jobs_has_few_work_items() {
         usecases::share(&world.service, &caller("busy"), of_busy.clone(), tenants(100), None).await.unwrap();
     }
     assert_eq!(world.open_work_items().await.len(), 8);
-    // Another tenant's large job has its work items beside them, and its small one is done when it is answered.
+    // Another tenant's large job has work items as well, and its small one is done in the request.
     let other = caller("other");
     let large = usecases::share(&world.service, &other, of_other.clone(), tenants(100), None);
     let large = large.await.unwrap();
-    assert_eq!(world.open_work_items().await.iter().filter(|piece| piece.job == large).count(), 2);
+    assert_eq!(world.open_work_items().await.iter().filter(|work_item| work_item.job == large).count(), 2);
     let small = usecases::share(&world.service, &other, of_other, vec![tenant("a")], None).await;
     assert_eq!(world.job_report(small.unwrap()).await.status(), JobStatus::Success);
-    // Whatever the busy tenant asks for, a round of all that is open brings the other one's job on.
+    // Whatever the busy tenant requests, executing the open work once advances the other tenant's job.
     for _ in 0..2 {
-        for piece in world.open_work_items().await {
-            execute(&world.service, piece).await.unwrap();
+        for work_item in world.open_work_items().await {
+            execute(&world.service, work_item).await.unwrap();
         }
         assert!(world.open_work_items().await.len() <= 10);
     }
@@ -181,7 +187,7 @@ async fn large_jobs_of_a_tenant_are_executed_in_order() {
         );
     }
     let open = world.open_work_items().await;
-    assert!(open.iter().all(|piece| piece.job == jobs[0]), "the first is active");
+    assert!(open.iter().all(|work_item| work_item.job == jobs[0]), "the first is active");
     world.run_open_work().await;
     for job in jobs {
         assert_eq!(world.job_report(job).await.status(), JobStatus::Success);
@@ -198,8 +204,8 @@ async fn unshare_does_not_wait_behind_shares() {
     usecases::share(service, &owner, images.clone(), tenants(100), None).await.unwrap();
     usecases::share(service, &owner, images.clone(), tenants(100), None).await.unwrap();
     let unshare = usecases::unshare(service, &owner, images.clone(), tenants(100), None).await.unwrap();
-    for piece in world.open_work_items().await.into_iter().filter(|piece| piece.job == unshare) {
-        execute(service, piece).await.unwrap();
+    for work_item in world.open_work_items().await.into_iter().filter(|work_item| work_item.job == unshare) {
+        execute(service, work_item).await.unwrap();
     }
     assert_eq!(world.job_report(unshare).await.status(), JobStatus::Success);
     world.run_open_work().await;
@@ -225,10 +231,10 @@ async fn tenant_with_too_many_open_jobs_gets_429() {
     let function = HttpFunction::new(world.service.clone(), authenticator());
     let body = json!({"images": images, "projects": tenants(100)});
     let event = HttpEvent::new("POST /v1/cloudimages/members", "/v1/cloudimages/members").json(&body);
-    let told = send_event(&function, &event.token(&Deployment::token("owner", "member")), None).await;
-    told.expect_status(429);
-    assert!(told.headers.contains_key("retry-after"));
-    // What is carried out at once is not queued, and other tenants have their own limit.
+    let response = send_event(&function, &event.token(&Deployment::token("owner", "member")), None).await;
+    response.expect_status(429);
+    assert!(response.headers.contains_key("retry-after"));
+    // A request that is executed at once is not queued, and other tenants have their own limit.
     let one = usecases::share(&world.service, &caller("owner"), images[..1].to_vec(), tenants(1), None).await;
     assert_eq!(world.job_report(one.unwrap()).await.status(), JobStatus::Success);
     world.run_open_work().await;
@@ -236,7 +242,7 @@ async fn tenant_with_too_many_open_jobs_gets_429() {
     share().await.unwrap();
 }
 
-/// A table that ended jobs stay queued on: every worker is killed just before it takes its job out of the queue.
+/// A table where ended jobs stay queued: every worker is killed just before it removes its job from the queue.
 #[derive(Debug)]
 struct NoDequeueTable(TableLane);
 
@@ -289,7 +295,7 @@ async fn server_start_activates_the_job_behind_an_ended_one() {
         }
         for item in open {
             assert_eq!(item.job, first, "the second waits for the first");
-            // The last one fails to take its job out of the queue.
+            // The last worker fails to remove its job from the queue.
             let _ = execute(&world.service, item).await;
         }
     }

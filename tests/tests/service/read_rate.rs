@@ -1,4 +1,4 @@
-//! A tenant that exceeds its read rate is refused with 429, in the form of each facade; no other tenant is.
+//! A tenant that exceeds its read rate gets a 429 in the form of each facade; no other tenant does.
 
 use imageshare::domain::{Limits, Role};
 use imageshare::facade::{alibaba, glance, identity, ims, registry};
@@ -12,7 +12,8 @@ use serde_json::json;
 const IMAGES: usize = 100;
 const LIST: (&str, &str) = (glance::list::ROUTE, "/v2/images?limit=100");
 
-/// Functions that allow 60 read units in a minute, and a hundred images of `own1`; a list of them all costs some 50.
+/// Functions that allow 60 read units per minute, and a hundred images of `own1`; a list of all of them costs some
+/// 50.
 async fn start() -> (Functions, String) {
     let functions = Functions::start_with(Limits { read_units_per_second: 1, ..Limits::default() });
     let mut last = String::new();
@@ -22,7 +23,7 @@ async fn start() -> (Functions, String) {
     (functions, last)
 }
 
-/// Has `own1` read until it may not: the next read has to wait for some 40 seconds.
+/// Lets `own1` read until it is refused: its next read has to wait for some 40 seconds.
 async fn exhaust_read_rate(functions: &Functions) {
     for _ in 0..2 {
         let list = functions.send_without_body("own1", LIST.0, LIST.1).await;
@@ -31,15 +32,15 @@ async fn exhaust_read_rate(functions: &Functions) {
     }
 }
 
-/// Checks that an answer is the refusal that the document has; returns its code.
-fn check_throttled(answer: &ApiResponse, method: &str, path: &str) -> String {
-    answer.expect_status(429);
-    let wait: u64 = answer.headers["retry-after"].parse().unwrap();
+/// Checks that a response is the documented refusal. Returns its code.
+fn check_throttled(response: &ApiResponse, method: &str, path: &str) -> String {
+    response.expect_status(429);
+    let wait: u64 = response.headers["retry-after"].parse().unwrap();
     assert!((1..=60).contains(&wait), "{wait}");
     let document = ApiDocument::load();
     let operation = document.find_operation(method, path);
-    assert_eq!(document.response_violation(&operation, answer.status, Some(&answer.body)), None);
-    let code = answer.body.get("Code").unwrap_or(&answer.body["error"]["code"]);
+    assert_eq!(document.response_violation(&operation, response.status, Some(&response.body)), None);
+    let code = response.body.get("Code").unwrap_or(&response.body["error"]["code"]);
     code.as_str().unwrap().to_owned()
 }
 
@@ -66,9 +67,9 @@ async fn throttled_read_uses_the_error_format_of_its_facade() {
         (registry::key_grants::list::ROUTE, "/v1/keys/k/grants".to_owned()),
         (identity::list_keys::ROUTE, "/v1/access-keys".to_owned()),
     ] {
-        let answer = functions.send_without_body("own1", route, &path).await;
-        assert_eq!(check_throttled(&answer, "GET", &path), "IMG.0060", "{path}");
-        let message = answer.body["error"]["message"].as_str().unwrap();
+        let response = functions.send_without_body("own1", route, &path).await;
+        assert_eq!(check_throttled(&response, "GET", &path), "IMG.0060", "{path}");
+        let message = response.body["error"]["message"].as_str().unwrap();
         assert!(message.contains("1 read units per second"), "{message}");
         let is_of_glance = path.starts_with("/v2/images");
         assert_eq!(message.starts_with("This request was rate-limited: "), is_of_glance, "{path}: {message}");
@@ -81,11 +82,13 @@ async fn throttled_read_uses_the_error_format_of_its_facade() {
             format!("Action=DescribeImageSharePermission&Version=2014-05-26&RegionId=local&ImageId={image}"),
         ),
     ] {
-        let answer = functions.send(&rpc_event(method, &query)).await;
-        assert_eq!(check_throttled(&answer, method, "/"), "Throttling.User", "{query}");
-        assert!(answer.body["Message"].as_str().unwrap().starts_with("Request was denied due to user flow"));
-        let millis = &answer.headers["x-acs-retry-after"];
-        assert_eq!(*millis, format!("{}000", answer.headers["retry-after"]));
+        let response = functions.send(&rpc_event(method, &query)).await;
+        assert_eq!(check_throttled(&response, method, "/"), "Throttling.User", "{query}");
+        assert!(
+            response.body["Message"].as_str().unwrap().starts_with("Request was denied due to user flow")
+        );
+        let millis = &response.headers["x-acs-retry-after"];
+        assert_eq!(*millis, format!("{}000", response.headers["retry-after"]));
     }
 }
 
@@ -119,7 +122,7 @@ async fn writes_do_not_count_against_the_read_rate() {
     let (functions, image) = start().await;
     let members = "/v1/cloudimages/members";
     let both = json!({"images": [image], "projects": ["mem1", "mem2"]});
-    // Far more than 60 units are read for these.
+    // These reads cost far more than 60 units.
     for _ in 0..40 {
         functions.send_json("own1", ims::share::ROUTE, members, &both).await.expect_status(200);
     }
@@ -148,11 +151,11 @@ async fn server_applies_the_configured_read_rate() {
     let api = Api::start(&["read-units-per-second=1"]).await;
     let token = api.token("own1", Role::Member);
     let mut last = None;
-    // Each reads a unit at least, and 60 may be read at once.
+    // Each reads at least one unit, and 60 may be read at once.
     for _ in 0..10_000 {
-        let answer = api.send(&ApiRequest::new("GET", "/v1/cloudimages/quota").token(&token)).await;
-        if answer.status != 200 {
-            last = Some(answer);
+        let response = api.send(&ApiRequest::new("GET", "/v1/cloudimages/quota").token(&token)).await;
+        if response.status != 200 {
+            last = Some(response);
             break;
         }
     }

@@ -8,22 +8,22 @@ use std::path::{Path, PathBuf};
 /// Extensions of the files that are searched.
 const EXTENSIONS: [&str; 9] = ["rs", "md", "yaml", "toml", "py", "tf", "html", "c", "txt"];
 
-/// This file, whose examples cite what does not exist.
+/// This file. Its examples cite what does not exist.
 const EXAMPLES: &str = "tests/tests/service/references.rs";
 
-/// Fewer citations than this mean that the search is broken.
+/// The minimum number of citations: fewer mean that the search is broken.
 const MIN_CITATIONS: usize = 200;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// A file whose lines are joined, because a citation may continue on the next line of a comment.
+/// A file with its lines joined, because a citation may continue on the next line of a comment.
 struct Text {
     /// The path from the root of the repository.
     path: PathBuf,
     joined: String,
-    /// Where each line begins in `joined`.
+    /// The offset of each line in `joined`.
     starts: Vec<usize>,
 }
 
@@ -46,7 +46,7 @@ impl Text {
         self.path.starts_with("shared/contract")
     }
 
-    /// `path:line` of a place in `joined`.
+    /// `path:line` of an offset in `joined`.
     fn place(&self, at: usize) -> String {
         format!("{}:{}", self.path.display(), self.starts.partition_point(|start| *start <= at))
     }
@@ -83,7 +83,7 @@ fn texts() -> Vec<Text> {
     found.iter().map(|path| Text::new(path.strip_prefix(root()).unwrap().to_owned(), &read(path))).collect()
 }
 
-/// What can be cited.
+/// Everything that can be cited.
 struct Sources {
     /// The numbered headings of each page of the contract, with the numbered rows and list items beneath them.
     pages: BTreeMap<String, BTreeMap<String, BTreeSet<String>>>,
@@ -144,7 +144,7 @@ fn sections(page: &str) -> BTreeMap<String, BTreeSet<String>> {
     sections
 }
 
-/// A citation, and what of it does not exist.
+/// A citation, and the parts of it that do not exist.
 struct Citation {
     span: Range<usize>,
     missing: Vec<String>,
@@ -163,7 +163,7 @@ fn reference(text: &str) -> Option<(&str, usize)> {
     (length > 0 && ends).then(|| (&text[..length], length))
 }
 
-/// What stands before the number of a list's entry.
+/// The text before the number of a list entry.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Plain,
@@ -200,7 +200,7 @@ fn list(text: &str) -> (Vec<(Kind, String)>, usize) {
     (entries, length)
 }
 
-/// What follows the first number, up to the last: `2.2`, `2.3`, `2.4` after `2.1`.
+/// The numbers after the first, up to the last: `2.2`, `2.3`, `2.4` after `2.1`.
 fn between(first: &str, last: &str) -> Vec<String> {
     let (prefix, to) = last.rsplit_once('.').map_or(("", last), |(prefix, to)| (prefix, to));
     let from = first.rsplit_once('.').map_or(first, |(_, from)| from);
@@ -211,7 +211,7 @@ fn between(first: &str, last: &str) -> Vec<String> {
     (from + 1..=to).map(written).collect()
 }
 
-/// The places behind a word that begins there, in any case, where a number follows.
+/// The offsets after a word that begins there, in any case, if a number follows.
 fn after_word<'a>(text: &'a str, lower: &'a str, word: &'a str) -> impl Iterator<Item = Range<usize>> + 'a {
     lower.match_indices(word).filter_map(move |(at, _)| {
         let begins = !text[..at].ends_with(|before: char| before.is_alphanumeric() || "_-#".contains(before));
@@ -277,7 +277,7 @@ fn of_pages(joined: &str, sources: &Sources) -> Vec<Citation> {
             None => missing.push(format!("contract/{name}")),
             Some(page) => {
                 let (entries, length) = list(&rest[quote..]);
-                // A capital letter may just as well begin the next word of the sentence.
+                // The capital letter may belong to the next word of the sentence.
                 let is_prose = entries.first().is_some_and(|(_, first)| {
                     first.len() == 1 && !is_number(first) && !page.contains_key(first)
                 });
@@ -316,25 +316,25 @@ fn missing_of(
     missing
 }
 
-/// The longest path at the beginning of a text.
+/// The longest path at the start of a text.
 fn path_of(text: &str) -> &str {
     let is_path = |byte: &u8| byte.is_ascii_alphanumeric() || b"_./-".contains(byte);
     &text[..text.bytes().take_while(|byte| is_path(byte)).count()]
 }
 
-/// The paths that a text names: in backquotes, and Markdown pages without them in a source file.
+/// The paths in a text: in backquotes, and in source files Markdown pages without them.
 fn paths(text: &Text) -> Vec<(usize, &str)> {
     let ignored = fs::read_to_string(root().join(".gitignore")).unwrap();
     let is_ignored =
         |path: &str| ignored.lines().any(|line| line.trim_matches('/') == path.trim_matches('/'));
-    let tops: Vec<_> = fs::read_dir(root()).unwrap().map(|entry| entry.unwrap()).collect();
-    let is_top = |name: &str| tops.iter().any(|top| top.path().is_dir() && top.file_name() == name);
+    let folders: Vec<_> = fs::read_dir(root()).unwrap().map(|entry| entry.unwrap()).collect();
+    let is_top = |name: &str| folders.iter().any(|top| top.path().is_dir() && top.file_name() == name);
     let joined = text.joined.as_str();
     let mut found = Vec::new();
     for (at, _) in joined.match_indices('`') {
         let path = path_of(&joined[at + 1..]);
         let rest = &joined[at + 1 + path.len()..];
-        // The text of a link is not a path; where the link leads is checked.
+        // The text of a link is not a path; its target is checked.
         let is_quoted = rest.starts_with('`') && !rest.starts_with("`](") && !path.starts_with('/');
         let is_file =
             Path::new(path).extension().is_some_and(|extension| extension == "rs" || extension == "md");
@@ -360,13 +360,13 @@ fn paths(text: &Text) -> Vec<(usize, &str)> {
     found
 }
 
-/// Whether a file or folder has that path, seen from a file or from one of the folders around it. Documents name tests as seen
-/// from `tests/tests`, comments name pages of the contract as seen from `shared`.
+/// Whether a file or folder exists at this path, relative to a file or to one of the folders around it. Documents
+/// name tests relative to `tests/tests`, comments name pages of the contract relative to `shared`.
 fn exists(from: &Path, path: &str) -> bool {
     let root = root();
-    let around = root.join(from);
-    let around = around.ancestors().skip(1).take_while(|folder| folder.starts_with(&root));
-    let folders = around.flat_map(|folder| [folder.to_owned(), folder.join("src")]);
+    let from_path = root.join(from);
+    let from_path = from_path.ancestors().skip(1).take_while(|folder| folder.starts_with(&root));
+    let folders = from_path.flat_map(|folder| [folder.to_owned(), folder.join("src")]);
     folders
         .chain([root.join("tests/tests"), root.join("shared"), root.join("shared/src")])
         .any(|folder| folder.join(path).exists())
@@ -383,7 +383,7 @@ fn anchors(page: &str) -> BTreeSet<String> {
     headings.map(|line| line.trim_start_matches('#').trim().chars().filter_map(kept).collect()).collect()
 }
 
-/// The relative links of a document that lead nowhere.
+/// The relative links of a document without a target.
 fn dead_links(text: &Text) -> Vec<String> {
     let joined = text.joined.as_str();
     let links = joined.match_indices("](").filter_map(|(at, opening)| {

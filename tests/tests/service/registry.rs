@@ -1,4 +1,4 @@
-//! The image registry through the function `images`: create, show, patch, delete, and who may.
+//! The image registry through the function `images`: create, show, patch, delete, and permissions.
 
 use imageshare_tests::deployment::Deployment;
 use imageshare_tests::events::HttpEvent;
@@ -27,9 +27,10 @@ async fn patch_as(
     functions.send(&event).await
 }
 
-async fn create_as(functions: &Functions, project: &str, role: &str, said: &Value) -> ApiResponse {
-    let event =
-        HttpEvent::new("POST /v2/images", "/v2/images").token(&Deployment::token(project, role)).json(said);
+async fn create_as(functions: &Functions, project: &str, role: &str, details: &Value) -> ApiResponse {
+    let event = HttpEvent::new("POST /v2/images", "/v2/images")
+        .token(&Deployment::token(project, role))
+        .json(details);
     functions.send(&event).await
 }
 
@@ -37,14 +38,14 @@ async fn create_as(functions: &Functions, project: &str, role: &str, said: &Valu
 async fn image_is_created_shown_updated_and_deleted() {
     let functions = Functions::start();
     let id = "e04a6e73-bd92-485d-b422-1b29db8cf543";
-    let said = json!({"id": id, "name": "web", "disk_format": "qcow2", "container_format": "bare",
+    let details = json!({"id": id, "name": "web", "disk_format": "qcow2", "container_format": "bare",
         "min_disk": 40, "tags": ["t"], "__os_type": "Linux"});
-    let made = create_as(&functions, "own", "member", &said).await;
-    made.expect_status(201);
-    assert_eq!(made.headers["location"].as_str(), image_path(id).as_str());
-    assert_eq!((&made.body["status"], &made.body["visibility"]), (&"active".into(), &"shared".into()));
-    assert_eq!((&made.body["owner"], &made.body["__os_type"]), (&"own".into(), &"Linux".into()));
-    assert_eq!(functions.send_without_body("own", SHOW, &image_path(id)).await.body, made.body);
+    let created = create_as(&functions, "own", "member", &details).await;
+    created.expect_status(201);
+    assert_eq!(created.headers["location"].as_str(), image_path(id).as_str());
+    assert_eq!((&created.body["status"], &created.body["visibility"]), (&"active".into(), &"shared".into()));
+    assert_eq!((&created.body["owner"], &created.body["__os_type"]), (&"own".into(), &"Linux".into()));
+    assert_eq!(functions.send_without_body("own", SHOW, &image_path(id)).await.body, created.body);
 
     let patch =
         json!([{"op": "replace", "path": "/name", "value": "db"}, {"op": "remove", "path": "/__os_type"}]);
@@ -59,7 +60,7 @@ async fn image_is_created_shown_updated_and_deleted() {
     assert_eq!(deleted.body, Value::Null);
     functions.send_without_body("own", SHOW, &image_path(id)).await.expect_status(404);
     functions.send_without_body("own", DELETE, &image_path(id)).await.expect_status(404);
-    create_as(&functions, "own", "member", &said).await.expect_status(409);
+    create_as(&functions, "own", "member", &details).await.expect_status(409);
 }
 
 #[tokio::test]
@@ -75,9 +76,9 @@ async fn failed_patch_changes_nothing() {
         (json!({"op": "replace", "path": "/visibility", "value": "public"}), 403),
         (json!({"op": "add", "path": "/__whole_image", "value": "perhaps"}), 400),
     ] {
-        let answer = patch_as(&functions, "own", "member", &id, &json!([rename, second])).await;
-        answer.expect_status(status);
-        assert!(answer.body["error"]["title"].is_string(), "{answer:?}");
+        let response = patch_as(&functions, "own", "member", &id, &json!([rename, second])).await;
+        response.expect_status(status);
+        assert!(response.body["error"]["title"].is_string(), "{response:?}");
     }
     assert_eq!(functions.send_without_body("own", SHOW, &image_path(&id)).await.body, before);
 }
@@ -114,9 +115,10 @@ async fn roles_limit_image_operations() {
     patch_as(&functions, "own", "reader", &id, &rename).await.expect_status(403);
     create_as(&functions, "own", "member", &json!({"owner": "other"})).await.expect_status(403);
     create_as(&functions, "own", "member", &json!({"visibility": "public"})).await.expect_status(403);
-    let made = create_as(&functions, "op", "admin", &json!({"owner": "other", "visibility": "public"})).await;
-    made.expect_status(201);
-    assert_eq!(made.body["owner"], "other");
+    let created =
+        create_as(&functions, "op", "admin", &json!({"owner": "other", "visibility": "public"})).await;
+    created.expect_status(201);
+    assert_eq!(created.body["owner"], "other");
     patch_as(&functions, "op", "admin", &id, &rename).await.expect_status(200);
     functions.send(&HttpEvent::new(SHOW, &image_path(&id))).await.expect_error(401, "IMG.0087");
 }
@@ -147,8 +149,8 @@ async fn protected_image_cannot_be_deleted() {
 #[tokio::test]
 async fn unsupported_method_returns_405_with_allow() {
     let functions = Functions::start();
-    let answer = functions.send_without_body("own", "ANY /v2/images/{image_id}", "/v2/images/x").await;
-    answer.expect_status(405);
-    assert_eq!(answer.headers["allow"], "DELETE, GET, HEAD, PATCH");
+    let response = functions.send_without_body("own", "ANY /v2/images/{image_id}", "/v2/images/x").await;
+    response.expect_status(405);
+    assert_eq!(response.headers["allow"], "DELETE, GET, HEAD, PATCH");
     functions.send_without_body("own", "$default /", "/v2/flavors").await.expect_status(404);
 }

@@ -1,4 +1,4 @@
-//! Signatures: those of real clients are believed, and nothing that differs from them.
+//! Signatures of real clients are verified, and nothing that differs from them.
 
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ fn signature_of_a_decoded_path_is_valid() {
     assert_eq!(verify_request(&wire, false, SECRET, signer.date), Ok(true));
 }
 
-/// What a change comes to: a signature that does not match, unless something is noticed before.
+/// The expected error of a change: the signature does not match, unless an earlier check fails.
 fn check_at_own_date(vector: &SignatureVector) -> Result<bool, Fault> {
     SignatureVector { ..vector.clone() }.verify(
         SECRET,
@@ -82,7 +82,7 @@ fn recorded_request_with_changed_request_line_is_rejected() {
             changed(&|other| other.request.path.push('x'));
             changed(&|other| other.request.path = other.request.path.replacen('/', "//", 1));
         }
-        // What belongs to the signature itself is missed before it is compared.
+        // A missing part of the signature itself is found before the comparison.
         let of_signature = [
             "Signature",
             "SignatureMethod",
@@ -94,18 +94,18 @@ fn recorded_request_with_changed_request_line_is_rejected() {
         let pairs: Vec<_> = vector.request.query.split('&').filter(|pair| !pair.is_empty()).collect();
         for place in 0..pairs.len() {
             let (name, value) = pairs[place].split_once('=').unwrap();
-            let with = |pair: Option<&str>| {
+            let with_pair = |pair: Option<&str>| {
                 let others =
                     pairs.iter().enumerate().filter(|(other, _)| *other != place).map(|(_, pair)| *pair);
                 others.chain(pair).collect::<Vec<_>>().join("&")
             };
             if !of_signature.contains(&name) {
-                changed(&|other| other.request.query = with(None));
-                changed(&|other| other.request.query = with(Some(&format!("{name}={value}1"))));
+                changed(&|other| other.request.query = with_pair(None));
+                changed(&|other| other.request.query = with_pair(Some(&format!("{name}={value}1"))));
             } else if ["SignatureNonce", "AccessKeyId"].contains(&name) {
-                changed(&|other| other.request.query = with(Some(&format!("{name}={value}1"))));
+                changed(&|other| other.request.query = with_pair(Some(&format!("{name}={value}1"))));
             }
-            changed(&|other| other.request.query = with(Some(&format!("{}&{name}1=", pairs[place]))));
+            changed(&|other| other.request.query = with_pair(Some(&format!("{}&{name}1=", pairs[place]))));
         }
     }
 }
@@ -139,7 +139,7 @@ fn recorded_request_with_changed_signed_header_is_rejected() {
             let mut other = vector.clone();
             let (_, value) =
                 vector.request.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).unwrap();
-            // A second later, where it is a date.
+            // A second later, if it is a date.
             let changed = match value.strip_suffix("Z").filter(|_| name.ends_with("-date")) {
                 Some(date) => {
                     format!("{}{}Z", &date[..date.len() - 1], if date.ends_with('9') { '8' } else { '9' })

@@ -1,4 +1,4 @@
-//! Every operation of the document as a stranger, without a token, and as somebody who may only read.
+//! Every operation of the document by a stranger, without a token, and by a read-only caller.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,8 @@ const NO_IMAGE: &str = "7f1b5c0e-0d4a-4a53-9c3e-1f8b7c6d5e4f";
 const VAULT: &str = "vault-of-own";
 const KEY: &str = "key-of-own";
 
-/// An owner with a shared and a private image; `mem1` has accepted the shared one, and `gone1` had both for a while.
+/// An owner with a shared and a private image; `mem1` has accepted the shared one, and `gone1` was a member of both
+/// for a while.
 struct Fixture {
     api: Api,
     shared: String,
@@ -68,7 +69,7 @@ impl Fixture {
         Self { api, shared, private, job, access_key }
     }
 
-    /// Requests that name what exists, each with the same request for what does not; by every path that they have.
+    /// Requests on what exists, by all of their paths, each with the same request on what does not exist.
     fn request_pairs(&self, operation: &str, me: &str) -> Vec<(ApiRequest, ApiRequest)> {
         let pairs = self.resource_pairs(operation, me);
         let minor =
@@ -82,8 +83,8 @@ impl Fixture {
         let batch = |method: &str, image: &str| {
             ApiRequest::new(method, MEMBERS).json(&json!({"images": [image], "projects": ["mem1", "new1"]}))
         };
-        let of_images = |ask: &dyn Fn(&str) -> ApiRequest| {
-            [&self.shared, &self.private].map(|image| (ask(image), ask(NO_IMAGE))).to_vec()
+        let of_images = |request: &dyn Fn(&str) -> ApiRequest| {
+            [&self.shared, &self.private].map(|image| (request(image), request(NO_IMAGE))).to_vec()
         };
         let get = |target: String| ApiRequest::new("GET", target);
         match operation {
@@ -106,8 +107,8 @@ impl Fixture {
                 })
                 .to_vec(),
             "showJobProgress" => {
-                let ask = |job: &str| get(format!("/v1/cloudimages/job/{job}"));
-                vec![(ask(&self.job), ask(&nobodys_job))]
+                let request = |job: &str| get(format!("/v1/cloudimages/job/{job}"));
+                vec![(request(&self.job), request(&nobodys_job))]
             }
             "listCloudImages" => {
                 let list = |query: &str| get(format!("/v2/cloudimages?{query}"));
@@ -119,25 +120,26 @@ impl Fixture {
                 pairs
             }
             "listImageMembers" => {
-                let ask =
+                let request =
                     |project: &str, image: &str| get(format!("/v1/{project}/cloudimages/{image}/members"));
-                let of_others = [(ask("own1", &self.shared), ask("nobody", &self.shared))];
-                [of_images(&|image| ask(me, image)), of_others.to_vec()].concat()
+                let of_others = [(request("own1", &self.shared), request("nobody", &self.shared))];
+                [of_images(&|image| request(me, image)), of_others.to_vec()].concat()
             }
             "showImageMember" => {
-                let ask = |project: &str, image: &str, member: &str| {
+                let request = |project: &str, image: &str, member: &str| {
                     get(format!("/v1/{project}/cloudimages/{image}/members/{member}"))
                 };
                 let mut pairs =
-                    vec![(ask("own1", &self.shared, "mem1"), ask("nobody", &self.shared, "mem1"))];
+                    vec![(request("own1", &self.shared, "mem1"), request("nobody", &self.shared, "mem1"))];
                 for member in ["mem1", "nobody", me] {
-                    pairs.extend(of_images(&|image| ask(me, image, member)));
+                    pairs.extend(of_images(&|image| request(me, image, member)));
                 }
                 pairs
             }
             "createImage" => {
-                let ask = |owner: &str| ApiRequest::new("POST", "/v2/images").json(&json!({"owner": owner}));
-                vec![(ask("own1"), ask("nobody"))]
+                let request =
+                    |owner: &str| ApiRequest::new("POST", "/v2/images").json(&json!({"owner": owner}));
+                vec![(request("own1"), request("nobody"))]
             }
             "showImage" => of_images(&|image| get(format!("/v2/images/{image}"))),
             "updateImage" => of_images(&|image| {
@@ -145,7 +147,7 @@ impl Fixture {
                 ApiRequest::new("PATCH", format!("/v2/images/{image}")).json(&patch)
             }),
             "deleteImage" => of_images(&|image| ApiRequest::new("DELETE", format!("/v2/images/{image}"))),
-            // They name nothing that could be somebody's.
+            // They name nothing that has an owner.
             "createAccessKey"
             | "createToken"
             | "showCatalog"
@@ -168,8 +170,8 @@ impl Fixture {
 
     /// The same for Glance's list and member calls.
     fn glance_pairs(&self, operation: &str, me: &str) -> Vec<(ApiRequest, ApiRequest)> {
-        let of_images = |ask: &dyn Fn(&str) -> ApiRequest| {
-            [&self.shared, &self.private].map(|image| (ask(image), ask(NO_IMAGE))).to_vec()
+        let of_images = |request: &dyn Fn(&str) -> ApiRequest| {
+            [&self.shared, &self.private].map(|image| (request(image), request(NO_IMAGE))).to_vec()
         };
         let get = |target: String| ApiRequest::new("GET", target);
         match operation {
@@ -190,8 +192,8 @@ impl Fixture {
                     "stageImageData" => ("PUT", "stage"),
                     _ => ("POST", "import"),
                 };
-                let ask = |image: &str| ApiRequest::new(method, format!("/v2/images/{image}/{last}"));
-                [of_images(&|image| ask(image).body("{}")), of_images(&ask)].concat()
+                let request = |image: &str| ApiRequest::new(method, format!("/v2/images/{image}/{last}"));
+                [of_images(&|image| request(image).body("{}")), of_images(&request)].concat()
             }
             "addTag" | "removeTag" => of_images(&|image| {
                 let method = if operation == "addTag" { "PUT" } else { "DELETE" };
@@ -207,12 +209,12 @@ impl Fixture {
                     "updateMember" => "PUT",
                     _ => "DELETE",
                 };
-                let ask = |image: &str, member: &str| {
-                    let ask = ApiRequest::new(method, format!("/v2/images/{image}/members/{member}"));
-                    if method == "PUT" { ask.json(&json!({"status": "accepted"})) } else { ask }
+                let request = |image: &str, member: &str| {
+                    let request = ApiRequest::new(method, format!("/v2/images/{image}/members/{member}"));
+                    if method == "PUT" { request.json(&json!({"status": "accepted"})) } else { request }
                 };
                 let members = ["mem1", "nobody", me];
-                members.iter().flat_map(|member| of_images(&|image| ask(image, member))).collect()
+                members.iter().flat_map(|member| of_images(&|image| request(image, member))).collect()
             }
             other => self.action_and_access_key_pairs(other, me),
         }
@@ -220,8 +222,8 @@ impl Fixture {
 
     /// The same for Alibaba's actions and for access keys.
     fn action_and_access_key_pairs(&self, operation: &str, me: &str) -> Vec<(ApiRequest, ApiRequest)> {
-        let of_images = |ask: &dyn Fn(&str) -> ApiRequest| {
-            [&self.shared, &self.private].map(|image| (ask(image), ask(NO_IMAGE))).to_vec()
+        let of_images = |request: &dyn Fn(&str) -> ApiRequest| {
+            [&self.shared, &self.private].map(|image| (request(image), request(NO_IMAGE))).to_vec()
         };
         let get = |target: String| ApiRequest::new("GET", target);
         match operation {
@@ -243,32 +245,32 @@ impl Fixture {
                 pairs
             }
             "showProject" => {
-                let ask = |id: &str| get(format!("/v3/projects/{id}"));
-                vec![(ask("own1"), ask("nobody"))]
+                let request = |id: &str| get(format!("/v3/projects/{id}"));
+                vec![(request("own1"), request("nobody"))]
             }
             // Only with the exact names of both, as for listTenants.
             "findProject" => {
-                let ask = |name: &str| get(format!("/v3/projects?name={name}"));
-                ["own1", "web"].map(|name| (ask(name), ask("nobody"))).to_vec()
+                let request = |name: &str| get(format!("/v3/projects?name={name}"));
+                ["own1", "web"].map(|name| (request(name), request("nobody"))).to_vec()
             }
             "listDomains" | "showDomain" => {
                 let end = if operation == "listDomains" { "?name=" } else { "/" };
-                let ask = |name: &str| get(format!("/v3/domains{end}{name}"));
-                vec![(ask("acme"), ask("nobody"))]
+                let request = |name: &str| get(format!("/v3/domains{end}{name}"));
+                vec![(request("acme"), request("nobody"))]
             }
             "showToken" | "revokeToken" => {
                 let method = if operation == "showToken" { "GET" } else { "DELETE" };
-                let ask =
+                let request =
                     |token: &str| ApiRequest::new(method, "/v3/auth/tokens").header("X-Subject-Token", token);
-                vec![(ask(&self.api.token("own1", Role::Member)), ask("a.b.c"))]
+                vec![(request(&self.api.token("own1", Role::Member)), request("a.b.c"))]
             }
-            // Whoever knows a tenant's exact names finds it; that is what names are for.
+            // A caller that knows a tenant's exact names finds it, as intended.
             "listTenants" => {
-                let ask = |marker: &str| get(format!("/v1/tenants?marker={marker}"));
-                vec![(ask("own1"), ask("nobody"))]
+                let request = |marker: &str| get(format!("/v1/tenants?marker={marker}"));
+                vec![(request("own1"), request("nobody"))]
             }
             "showTenant" | "putTenant" | "deleteTenant" => {
-                let ask = |tenant: &str| {
+                let request = |tenant: &str| {
                     let target = format!("/v1/tenants/{tenant}");
                     match operation {
                         "showTenant" => get(target),
@@ -278,26 +280,26 @@ impl Fixture {
                         }
                     }
                 };
-                vec![(ask("own1"), ask("nobody"))]
+                vec![(request("own1"), request("nobody"))]
             }
             "listVaults" | "listKeyGrants" | "showVault" | "putVault" | "deleteVault" | "showKeyGrant"
             | "putKeyGrant" | "deleteKeyGrant" | "listDependents" => {
                 Self::vault_and_key_grant_pairs(operation)
             }
             "listAccessKeys" => {
-                let ask = |marker: &str| get(format!("/v1/access-keys?marker={marker}"));
-                vec![(ask(&self.access_key), ask(NO_IMAGE))]
+                let request = |marker: &str| get(format!("/v1/access-keys?marker={marker}"));
+                vec![(request(&self.access_key), request(NO_IMAGE))]
             }
             "disableAccessKey" => {
-                let ask = |id: &str| ApiRequest::new("DELETE", format!("/v1/access-keys/{id}"));
-                vec![(ask(&self.access_key), ask(NO_IMAGE))]
+                let request = |id: &str| ApiRequest::new("DELETE", format!("/v1/access-keys/{id}"));
+                vec![(request(&self.access_key), request(NO_IMAGE))]
             }
-            other => panic!("{other} is new: say here what a stranger could ask of it"),
+            other => panic!("{other} is new: add the requests of a stranger"),
         }
     }
 
-    /// The same for vaults and grants of keys. Each project has its own, so whoever writes one writes its own: a stranger
-    /// is as little hindered by another's as it is told of it.
+    /// The same for vaults and key grants. Each project has its own, and writes those only: another project's do not
+    /// affect a stranger and are not visible to it.
     fn vault_and_key_grant_pairs(operation: &str) -> Vec<(ApiRequest, ApiRequest)> {
         let get = |target: String| ApiRequest::new("GET", target);
         let vault = |id: &str| format!("/v1/vaults/{id}");
@@ -305,37 +307,37 @@ impl Fixture {
         let body = json!({"protection_type": "backup", "capacity_gib": 0});
         match operation {
             "listVaults" => {
-                let ask = |marker: &str| get(format!("/v1/vaults?marker={marker}"));
-                vec![(ask(VAULT), ask("nobody"))]
+                let request = |marker: &str| get(format!("/v1/vaults?marker={marker}"));
+                vec![(request(VAULT), request("nobody"))]
             }
             "listKeyGrants" => {
-                let ask = |key: &str| get(format!("/v1/keys/{key}/grants"));
-                vec![(ask(KEY), ask("nobody"))]
+                let request = |key: &str| get(format!("/v1/keys/{key}/grants"));
+                vec![(request(KEY), request("nobody"))]
             }
             "showVault" => vec![(get(vault(VAULT)), get(vault("nobody")))],
             "putVault" => {
-                let ask = |id: &str| ApiRequest::new("PUT", vault(id)).json(&body);
-                vec![(ask(VAULT), ask("nobody"))]
+                let request = |id: &str| ApiRequest::new("PUT", vault(id)).json(&body);
+                vec![(request(VAULT), request("nobody"))]
             }
             "deleteVault" => {
                 vec![(ApiRequest::new("DELETE", vault(VAULT)), ApiRequest::new("DELETE", vault("nobody")))]
             }
             "showKeyGrant" => vec![(get(grant(KEY)), get(grant("nobody")))],
             "putKeyGrant" => {
-                let ask = |key: &str| ApiRequest::new("PUT", grant(key)).body("{}");
-                vec![(ask(KEY), ask("nobody"))]
+                let request = |key: &str| ApiRequest::new("PUT", grant(key)).body("{}");
+                vec![(request(KEY), request("nobody"))]
             }
             "deleteKeyGrant" => {
                 vec![(ApiRequest::new("DELETE", grant(KEY)), ApiRequest::new("DELETE", grant("nobody")))]
             }
             _ => {
-                let ask = |key: &str| get(format!("{}/memberships", grant(key)));
-                vec![(ask(KEY), ask("nobody"))]
+                let request = |key: &str| get(format!("{}/memberships", grant(key)));
+                vec![(request(KEY), request("nobody"))]
             }
         }
     }
 
-    /// A request of the owner for what it has.
+    /// A request of the owner on what it has.
     fn owner_request(&self, operation: &Operation) -> ApiRequest {
         match operation.id.as_str() {
             "createImage" => ApiRequest::new("POST", "/v2/images").json(&json!({"name": "new"})),
@@ -359,14 +361,14 @@ impl Fixture {
     }
 
     fn owner_requests_by_every_path(&self, operation: Operation) -> Vec<(Operation, ApiRequest)> {
-        let ask = self.owner_request(&operation);
-        let minor = ask.with_minor_version();
-        [Some(ask), minor].into_iter().flatten().map(|ask| (operation.clone(), ask)).collect()
+        let request = self.owner_request(&operation);
+        let minor = request.with_minor_version();
+        [Some(request), minor].into_iter().flatten().map(|request| (operation.clone(), request)).collect()
     }
 
-    /// What is told, with every id by the same name.
-    fn normalized_response(&self, answer: &ApiResponse) -> (u16, BTreeMap<String, String>, String) {
-        let mut body = answer.body.to_string();
+    /// The response, with all ids replaced by the same name.
+    fn normalized_response(&self, response: &ApiResponse) -> (u16, BTreeMap<String, String>, String) {
+        let mut body = response.body.to_string();
         for id in [
             &self.shared,
             &self.private,
@@ -381,17 +383,17 @@ impl Fixture {
         ] {
             body = body.replace(id, "ID");
         }
-        let mut headers = answer.headers.clone();
-        if let Some(id) = answer.body["RequestId"].as_str() {
+        let mut headers = response.headers.clone();
+        if let Some(id) = response.body["RequestId"].as_str() {
             body = body.replace(id, "ID");
         }
         for own in ["x-request-id", "x-openstack-request-id", "date", "content-length"] {
             headers.remove(own);
         }
-        (answer.status, headers, body)
+        (response.status, headers, body)
     }
 
-    /// What there is, apart from jobs: a stranger may have jobs of its own.
+    /// The table without jobs: a stranger may have jobs of its own.
     fn dump_without_jobs(&self) -> BTreeMap<String, String> {
         let mut items = self.api.dump();
         items.retain(|key, _| !key.starts_with("J#"));
@@ -419,8 +421,8 @@ async fn stranger_cannot_tell_existing_from_missing() {
                 let not_there = world.api.send(&other.token(&token)).await;
                 if there.body["job_id"].is_string() {
                     assert_eq!(operation.id, "respondToImages", "{there:?}");
-                    let outcome = async |answer| {
-                        let job = world.api.wait_for_job(&token, stranger, answer).await;
+                    let outcome = async |response| {
+                        let job = world.api.wait_for_job(&token, stranger, response).await;
                         let results = job["entities"]["results"].to_string().replace(NO_IMAGE, "ID");
                         let results = results.replace(&world.shared, "ID").replace(&world.private, "ID");
                         (job["status"].clone(), job["error_code"].clone(), results)
@@ -440,7 +442,7 @@ async fn stranger_cannot_tell_existing_from_missing() {
                     .any(|list| operation.id.starts_with(list));
                 let is_list = lists && listed.contains(&&json!([]));
                 let is_job = operation.id == "respondToImages" && there.status == 200;
-                // Of its own, of which there is none.
+                // Of its own images, of which there are none.
                 let is_nothing = operation.id == "deleteVault" && there.status == 204;
                 assert!(there.status >= 400 || is_list || is_job || is_nothing, "{one:?} {there:?}");
             }
@@ -470,21 +472,23 @@ async fn every_operation_requires_a_valid_token() {
         Api::start(&[]).await.token("own1", Role::Admin),
     ];
     let operations = world.api.document.operations().into_iter().filter(|operation| !operation.is_anonymous);
-    for (operation, ask) in operations.flat_map(|operation| world.owner_requests_by_every_path(operation)) {
-        let unnamed = world.api.send(&ask).await;
+    for (operation, request) in operations.flat_map(|operation| world.owner_requests_by_every_path(operation))
+    {
+        let unnamed = world.api.send(&request).await;
         let code = if operation.path == "/" { "InvalidSecurityToken" } else { "IMG.0087" };
         unnamed.expect_error(401, code);
-        // In OpenStack's words, where it is not Alibaba's API.
+        // In OpenStack's form, except for Alibaba's API.
         let unverified =
             "This server could not verify that you are authorized to access the document you requested. ";
         assert!(operation.path == "/" || unnamed.message().starts_with(unverified), "{unnamed:?}");
         for token in &bad {
-            for ask in
-                [ask.clone().token(token), ask.clone().header("Authorization", format!("Bearer {token}"))]
-            {
-                let answer = world.api.send(&ask).await;
-                answer.expect_status(401);
-                assert!(token.is_empty() || !answer.message().contains(token.as_str()), "{answer:?}");
+            for request in [
+                request.clone().token(token),
+                request.clone().header("Authorization", format!("Bearer {token}")),
+            ] {
+                let response = world.api.send(&request).await;
+                response.expect_status(401);
+                assert!(token.is_empty() || !response.message().contains(token.as_str()), "{response:?}");
             }
         }
     }
@@ -497,25 +501,26 @@ async fn reader_can_read_but_not_write() {
     let before = world.api.dump_when_idle().await;
     let token = world.api.token("own1", Role::Reader);
     let operations = world.api.document.operations().into_iter();
-    for (operation, ask) in operations.flat_map(|operation| world.owner_requests_by_every_path(operation)) {
-        let answer = world.api.send(&ask.token(&token)).await;
+    for (operation, request) in operations.flat_map(|operation| world.owner_requests_by_every_path(operation))
+    {
+        let response = world.api.send(&request.token(&token)).await;
         if operation.id.ends_with("ImageData") {
-            assert!(matches!(answer.status, 404 | 409), "nobody can, whatever the role: {answer:?}");
+            assert!(matches!(response.status, 404 | 409), "no role may: {response:?}");
         } else if operation.id == "createToken" {
-            // It is the body that says who asks.
-            answer.expect_status(401);
+            // The body names the caller.
+            response.expect_status(401);
         } else if operation.id == "showTenant" {
-            // Only admins do.
-            answer.expect_error(403, "IMG.0026");
+            // Only admins may.
+            response.expect_error(403, "IMG.0026");
         } else if operation.path.starts_with("/v3/domains") {
-            // Nobody is told.
-            answer.expect_error(403, "IMG.0026");
+            // Refused for every caller.
+            response.expect_error(403, "IMG.0026");
         } else if operation.method == "GET" {
-            assert!(matches!(answer.status, 200 | 300), "{} {answer:?}", operation.id);
+            assert!(matches!(response.status, 200 | 300), "{} {response:?}", operation.id);
         } else {
             let code = if operation.path == "/" { "Forbidden.RAM" } else { "IMG.0026" };
-            answer.expect_error(403, code);
-            assert!(answer.message().contains("reader"), "{answer:?}");
+            response.expect_error(403, code);
+            assert!(response.message().contains("reader"), "{response:?}");
         }
     }
     assert_eq!(world.api.dump(), before);
@@ -525,7 +530,7 @@ async fn reader_can_read_but_not_write() {
 async fn every_api_checks_access_in_one_order() {
     let world = Fixture::start().await;
     let before = world.api.dump_when_idle().await;
-    // What PATCH, IMS's batch and Alibaba's call return, one after the other.
+    // The responses of PATCH, IMS's batch and Alibaba's call, in this order.
     let not_found = [(404, "IMG.0027"), (400, "IMG.0027"), (404, "InvalidImageId.NotFound")];
     let not_owner = [(403, "IMG.0047"), (400, "IMG.0047"), (403, "Forbidden.RAM")];
     let read_only = [(403, "IMG.0026"), (403, "IMG.0026"), (403, "Forbidden.RAM")];

@@ -1,4 +1,4 @@
-//! The two ways to the table say the same: the SDK over HTTP, as on AWS, and the embedded table. Whatever is tested over
+//! Both implementations of the table behave alike: the SDK over HTTP, as on AWS, and the embedded table. A test over
 //! one of them holds for the other.
 
 use imageshare::table::{
@@ -9,7 +9,7 @@ use imageshare_local::TABLE;
 use imageshare_local::table::{EmbeddedTable, Lane};
 use imageshare_tests::table_server::TableServer;
 
-/// What one call was answered with.
+/// The result of one call.
 #[derive(Debug, PartialEq)]
 enum CallResult {
     Found(Result<ReadOutput, TableError>),
@@ -56,7 +56,7 @@ impl CallResult {
     }
 }
 
-/// Both tables, which are asked the same.
+/// Both tables; each call goes to both.
 struct TablePair {
     sdk: DynamoDb,
     embedded: Box<dyn Table>,
@@ -71,32 +71,32 @@ impl TablePair {
     }
 
     async fn write(&self, write: Write) -> CallResult {
-        let said = CallResult::Written(self.sdk.write_item(&write).await);
-        assert_same(said, CallResult::Written(self.embedded.write_item(&write).await))
+        let from_sdk = CallResult::Written(self.sdk.write_item(&write).await);
+        assert_same(from_sdk, CallResult::Written(self.embedded.write_item(&write).await))
     }
 
     async fn transact(&self, writes: &[Write]) -> CallResult {
-        let said =
+        let from_sdk =
             CallResult::Written(self.sdk.transact_write_items(writes, TransactionToken::random()).await);
         assert_same(
-            said,
+            from_sdk,
             CallResult::Written(self.embedded.transact_write_items(writes, TransactionToken::random()).await),
         )
     }
 
     async fn get(&self, key: Key) -> CallResult {
-        let said = CallResult::Found(self.sdk.get_item(&key).await);
-        assert_same(said, CallResult::Found(self.embedded.get_item(&key).await))
+        let from_sdk = CallResult::Found(self.sdk.get_item(&key).await);
+        assert_same(from_sdk, CallResult::Found(self.embedded.get_item(&key).await))
     }
 
     async fn batch_get(&self, read: BatchRead) -> CallResult {
-        let said = CallResult::Found(self.sdk.batch_get_item(&read).await.map(sort_items));
-        assert_same(said, CallResult::Found(self.embedded.batch_get_item(&read).await.map(sort_items)))
+        let from_sdk = CallResult::Found(self.sdk.batch_get_item(&read).await.map(sort_items));
+        assert_same(from_sdk, CallResult::Found(self.embedded.batch_get_item(&read).await.map(sort_items)))
     }
 
     async fn query(&self, query: Query) -> CallResult {
-        let said = CallResult::Page(self.sdk.query(&query).await);
-        assert_same(said, CallResult::Page(self.embedded.query(&query).await))
+        let from_sdk = CallResult::Page(self.sdk.query(&query).await);
+        assert_same(from_sdk, CallResult::Page(self.embedded.query(&query).await))
     }
 }
 
@@ -105,7 +105,7 @@ fn assert_same(sdk: CallResult, embedded: CallResult) -> CallResult {
     sdk
 }
 
-/// A batch read answers in no order.
+/// A batch read returns items in no order.
 fn sort_items(mut found: ReadOutput) -> ReadOutput {
     found.items.sort_by_key(|item| format!("{:?}", item.get("sk")));
     found
@@ -128,7 +128,7 @@ fn item(sk: &str, attributes: &[(&str, AttributeValue)]) -> Item {
     key(sk).into_iter().chain(attributes).collect()
 }
 
-/// An item that stands in the index, at that place of the list `l`.
+/// An item of the index, at a position of the list `l`.
 fn index_item(sk: &str, place: u32) -> Item {
     item(sk, &[("gpk", text("l")), ("gsk", text(&format!("{place:03}"))), ("n", number(place))])
 }
@@ -157,23 +157,23 @@ async fn of_writes_alone() {
 #[tokio::test]
 async fn of_transactions() {
     let both = TablePair::start().await;
-    let standing = item("b", &[("n", number(1))]);
+    let existing = item("b", &[("n", number(1))]);
     let writes = [
         Write::put(item("a", &[])).only_if("attribute_not_exists(pk)"),
-        Write::put(standing.clone()),
+        Write::put(existing.clone()),
         Write::update(key("c"), "ADD n :one").value(":one", number(1)),
         Write::delete(key("d")),
     ];
     assert!(both.transact(&writes).await.unwrap_written().units > 0.0);
     let again = [
         Write::delete(key("c")),
-        Write::put(standing.clone()).only_if("attribute_not_exists(pk)"),
+        Write::put(existing.clone()).only_if("attribute_not_exists(pk)"),
         Write::update(key("a"), "SET n = :one").only_if("n = :one").value(":one", number(1)),
     ];
     let reasons = both.transact(&again).await.unwrap_cancellation_reasons();
     let codes: Vec<_> = reasons.iter().map(|reason| reason.code.as_deref()).collect();
     assert_eq!(codes, [None, Some(CONDITION_FAILED), Some(CONDITION_FAILED)]);
-    assert_eq!((&reasons[1].found, &reasons[2].found), (&Some(standing), &None));
+    assert_eq!((&reasons[1].found, &reasons[2].found), (&Some(existing), &None));
     let if_there = |sk: &str| Write::check(key(sk)).only_if("attribute_exists(pk)");
     let reasons =
         both.transact(&[if_there("e"), Write::put(item("f", &[]))]).await.unwrap_cancellation_reasons();

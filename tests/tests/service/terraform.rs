@@ -1,6 +1,6 @@
-//! What the Terraform providers for OpenStack (1.35.0) and Open Telekom Cloud (1.21.6) send for their actions, in their
-//! order, and what later ones of Open Telekom Cloud send to share and accept, as their sources have it. The first two were
-//! run by hand; `tests/clients/terraform` has what they were run with.
+//! The requests of the Terraform providers for OpenStack (1.35.0) and Open Telekom Cloud (1.21.6), action by action,
+//! and those of later releases of Open Telekom Cloud for sharing and accepting, according to their sources. The first
+//! two were run by hand; `tests/clients/terraform` has their configurations.
 
 use imageshare::domain::{Role, Timestamp};
 use imageshare_tests::api::{Api, ApiRequest, ApiResponse};
@@ -21,7 +21,7 @@ impl Fixture {
         Self { api, owner, recipient }
     }
 
-    /// A token as the providers ask for it: by the key as a user of a domain.
+    /// Requests a token as the providers do: with the key as a user of a domain.
     async fn request_token(&self, key: &Signer, scope: Value) -> ApiResponse {
         let user = json!({"domain": {"id": "default"}, "name": key.key_id, "password": key.secret});
         let identity = json!({"methods": ["password"], "password": {"user": user}});
@@ -31,21 +31,21 @@ impl Fixture {
 
     async fn create_image(&self, new: &Value) -> String {
         let token = self.api.token("own1", Role::Member);
-        let made = self.api.send(&ApiRequest::new("POST", "/v2/images").token(&token).json(new)).await;
-        made.body["id"].as_str().unwrap().to_owned()
+        let created = self.api.send(&ApiRequest::new("POST", "/v2/images").token(&token).json(new)).await;
+        created.body["id"].as_str().unwrap().to_owned()
     }
 }
 
 async fn create_key(api: &Api, project: &str) -> Signer {
     let new = ApiRequest::new("POST", "/v1/access-keys").token(&api.token(project, Role::Member));
-    let made = api.send(&new.json(&json!({"name": "terraform"}))).await.body;
-    let text = |name: &str| made[name].as_str().unwrap().to_owned();
+    let created = api.send(&new.json(&json!({"name": "terraform"}))).await.body;
+    let text = |name: &str| created[name].as_str().unwrap().to_owned();
     Signer { key_id: text("id"), secret: text("secret"), date: Timestamp::now() }
 }
 
-/// What gophercloud reads its endpoint from.
-fn image_endpoint(answer: &ApiResponse) -> &str {
-    let catalog = answer.body["token"]["catalog"].as_array().unwrap();
+/// The response from which gophercloud reads its endpoint.
+fn image_endpoint(response: &ApiResponse) -> &str {
+    let catalog = response.body["token"]["catalog"].as_array().unwrap();
     let image = catalog.iter().find(|service| service["type"] == "image").unwrap();
     let public = image["endpoints"].as_array().unwrap().iter().find(|one| one["interface"] == "public");
     public.unwrap()["url"].as_str().unwrap()
@@ -63,10 +63,10 @@ async fn openstack_provider_shares_accepts_detects_drift_and_destroys() {
     let (members, member) =
         (format!("/v2/images/{image}/members"), format!("/v2/images/{image}/members/mem1"));
     let send = async |token: &str, method: &str, target: &str, body: Option<Value>| {
-        let ask = ApiRequest::new(method, target).token(token).header("Accept", "application/json");
-        let ask = if let Some(body) = body { ask.json(&body) } else { ask };
-        let answer = world.api.send(&ask).await;
-        (answer.status, answer.body["status"].as_str().unwrap_or_default().to_owned())
+        let request = ApiRequest::new(method, target).token(token).header("Accept", "application/json");
+        let request = if let Some(body) = body { request.json(&body) } else { request };
+        let response = world.api.send(&request).await;
+        (response.status, response.body["status"].as_str().unwrap_or_default().to_owned())
     };
     let answered = |status: u16, word: &str| (status, word.to_owned());
 
@@ -74,21 +74,21 @@ async fn openstack_provider_shares_accepts_detects_drift_and_destroys() {
     assert_eq!(send(owner, "POST", &members, offer()).await, answered(200, "pending"));
     assert_eq!(send(owner, "GET", &member, None).await, answered(200, "pending"));
     assert_eq!(send(owner, "POST", &members, offer()).await, answered(409, ""));
-    // The recipient's id is looked up, where it is not given, in a list of one.
+    // The recipient's id, if not given, is taken from a list of one.
     let listed = world.api.send(&ApiRequest::new("GET", &members).token(recipient)).await.body;
     assert_eq!(listed["members"].as_array().unwrap().len(), 1);
     for status in ["accepted", "rejected", "accepted"] {
-        let answer = send(recipient, "PUT", &member, Some(json!({"status": status}))).await;
-        assert_eq!(answer, answered(200, status));
+        let response = send(recipient, "PUT", &member, Some(json!({"status": status}))).await;
+        assert_eq!(response, answered(200, status));
         assert_eq!(send(recipient, "GET", &member, None).await, answered(200, status));
     }
-    // Someone else removes the member: a resource that is read as 404 is created again.
+    // The member is removed elsewhere: a resource whose read returns 404 is created again.
     assert_eq!(send(owner, "DELETE", &member, None).await, answered(204, ""));
     for token in [owner, recipient] {
         assert_eq!(send(token, "GET", &member, None).await, answered(404, ""));
     }
     assert_eq!(send(owner, "POST", &members, offer()).await, answered(200, "pending"));
-    // An acceptance is destroyed by a rejection, and then the offer.
+    // Destroying an acceptance rejects it; destroying the offer follows.
     let rejected = Some(json!({"status": "rejected"}));
     assert_eq!(send(recipient, "PUT", &member, rejected).await, answered(200, "rejected"));
     assert_eq!(send(owner, "DELETE", &member, None).await, answered(204, ""));
@@ -107,7 +107,7 @@ async fn openstack_provider_creates_and_finds_an_image_without_data() {
             .token(&token)
             .typed_body("application/octet-stream", data)
     };
-    // `local_file_path = "/dev/null"`; and a file with something in it.
+    // `local_file_path = "/dev/null"`, and a file with contents.
     world.api.send(&upload("")).await.expect_status(204);
     let refused = world.api.send(&upload("bits")).await;
     refused.expect_status(409);
@@ -131,15 +131,15 @@ async fn open_telekom_cloud_provider_signs_shares_and_accepts() {
     let image = world.create_image(&json!({"name": "golden"})).await;
     let send = async |signer: &Signer, project: &str, method: &str, target: &str, body: Option<Value>| {
         let agent = "HashiCorp Terraform/1.11.4 golangsdk/2.0.0";
-        let ask = UnsignedRequest::new(method, target)
+        let request = UnsignedRequest::new(method, target)
             .header("Accept", "application/json")
             .header("User-Agent", agent);
-        let (ask, names) = match body {
-            Some(body) => (ask.json(body), &["accept", "content-type", "host", "user-agent"][..]),
-            None => (ask, &["accept", "host", "user-agent"][..]),
+        let (request, names) = match body {
+            Some(body) => (request.json(body), &["accept", "content-type", "host", "user-agent"][..]),
+            None => (request, &["accept", "host", "user-agent"][..]),
         };
-        // Without a region and a service, and with a project that is not signed once it is known.
-        let signed = signer.sign_credential(&ask, names, "", "").to_api_request();
+        // Without a region and a service; and with a project that is not signed once it is known.
+        let signed = signer.sign_credential(&request, names, "", "").to_api_request();
         world
             .api
             .send(&if project.is_empty() { signed } else { signed.header("X-Project-Id", project) })
@@ -147,7 +147,7 @@ async fn open_telekom_cloud_provider_signs_shares_and_accepts() {
     };
     let found = send(&world.owner, "", "GET", "/v3/projects?name=own1", None).await;
     assert_eq!(found.body["projects"][0]["id"], "own1");
-    // A domain is not found, with which its client puts up.
+    // A domain is not found, which its client tolerates.
     send(&world.owner, "", "GET", "/v3/auth/domains?name=OTC-1", None).await.expect_status(404);
     send(&world.owner, "own1", "GET", "/v3/auth/catalog", None).await.expect_status(200);
 
@@ -156,9 +156,9 @@ async fn open_telekom_cloud_provider_signs_shares_and_accepts() {
     let offered = send(&world.owner, "own1", "POST", &members, Some(json!({"member": "mem1"}))).await;
     offered.expect_status(200);
     assert_eq!(offered.body["status"], "pending");
-    // It waits until the status is what it should be, which it is at once.
-    let asked = send(&world.recipient, "mem1", "GET", &member, None).await;
-    assert_eq!(asked.body["status"], "pending");
+    // It waits until the status is as wanted, which it is at once.
+    let shown = send(&world.recipient, "mem1", "GET", &member, None).await;
+    assert_eq!(shown.body["status"], "pending");
     let accepted = send(&world.recipient, "mem1", "PUT", &member, Some(json!({"status": "accepted"}))).await;
     accepted.expect_status(200);
     assert_eq!(accepted.body["status"], "accepted");
@@ -175,8 +175,8 @@ async fn open_telekom_cloud_provider_gets_project_and_domain_tokens() {
     let world = Fixture::start().await;
     let domain = json!({"name": "OTC-EU-DE-00000000001000012345"});
     for scope in [json!({"project": {"name": "own1", "domain": domain}}), json!({"domain": domain})] {
-        let answer = world.request_token(&world.owner, scope).await;
-        answer.expect_status(201);
-        assert_eq!(answer.body["token"]["project"]["id"], "own1");
+        let response = world.request_token(&world.owner, scope).await;
+        response.expect_status(201);
+        assert_eq!(response.body["token"]["project"]["id"], "own1");
     }
 }

@@ -17,15 +17,15 @@ async fn list_images(functions: &Functions, project: &str, query: &str) -> ApiRe
     functions.send_without_body(project, LIST, &format!("/v2/cloudimages?{query}")).await
 }
 
-/// The names of the images of a list, in their order.
+/// The names of a list's images, in order.
 async fn image_names(functions: &Functions, project: &str, query: &str) -> String {
-    let answer = list_images(functions, project, query).await;
-    answer.expect_status(200);
-    let images = answer.body["images"].as_array().unwrap();
+    let response = list_images(functions, project, query).await;
+    response.expect_status(200);
+    let images = response.body["images"].as_array().unwrap();
     images.iter().map(|image| image["name"].as_str().unwrap()).collect::<Vec<_>>().join(" ")
 }
 
-/// An image of that name, made in an earlier millisecond than the next one, so that lists have one order.
+/// Registers an image with a name, at least a millisecond before the next one, so that the order of lists is defined.
 async fn create_image(functions: &Functions, owner: &str, name: &str) -> String {
     let id = functions.create_image(owner, &json!({"name": name})).await;
     let made = Timestamp::now();
@@ -133,9 +133,12 @@ async fn malformed_query_error_names_its_key() {
     for query in
         ["limit=0", "sort_key=colour", "visibility=all", "created_at=2026", "name=a&name=a", "tag=%FF"]
     {
-        let answer = list_images(&functions, "own", query).await;
-        let message = answer.body["error"]["message"].as_str().unwrap();
-        assert!(answer.status == 400 && message.starts_with(query.split('=').next().unwrap()), "{answer:?}");
+        let response = list_images(&functions, "own", query).await;
+        let message = response.body["error"]["message"].as_str().unwrap();
+        assert!(
+            response.status == 400 && message.starts_with(query.split('=').next().unwrap()),
+            "{response:?}"
+        );
     }
 }
 
@@ -161,10 +164,10 @@ async fn get_request_with_a_body_is_rejected() {
         ("GET /v1/{project_id}/jobs/{job_id}", "/v1/own/jobs/j"),
         ("GET /v1/cloudimages/job/{job_id}", "/v1/cloudimages/job/j"),
     ] {
-        let answer = functions.send_json("own", route, target, &json!({})).await;
-        let message = &answer.body["error"]["message"];
+        let response = functions.send_json("own", route, target, &json!({})).await;
+        let message = &response.body["error"]["message"];
         assert_eq!(
-            (answer.status, message),
+            (response.status, message),
             (400, &"A body is not expected with this request.".into()),
             "{route}"
         );
@@ -180,7 +183,7 @@ async fn page_of_large_images_stays_within_the_response_limit() {
     let (mut ids, mut pages, mut marker) = (BTreeSet::new(), 0, String::new());
     loop {
         let page = list_images(&functions, "own", &format!("limit=1000{marker}")).await.body;
-        // The gateway gets the body as a JSON string.
+        // The gateway has the body as a JSON string.
         assert!(Value::from(page.to_string()).to_string().len() < 5_500_000);
         pages += 1;
         ids.extend(page["images"].as_array().unwrap().iter().map(|image| image["id"].to_string()));
@@ -236,8 +239,8 @@ async fn quota_counts_own_accepted_and_pending_images() {
     functions.share("own", &[&id], &["friend"]).await;
     functions.respond("friend", &[&id], "accepted").await;
     let used = async |project: &str| {
-        let answer = functions.send_without_body(project, QUOTA, "/v1/cloudimages/quota").await;
-        let resources = answer.body["quotas"]["resources"].as_array().unwrap().clone();
+        let response = functions.send_without_body(project, QUOTA, "/v1/cloudimages/quota").await;
+        let resources = response.body["quotas"]["resources"].as_array().unwrap().clone();
         resources.iter().map(|resource| resource["used"].as_u64().unwrap()).collect::<Vec<_>>()
     };
     assert_eq!(used("own").await, [1, 0, 0, 0, 0, 0]);

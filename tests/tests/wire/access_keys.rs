@@ -1,4 +1,4 @@
-//! Access keys, from their creation to their end, and what is done with requests that they sign.
+//! Access keys, from creation to deletion, and the requests signed with them.
 
 use std::process::Command;
 use std::time::Duration;
@@ -17,11 +17,11 @@ async fn create_key(api: &Api, token: &str, body: &Value) -> ApiResponse {
     api.send(&ApiRequest::new("POST", KEYS).token(token).json(body)).await
 }
 
-/// A signer with a new access key of that project.
+/// A signer with a new access key of a project.
 async fn create_signer(api: &Api, project: &str) -> Signer {
-    let made = create_key(api, &api.token(project, Role::Member), &json!({"name": "ci"})).await;
-    made.expect_status(201);
-    let text = |name: &str| made.body[name].as_str().unwrap().to_owned();
+    let created = create_key(api, &api.token(project, Role::Member), &json!({"name": "ci"})).await;
+    created.expect_status(201);
+    let text = |name: &str| created.body[name].as_str().unwrap().to_owned();
     Signer { key_id: text("id"), secret: text("secret"), date: Timestamp::now() }
 }
 
@@ -56,10 +56,10 @@ async fn signed_request_acts_for_its_project() {
         assert_eq!(api.send(&wire.to_api_request()).await.body["images"].as_array().unwrap().len(), 1);
     }
     for wire in sign_both_variants(&signer, &list) {
-        // Their clients add it after signing.
-        let ask = wire.to_api_request();
-        api.send(&ask.clone().header("X-Project-Id", "own1")).await.expect_status(200);
-        let other = api.send(&ask.header("X-Project-Id", "mem1")).await;
+        // The clients add it after signing.
+        let request = wire.to_api_request();
+        api.send(&request.clone().header("X-Project-Id", "own1")).await.expect_status(200);
+        let other = api.send(&request.header("X-Project-Id", "mem1")).await;
         other.expect_error(403, "IMG.0026");
         assert!(other.message().contains("acts for project own1 alone"), "{other:?}");
     }
@@ -76,7 +76,7 @@ async fn badly_signed_request_is_rejected_with_the_reason() {
     let wrong = Signer { secret: "wrong".to_owned(), ..signer.clone() };
     let early = Signer { date: signer.date.minus(Duration::from_mins(16)), ..signer.clone() };
     let late = Signer { date: signer.date.plus(Duration::from_mins(16)), ..signer.clone() };
-    for (signer, told) in [
+    for (signer, message) in [
         (unknown, "access key does not exist"),
         (absurd, "access key does not exist"),
         (wrong, "signature does not match"),
@@ -86,7 +86,7 @@ async fn badly_signed_request_is_rejected_with_the_reason() {
         for wire in sign_both_variants(&signer, &request) {
             let refused = api.send(&wire.to_api_request()).await;
             refused.expect_error(401, "APIGW.0301");
-            assert!(refused.message().contains(told), "{told} {refused:?}");
+            assert!(refused.message().contains(message), "{message} {refused:?}");
         }
     }
     for wire in sign_both_variants(&signer, &request) {
@@ -116,7 +116,7 @@ async fn badly_signed_request_is_rejected_with_the_reason() {
     };
     for wire in sign_both_variants(&signer, &request.clone().header("X-Own", "a")) {
         let own = signer.sign_access(&request.clone().header("X-Own", "a"), &["host", "x-own"]);
-        for (changed, told) in [
+        for (changed, message) in [
             (with(&own, "X-Own", "b"), "signature does not match"),
             (without(&own, "X-Own"), "x-own is listed in SignedHeaders but was not received"),
             (without_date(&wire), "x-sdk-date is not signed"),
@@ -125,7 +125,7 @@ async fn badly_signed_request_is_rejected_with_the_reason() {
         ] {
             let refused = api.send(&changed.to_api_request()).await;
             refused.expect_error(401, "APIGW.0301");
-            assert!(refused.message().contains(told), "{told} {refused:?}");
+            assert!(refused.message().contains(message), "{message} {refused:?}");
         }
     }
     for algorithm in ["SDK-HMAC-SM3", "V11-HMAC-SHA256", "SDK-ECDSA-P256-SHA256", "SDK-SM2-SM3"] {
@@ -164,20 +164,20 @@ async fn access_key_limit_holds_under_concurrency() {
     let api = Api::start(&["access-keys-per-project=3"]).await;
     let (token, new) = (api.token("own1", Role::Member), json!({"name": "ci"}));
     let all = futures_util::future::join_all((0..8).map(|_| create_key(&api, &token, &new))).await;
-    let made: Vec<_> = all.iter().filter(|answer| answer.status == 201).collect();
-    assert_eq!(made.len(), 3);
+    let created: Vec<_> = all.iter().filter(|response| response.status == 201).collect();
+    assert_eq!(created.len(), 3);
     let before = api.dump_when_idle().await;
     let refused = create_key(&api, &token, &new).await;
     refused.expect_error(403, "IMG.0088");
     assert!(refused.message().contains("3 access keys, the most allowed. Disable one"), "{refused:?}");
     assert_eq!(api.dump(), before);
-    // Another project.
+    // Of another project.
     create_key(&api, &api.token("own2", Role::Member), &new).await.expect_status(201);
 
-    let disable =
-        ApiRequest::new("DELETE", format!("{KEYS}/{}", made[0].body["id"].as_str().unwrap())).token(&token);
+    let disable = ApiRequest::new("DELETE", format!("{KEYS}/{}", created[0].body["id"].as_str().unwrap()))
+        .token(&token);
     let disabled = futures_util::future::join_all((0..4).map(|_| api.send(&disable))).await;
-    assert!(disabled.iter().all(|answer| answer.status == 204), "{disabled:?}");
+    assert!(disabled.iter().all(|response| response.status == 204), "{disabled:?}");
     let again: Vec<_> =
         [create_key(&api, &token, &new).await.status, create_key(&api, &token, &new).await.status].into();
     assert_eq!(again, [201, 403], "one that is disabled makes room for one");
@@ -187,8 +187,8 @@ async fn access_key_limit_holds_under_concurrency() {
 async fn access_key_with_higher_role_cannot_be_disabled() {
     let api = Api::start(&[]).await;
     let disable = |id: &Value, role| {
-        let ask = ApiRequest::new("DELETE", format!("{KEYS}/{}", id.as_str().unwrap()));
-        ask.token(&api.token("own1", role))
+        let request = ApiRequest::new("DELETE", format!("{KEYS}/{}", id.as_str().unwrap()));
+        request.token(&api.token("own1", role))
     };
     let mut keys = Vec::new();
     for role in ["reader", "member", "admin"] {
@@ -196,13 +196,13 @@ async fn access_key_with_higher_role_cannot_be_disabled() {
         keys.push(create_key(&api, &api.token("own1", Role::Admin), &new).await.body["id"].clone());
     }
     let before = api.dump_when_idle().await;
-    for (key, role, told) in [
+    for (key, role, message) in [
         (&keys[0], Role::Reader, "only reads"),
         (&keys[2], Role::Member, "has the role admin, which is more than your own"),
     ] {
         let refused = api.send(&disable(key, role)).await;
         refused.expect_error(403, "IMG.0026");
-        assert!(refused.message().contains(told), "{refused:?}");
+        assert!(refused.message().contains(message), "{refused:?}");
     }
     assert_eq!(api.dump(), before);
     for (key, role) in [(&keys[0], Role::Member), (&keys[1], Role::Member), (&keys[2], Role::Admin)] {
@@ -231,9 +231,9 @@ async fn disabled_access_key_expires_after_90_days() {
 async fn access_key_secret_is_shown_once_and_never_stored() {
     let api = Api::start(&[]).await;
     let token = api.token("own1", Role::Member);
-    let made = create_key(&api, &token, &json!({"name": "ci", "roles": ["reader"]})).await;
-    assert_eq!(made.headers["cache-control"], "no-store");
-    let secret = made.body["secret"].as_str().unwrap();
+    let created = create_key(&api, &token, &json!({"name": "ci", "roles": ["reader"]})).await;
+    assert_eq!(created.headers["cache-control"], "no-store");
+    let secret = created.body["secret"].as_str().unwrap();
     let shown = |text: String| assert!(!text.contains(secret), "{text}");
     shown(format!("{:?}", api.send(&ApiRequest::new("GET", KEYS).token(&token)).await));
     shown(format!("{:?}", api.dump()));
@@ -248,8 +248,9 @@ async fn access_key_with_higher_role_cannot_be_created() {
         (Role::Member, json!(["member"]), 201),
         (Role::Admin, json!(["admin"]), 201),
     ] {
-        let made = create_key(&api, &api.token("own1", role), &json!({"name": "ci", "roles": wanted})).await;
-        made.expect_status(status);
+        let created =
+            create_key(&api, &api.token("own1", role), &json!({"name": "ci", "roles": wanted})).await;
+        created.expect_status(status);
     }
     let reader =
         create_key(&api, &api.token("own1", Role::Member), &json!({"name": "r", "roles": ["reader"]})).await;
@@ -304,8 +305,8 @@ async fn cli_creates_lists_and_disables_access_keys() {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         (done.status.success(), text(done.stdout), text(done.stderr))
     };
-    let (_, made, _) = run(&["create", "--name", "ci", "--role", "reader", "--user", "me"]).await;
-    let (id, secret) = made.trim_end().split_once('\n').unwrap();
+    let (_, created, _) = run(&["create", "--name", "ci", "--role", "reader", "--user", "me"]).await;
+    let (id, secret) = created.trim_end().split_once('\n').unwrap();
     let (id, secret) = (id.strip_prefix("id=").unwrap(), secret.strip_prefix("secret=").unwrap());
     let signer = Signer { key_id: id.to_owned(), secret: secret.to_owned(), date: Timestamp::now() };
     let status = async || {
@@ -328,11 +329,11 @@ async fn cli_creates_lists_and_disables_access_keys() {
     assert_eq!(run(&["disable", id]).await, (true, String::new(), String::new()));
     assert_eq!(status().await, 401);
     assert!(run(&["list"]).await.1.contains("\tdisabled\t"));
-    let (done, _, told) = run(&["disable", "nobodys"]).await;
-    assert!(!done && told == "imageshare: Your project has no such access key.\n", "{told}");
+    let (done, _, message) = run(&["disable", "nobodys"]).await;
+    assert!(!done && message == "imageshare: Your project has no such access key.\n", "{message}");
     drop(server);
-    let (done, _, told) = run(&["list"]).await;
-    assert!(!done && told.contains("no server answers at http://127.0.0.1:"), "{told}");
+    let (done, _, message) = run(&["list"]).await;
+    assert!(!done && message.contains("no server answers at http://127.0.0.1:"), "{message}");
 }
 
 #[tokio::test]
@@ -350,12 +351,12 @@ async fn cli_lists_access_keys_across_pages() {
         let key: Value = new.send().await.unwrap().json().await.unwrap();
         key["id"].as_str().unwrap().to_owned()
     };
-    let mut made = futures_util::future::join_all((0..101).map(create)).await;
-    made.sort();
+    let mut created = futures_util::future::join_all((0..101).map(create)).await;
+    created.sort();
     let mut command = Command::new(&imageshare);
     command.args(["access-key", "list", "--project", "own1", "--server", &address, "--data", &data]);
     let listed = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     let listed = String::from_utf8(listed.stdout).unwrap();
     let ids: Vec<_> = listed.lines().map(|line| line.split('\t').next().unwrap()).collect();
-    assert_eq!(ids, made);
+    assert_eq!(ids, created);
 }

@@ -1,4 +1,4 @@
-//! The whole way over HTTP: what owners and recipients do with the IMS API, from registering an image to unsharing it.
+//! All of the IMS API over HTTP, as owners and recipients use it, from registering an image to unsharing it.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 const MEMBERS: &str = "/v1/cloudimages/members";
 
-/// Somebody with a token.
+/// A caller with a token.
 struct Client<'a> {
     api: &'a Api,
     project: &'static str,
@@ -28,8 +28,8 @@ impl<'a> Client<'a> {
     }
 
     async fn call(&self, method: &str, target: &str, body: Option<&Value>) -> ApiResponse {
-        let ask = ApiRequest::new(method, target).token(&self.token);
-        self.api.send(&body.into_iter().fold(ask, ApiRequest::json)).await
+        let request = ApiRequest::new(method, target).token(&self.token);
+        self.api.send(&body.into_iter().fold(request, ApiRequest::json)).await
     }
 
     async fn get(&self, target: &str) -> ApiResponse {
@@ -37,10 +37,10 @@ impl<'a> Client<'a> {
     }
 
     async fn create_image(&self, name: &str) -> String {
-        let answer =
+        let response =
             self.call("POST", "/v2/images", Some(&json!({"name": name, "__os_type": "Linux"}))).await;
-        answer.expect_status(201);
-        answer.body["id"].as_str().unwrap().to_owned()
+        response.expect_status(201);
+        response.body["id"].as_str().unwrap().to_owned()
     }
 
     /// Makes a batch call and returns its job when it has ended.
@@ -62,15 +62,15 @@ impl<'a> Client<'a> {
         self.run_job("DELETE", &json!({"images": images, "projects": projects})).await
     }
 
-    /// The ids in the view of images that were shared with this project, by what it has said.
+    /// The ids in this project's view of images shared with it, by its decisions.
     async fn ids_by_member_status(&self, member_status: &str) -> BTreeSet<String> {
         let query = format!("__imagetype=shared&visibility=shared&member_status={member_status}");
         image_ids(&self.get(&format!("/v2/cloudimages?{query}")).await)
     }
 
     async fn member_statuses(&self, image: &str) -> Value {
-        let answer = self.get(&format!("/v1/{}/cloudimages/{image}/members", self.project)).await;
-        let members = answer.body["members"].as_array().unwrap();
+        let response = self.get(&format!("/v1/{}/cloudimages/{image}/members", self.project)).await;
+        let members = response.body["members"].as_array().unwrap();
         members
             .iter()
             .map(|member| (member["member_id"].as_str().unwrap().to_owned(), member["status"].clone()))
@@ -80,7 +80,7 @@ impl<'a> Client<'a> {
     async fn patch_image(&self, image: &str, path: &str, value: &str) {
         let change = json!([{"op": "replace", "path": path, "value": value}]);
         self.call("PATCH", &format!("/v2/images/{image}"), Some(&change)).await.expect_status(200);
-        // The lists of its members say so when the job of it is carried out.
+        // The lists of its members change when the job of this change is executed.
         self.api.wait_until_idle().await;
     }
 }
@@ -149,11 +149,7 @@ async fn every_operation_is_served() {
         ),
         (id_set(&[]), id_set(&[&a, &b]), id_set(&[&c]))
     );
-    assert_eq!(
-        two.ids_by_member_status("pending").await,
-        id_set(&[&a, &b, &c]),
-        "what one says is not what the other says"
-    );
+    assert_eq!(two.ids_by_member_status("pending").await, id_set(&[&a, &b, &c]), "the two responses differ");
     assert_eq!(one.get("/v1/cloudimages/quota").await.body["quotas"]["resources"][1]["used"], 2);
 
     one.respond(&[&a], "rejected").await;
@@ -208,7 +204,7 @@ async fn every_operation_is_served() {
     assert_eq!(api.succeeded_operations(), operations.map(|operation| operation.id).collect());
 }
 
-/// An encrypted full-ECS image: its key is granted, it is shared, accepted into a vault, and all of that taken back.
+/// An encrypted full-ECS image: its key is granted, it is shared, accepted into a vault, and all of that is undone.
 async fn exercise_keys_and_vaults(owner: &Client<'_>, member: &Client<'_>) {
     let details = json!({"name": "whole", "__system__cmkid": "key", "__whole_image": "true", "__backup_id": "b",
         "__system_disk_backup_gib": "40"});
@@ -221,19 +217,19 @@ async fn exercise_keys_and_vaults(owner: &Client<'_>, member: &Client<'_>) {
     assert_job_succeeded(&owner.share(&[&image], &["mem1"]).await, "imsAddImageMembersJob", 1);
     let vault = json!({"protection_type": "backup", "capacity_gib": 40});
     member.call("PUT", "/v1/vaults/v-1", Some(&vault)).await.expect_status(200);
-    let answer = |status: &str| json!({"status": status, "vault_id": "v-1"});
+    let decision = |status: &str| json!({"status": status, "vault_id": "v-1"});
     let answered = format!("/v2/images/{image}/members/mem1");
-    member.call("PUT", &answered, Some(&answer("accepted"))).await.expect_status(200);
+    member.call("PUT", &answered, Some(&decision("accepted"))).await.expect_status(200);
     assert_eq!(member.get("/v1/vaults/v-1").await.body["vault"]["reserved_gib"], 40);
     let left = owner.call("DELETE", grant, None).await.body;
     assert_eq!(left["memberships"][0]["status"], "accepted", "{left}");
     assert_eq!(owner.get(&format!("{grant}/memberships")).await.body, left);
-    member.call("PUT", &answered, Some(&answer("rejected"))).await.expect_status(200);
+    member.call("PUT", &answered, Some(&decision("rejected"))).await.expect_status(200);
     assert_eq!(member.get("/v1/vaults").await.body["vaults"][0]["reserved_gib"], 0);
     member.call("DELETE", "/v1/vaults/v-1", None).await.expect_status(204);
 }
 
-/// A token by an access key, and what clients ask with it.
+/// A token by an access key, and the requests that clients make with it.
 async fn exercise_keystone(owner: &Client<'_>) {
     for path in ["/v3", "/v3/"] {
         assert_eq!(owner.api.send(&ApiRequest::new("GET", path)).await.body["version"]["id"], "v3.14");
@@ -241,9 +237,9 @@ async fn exercise_keystone(owner: &Client<'_>) {
     let key = owner.call("POST", "/v1/access-keys", Some(&json!({"name": "cli"}))).await.body;
     let user = json!({"id": key["id"], "password": key["secret"]});
     let auth = json!({"auth": {"identity": {"methods": ["password"], "password": {"user": user}}}});
-    let made = owner.api.send(&ApiRequest::new("POST", "/v3/auth/tokens").json(&auth)).await;
-    let token = made.headers["x-subject-token"].clone();
-    let ask = |target: &str| ApiRequest::new("GET", target).token(&token);
+    let created = owner.api.send(&ApiRequest::new("POST", "/v3/auth/tokens").json(&auth)).await;
+    let token = created.headers["x-subject-token"].clone();
+    let request = |target: &str| ApiRequest::new("GET", target).token(&token);
     for target in [
         "/v3/auth/catalog",
         "/v3/auth/projects",
@@ -251,16 +247,16 @@ async fn exercise_keystone(owner: &Client<'_>) {
         "/v3/projects?name=own1",
         "/v2/cloudimages",
     ] {
-        owner.api.send(&ask(target)).await.expect_status(200);
+        owner.api.send(&request(target)).await.expect_status(200);
     }
-    let subject = ask("/v3/auth/tokens").header("X-Subject-Token", &token);
+    let subject = request("/v3/auth/tokens").header("X-Subject-Token", &token);
     assert_eq!(owner.api.send(&subject).await.body["token"]["project"]["id"], "own1");
     let revoke = ApiRequest::new("DELETE", "/v3/auth/tokens").token(&token).header("X-Subject-Token", &token);
     owner.api.send(&revoke).await.expect_status(204);
-    owner.api.send(&ask("/v2/cloudimages")).await.expect_status(401);
+    owner.api.send(&request("/v2/cloudimages")).await.expect_status(401);
 }
 
-/// Shares an image with somebody of whom only the names are known, whom an admin has entered in the directory.
+/// Shares an image with a tenant by the names that an admin has put into the directory.
 async fn exercise_directory(owner: &Client<'_>, image: &str) {
     let admin = Client::new(owner.api, "ops", Role::Admin);
     let names = json!({"account": "acme", "project": "web"});
@@ -274,7 +270,7 @@ async fn exercise_directory(owner: &Client<'_>, image: &str) {
     admin.call("DELETE", "/v1/tenants/mem7", None).await.expect_status(204);
 }
 
-/// The same with one image and one project at a time, as OpenStack's clients do it.
+/// The same with one image and one project at a time, as OpenStack's clients do.
 async fn exercise_glance(owner: &Client<'_>, member: &Client<'_>, image: &str) {
     let members = format!("/v2/images/{image}/members");
     let row = format!("{members}/{}", member.project);
@@ -415,15 +411,15 @@ async fn admin_acts_for_any_project() {
     let (owner, admin) = (Client::member(&api, "own1"), Client::new(&api, "ops", Role::Admin));
     let image = owner.create_image("a").await;
     assert_eq!(admin.share(&[&image], &["mem1"]).await["status"], "SUCCESS");
-    let answer = json!({"images": [image], "project_id": "mem1", "status": "accepted"});
-    assert_eq!(admin.run_job("PUT", &answer).await["status"], "SUCCESS");
+    let decision = json!({"images": [image], "project_id": "mem1", "status": "accepted"});
+    assert_eq!(admin.run_job("PUT", &decision).await["status"], "SUCCESS");
     assert_eq!(owner.member_statuses(&image).await, json!({"mem1": "accepted"}));
     admin.get(&format!("/v1/own1/cloudimages/{image}/members/mem1")).await.expect_status(200);
     let for_another = admin.call("POST", "/v2/images", Some(&json!({"owner": "mem1"}))).await;
     for_another.expect_status(201);
     assert_eq!(for_another.body["owner"], "mem1");
 
-    let other = Client::member(&api, "mem2").call("PUT", MEMBERS, Some(&answer)).await;
+    let other = Client::member(&api, "mem2").call("PUT", MEMBERS, Some(&decision)).await;
     other.expect_error(403, "IMG.0026");
     assert!(other.message().contains("acts for project mem2, not for mem1"), "{other:?}");
 }
@@ -431,12 +427,12 @@ async fn admin_acts_for_any_project() {
 #[tokio::test]
 async fn expired_token_is_rejected_as_expired() {
     let api = Api::start(&[]).await;
-    let ask = |seconds| {
+    let request = |seconds| {
         let expires = Timestamp::from_unix_millis((Timestamp::now().unix_seconds() + seconds) * 1000);
         ApiRequest::new("GET", "/v2/cloudimages").token(&api.token_expiring_at("own1", expires))
     };
-    api.send(&ask(60)).await.expect_status(200);
-    let expired = api.send(&ask(-60)).await;
+    api.send(&request(60)).await.expect_status(200);
+    let expired = api.send(&request(-60)).await;
     expired.expect_status(401);
     assert!(expired.message().contains("expired"), "{expired:?}");
     let bearer = api.token("own1", Role::Reader);
@@ -468,9 +464,9 @@ async fn server_keeps_acknowledged_writes_after_sigterm() {
 
     let mut server = ServerProcess::start(&imageshare, &arguments).await;
     let target = format!("/v1/own1/jobs/{}", job.as_str().unwrap());
-    let patience = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
     while call(&server, "GET", &target, &owner, Value::Null).await["status"] != "SUCCESS" {
-        assert!(std::time::Instant::now() < patience, "{}", server.log());
+        assert!(std::time::Instant::now() < deadline, "{}", server.log());
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     let pending = call(&server, "GET", "/v2/cloudimages?member_status=pending", &guest, Value::Null).await;

@@ -1,4 +1,4 @@
-//! What the log says of a request, and that it holds nothing by which somebody else could make one.
+//! What the log says of a request, and that it contains nothing to make one with.
 
 use http::Method;
 use imageshare::domain::Timestamp;
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 const TOKENS: &str = "/v3/auth/tokens";
 
-/// A server whose log says all that it can, and what must not stand there.
+/// A server that logs everything it can, and the secrets that must not be in its log.
 struct Fixture {
     server: ServerProcess,
     secrets: Vec<String>,
@@ -25,23 +25,24 @@ impl Fixture {
         let query = if wire.query.is_empty() { String::new() } else { format!("?{}", wire.query) };
         let url = format!("http://{}{}{query}", self.server.address, wire.path);
         let method: Method = wire.method.parse().unwrap();
-        let ask =
+        let request =
             reqwest::Client::new().request(method, url).headers(wire.header_map()).body(wire.body.clone());
-        let answer = ask.send().await.unwrap();
+        let response = request.send().await.unwrap();
         self.requests += 1;
-        let status = answer.status().as_u16();
-        let subject = answer.headers().get("x-subject-token").map(|token| token.to_str().unwrap().to_owned());
-        let body = answer.bytes().await.unwrap();
+        let status = response.status().as_u16();
+        let subject =
+            response.headers().get("x-subject-token").map(|token| token.to_str().unwrap().to_owned());
+        let body = response.bytes().await.unwrap();
         (status, serde_json::from_slice(&body).unwrap_or(Value::Null), subject)
     }
 
-    /// Remembers a token, and its signature apart.
+    /// Records a token, and its signature, as secrets.
     fn add_secret_token(&mut self, token: &str) {
         self.secrets.push(token.to_owned());
         self.secrets.extend(token.rsplit_once('.').map(|(_, signature)| signature.to_owned()));
     }
 
-    /// Remembers the signature of a request, however it is written.
+    /// Records the signature of a request, in all its encodings.
     fn add_secret_signature(&mut self, wire: &WireRequest) {
         for (_, value) in wire.headers.iter().filter(|(name, _)| name == "Authorization") {
             self.secrets.extend(value.rsplit_once("Signature=").map(|(_, signature)| signature.to_owned()));
@@ -62,55 +63,55 @@ impl Fixture {
             .0
     }
 
-    /// Asks for a token as Keystone has it.
+    /// Requests a token from Keystone's API.
     async fn request_token(&mut self, identity: &Value) -> (u16, Option<String>) {
-        let asked = UnsignedRequest::new("POST", TOKENS).json(json!({"auth": {"identity": identity}}));
-        let (status, _, subject) = self.send(&asked.to_wire()).await;
+        let unsigned = UnsignedRequest::new("POST", TOKENS).json(json!({"auth": {"identity": identity}}));
+        let (status, _, subject) = self.send(&unsigned.to_wire()).await;
         (status, subject)
     }
 }
 
-async fn send_with_tokens(told: &mut Fixture) {
-    let good = told.server.token("own1", "member");
-    assert_eq!(told.list_with_token(&good).await, 200);
+async fn send_with_tokens(fixture: &mut Fixture) {
+    let good = fixture.server.token("own1", "member");
+    assert_eq!(fixture.list_with_token(&good).await, 200);
     let show =
         UnsignedRequest::new("GET", TOKENS).header("X-Auth-Token", &good).header("X-Subject-Token", &good);
-    assert_eq!(told.send(&show.to_wire()).await.0, 200);
+    assert_eq!(fixture.send(&show.to_wire()).await.0, 200);
     let (message, _) = good.rsplit_once('.').unwrap();
-    assert_eq!(told.list_with_token(&format!("{message}.Zm9yZ2VkLXNpZ25hdHVyZQ")).await, 401);
-    assert_eq!(told.list_with_token("opaque-token-that-a-keystone-knows").await, 200);
-    assert_eq!(told.list_with_token("opaque-token%C3%A9").await, 401);
+    assert_eq!(fixture.list_with_token(&format!("{message}.Zm9yZ2VkLXNpZ25hdHVyZQ")).await, 401);
+    assert_eq!(fixture.list_with_token("opaque-token-that-a-keystone-knows").await, 200);
+    assert_eq!(fixture.list_with_token("opaque-token%C3%A9").await, 401);
 }
 
-async fn send_with_password(told: &mut Fixture, signer: &Signer) {
+async fn send_with_password(fixture: &mut Fixture, signer: &Signer) {
     for (secret, status) in [(signer.secret.as_str(), 201), ("a-secret-with-a-mistake", 401)] {
-        told.secrets.push(secret.to_owned());
+        fixture.secrets.push(secret.to_owned());
         for identity in [
             json!({"methods": ["password"], "password": {"user": {"name": signer.key_id, "password": secret}}}),
             json!({"methods": ["application_credential"],
                 "application_credential": {"id": signer.key_id, "secret": secret}}),
         ] {
-            let (answered, token) = told.request_token(&identity).await;
+            let (answered, token) = fixture.request_token(&identity).await;
             assert_eq!(answered, status);
             if let Some(token) = token {
-                assert_eq!(told.list_with_token(&token).await, 200);
+                assert_eq!(fixture.list_with_token(&token).await, 200);
                 let again = json!({"methods": ["token"], "token": {"id": token}});
-                assert_eq!(told.request_token(&again).await.0, 201);
+                assert_eq!(fixture.request_token(&again).await.0, 201);
             }
         }
     }
 }
 
-async fn send_with_signature(told: &mut Fixture, signer: &Signer) {
+async fn send_with_signature(fixture: &mut Fixture, signer: &Signer) {
     let wrong = Signer { secret: "another-secret-with-a-mistake".to_owned(), ..signer.clone() };
-    told.secrets.push(wrong.secret.clone());
+    fixture.secrets.push(wrong.secret.clone());
     let list = UnsignedRequest::new("GET", "/v2/cloudimages");
     let own = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let action = [own("Action", "DescribeImages"), own("Version", "2020-09-30"), own("RegionId", "local")];
     for (signer, status) in [(signer, 200), (&wrong, 401)] {
         for wire in [signer.sign_access(&list, &[]), signer.sign_credential(&list, &[], "", "")] {
-            told.add_secret_signature(&wire);
-            assert_eq!(told.send(&wire).await.0, status);
+            fixture.add_secret_signature(&wire);
+            assert_eq!(fixture.send(&wire).await.0, status);
         }
         let kind = if status == 200 { "good" } else { "bad" };
         let nonce = |form: &str| format!("nonce-of-{form}-{kind}");
@@ -132,12 +133,12 @@ async fn send_with_signature(told: &mut Fixture, signer: &Signer) {
             form
         };
         for wire in [acs3, in_query("POST").to_wire(), in_query("GET").to_wire(), in_form] {
-            told.add_secret_signature(&wire);
+            fixture.add_secret_signature(&wire);
             let expected = if status == 200 { 200 } else { 400 };
-            assert_eq!(told.send(&wire).await.0, expected, "{wire:?}");
-            assert_eq!(told.send(&wire).await.0, 400, "a nonce is used once");
+            assert_eq!(fixture.send(&wire).await.0, expected, "{wire:?}");
+            assert_eq!(fixture.send(&wire).await.0, 400, "a nonce is used once");
         }
-        told.secrets.extend(["acs3", "POST", "GET", "form"].map(nonce));
+        fixture.secrets.extend(["acs3", "POST", "GET", "form"].map(nonce));
     }
 }
 
@@ -151,28 +152,28 @@ async fn server_log_contains_no_credentials() {
     );
     let arguments = ["--memory", "--keystone", &keystone.url()];
     let server = ServerProcess::start_with_log_level(&binary("imageshare"), &arguments, "trace").await;
-    let mut told = Fixture { server, secrets: Vec::new(), requests: 0 };
-    send_with_tokens(&mut told).await;
+    let mut fixture = Fixture { server, secrets: Vec::new(), requests: 0 };
+    send_with_tokens(&mut fixture).await;
 
-    let token = told.server.token("own1", "member");
-    told.add_secret_token(&token);
+    let token = fixture.server.token("own1", "member");
+    fixture.add_secret_token(&token);
     let new = UnsignedRequest::new("POST", "/v1/access-keys")
         .header("X-Auth-Token", &token)
         .json(json!({"name": "ci"}));
-    let (status, key, _) = told.send(&new.to_wire()).await;
+    let (status, key, _) = fixture.send(&new.to_wire()).await;
     assert_eq!(status, 201);
     let text = |name: &str| key[name].as_str().unwrap().to_owned();
     let signer = Signer { key_id: text("id"), secret: text("secret"), date: Timestamp::now() };
-    send_with_password(&mut told, &signer).await;
-    send_with_signature(&mut told, &signer).await;
+    send_with_password(&mut fixture, &signer).await;
+    send_with_signature(&mut fixture, &signer).await;
 
-    told.server.terminate();
-    let log = told.server.log();
-    for secret in &told.secrets {
-        assert!(!log.contains(secret.as_str()), "{secret} stands in the log");
+    fixture.server.terminate();
+    let log = fixture.server.log();
+    for secret in &fixture.secrets {
+        assert!(!log.contains(secret.as_str()), "{secret} is in the log");
     }
     let lines = log.lines().filter(|line| line.contains("\"operation\":\""));
-    assert_eq!(lines.count(), told.requests, "a line for each request");
+    assert_eq!(lines.count(), fixture.requests, "a line for each request");
 }
 
 #[tokio::test]
@@ -188,7 +189,7 @@ async fn function_log_contains_no_credentials() {
     }
     let log = function.log();
     for secret in [good.rsplit_once('.').unwrap().1, "forged-signature"] {
-        assert!(!log.contains(secret), "{secret} stands in the log");
+        assert!(!log.contains(secret), "{secret} is in the log");
     }
     assert_eq!(log.lines().filter(|line| line.contains("\"operation\":\"GET /v2/cloudimages\"")).count(), 2);
 }

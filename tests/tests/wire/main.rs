@@ -1,5 +1,5 @@
-//! What passes between processes over HTTP: `imageshare serve` and its commands as an operator and a client meet them,
-//! requests to the byte, and the servers that tokens come from.
+//! Processes and HTTP between them: `imageshare serve` and its commands as operators and clients use them, requests
+//! byte by byte, and the servers that issue tokens.
 
 mod access_keys;
 mod hostile;

@@ -1,4 +1,4 @@
-//! Runs the commands of the documents as they stand there, and holds the README to its size and its clients.
+//! Runs the commands of the documents as they are written, and checks the README's size and its table of clients.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,7 +8,7 @@ use std::process::Command;
 use imageshare_tests::binaries::binary;
 use imageshare_tests::server_process::ServerProcess;
 
-/// The pages whose `sh` blocks are run, one after the other in one shell.
+/// The pages whose `sh` blocks are run, in order, in one shell.
 const EXECUTED: [&str; 4] = [
     "README.md",
     "shared/src/facade/registry/GUIDE.md",
@@ -16,7 +16,7 @@ const EXECUTED: [&str; 4] = [
     "infra/local/OPERATING.md",
 ];
 
-/// The pages whose `sh` blocks are not run, and why.
+/// The pages whose `sh` blocks are not run, with the reason.
 const NOT_EXECUTED: [(&str, &str); 4] = [
     ("infra/local/SPEED.md", "runs the benchmark"),
     ("shared/contract/recipes.md", "recordings of clients, which the tests of clients run"),
@@ -24,7 +24,7 @@ const NOT_EXECUTED: [(&str, &str); 4] = [
     ("tests/fuzz/README.md", "runs for hours, and needs cargo-fuzz"),
 ];
 
-/// The most lines of the README.
+/// The README's maximum number of lines.
 const MAX_README_LINES: usize = 180;
 
 fn root() -> PathBuf {
@@ -40,7 +40,7 @@ fn sh_blocks(page: &str) -> Vec<&str> {
     page.split("```sh\n").skip(1).map(|rest| rest.split("```").next().expect("an end")).collect()
 }
 
-/// The commands of all executed pages, with that server and binary in place of the reader's own.
+/// The commands of all executed pages, with this server and binary in place of the reader's own.
 fn documented_commands(address: &str, imageshare: &Path) -> String {
     let pages = EXECUTED.map(|path| {
         let page = page(path);
@@ -56,7 +56,7 @@ fn documented_commands(address: &str, imageshare: &Path) -> String {
     format!("U=http://{address}\nimageshare() {{ {imageshare} \"$@\"; }}\n{rest}")
 }
 
-/// Runs a script in that directory. The tokens are made for ./imageshare-data there.
+/// Runs a script in a directory. Its tokens are made for ./imageshare-data there.
 async fn run_script(script: String, directory: &Path) -> (bool, String, String) {
     let mut bash = Command::new("bash");
     bash.args(["-c", &script]).current_dir(directory);
@@ -74,7 +74,7 @@ async fn readme_tour_works_as_written() {
     let script = format!("set -eu -o pipefail\n{}", documented_commands(&server.address, &imageshare));
     let (done, out, errors) = run_script(script, directory.path()).await;
     assert!(done, "{out}\n{errors}\n{}", server.log());
-    for wanted in [
+    for expected in [
         "\"name\":\"golden-2026-11\"",
         "\"status\":\"SUCCESS\"",
         "\"status\":\"accepted\"",
@@ -87,7 +87,7 @@ async fn readme_tour_works_as_written() {
         "\tenabled\tmember\t",
         "./restored is sound",
     ] {
-        assert!(out.contains(wanted), "{wanted} is missing in {out}");
+        assert!(out.contains(expected), "{expected} is missing in {out}");
     }
 }
 
@@ -106,7 +106,7 @@ async fn readme_tour_reports_errors_and_stops() {
     assert!(errors.contains("curl: (7)") && errors.contains("no server answers at"), "{errors}");
 }
 
-/// The oldest and the newest version of each client in the table are those that the tests install.
+/// The oldest and newest versions of each client in the table are those that the tests install.
 #[test]
 fn readme_client_table_matches_installed_versions() {
     let readme = page("README.md");
@@ -130,7 +130,7 @@ fn readme_client_table_matches_installed_versions() {
     }
 }
 
-/// The paths of all Markdown pages, from the root of the repository.
+/// The paths of all Markdown pages, relative to the root of the repository.
 fn pages() -> BTreeSet<String> {
     fn collect(folder: &Path, found: &mut BTreeSet<String>) {
         for entry in fs::read_dir(folder).unwrap() {
@@ -159,7 +159,7 @@ fn every_page_with_commands_is_run_or_listed_with_a_reason() {
     assert!(with_commands.contains("README.md") && unlisted.is_empty(), "run or list: {unlisted:?}");
 }
 
-/// The rows of the first table after a heading, cell by cell, without those of its head. Comment marks are left out.
+/// The rows of the first table after a heading, cell by cell, without the head and without comment marks.
 fn table_rows<'a>(text: &'a str, heading: &str) -> Vec<Vec<&'a str>> {
     let (_, after) = text.split_once(heading).unwrap_or_else(|| panic!("no {heading}"));
     let lines = after.lines().map(|line| line.trim_start_matches("//!").trim());
@@ -167,7 +167,7 @@ fn table_rows<'a>(text: &'a str, heading: &str) -> Vec<Vec<&'a str>> {
     rows.skip(2).map(|row| row.trim_matches('|').split('|').map(str::trim).collect()).collect()
 }
 
-/// `I# M#` of a partition key `I#<image>` and a sort key `M#<tenant>`: what both begin with, whatever the ids.
+/// `I# M#` of a partition key `I#<image>` and a sort key `M#<tenant>`: their prefixes, without the ids.
 fn key_prefix(partition_key: &str, sort_key: &str) -> String {
     let literal = |cell: &str| {
         let quoted = cell.split('`').nth(1).unwrap_or_default();

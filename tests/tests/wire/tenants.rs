@@ -9,13 +9,13 @@ use imageshare_tests::stalling_proxy::StallingProxy;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// A server, and a directory with its data and the files that are imported.
+/// A server, and a directory with its data and the files to import.
 struct Fixture {
     server: ServerProcess,
     directory: TempDir,
 }
 
-/// What a command has come to.
+/// The result of a command.
 #[derive(Debug)]
 struct CommandOutput {
     code: Option<i32>,
@@ -47,24 +47,24 @@ impl Fixture {
         self.run(&["import", name]).await
     }
 
-    /// The whole directory, a line for each tenant, with spaces for tabs.
+    /// The whole directory, one line per tenant, with spaces for tabs.
     async fn list_tenants(&self) -> Vec<String> {
         let list = self.run(&["list"]).await;
         assert_eq!(list.code, Some(0), "{list:?}");
         list.stdout.lines().map(|line| line.replace('\t', " ")).collect()
     }
 
-    /// Refuses the file for these reasons, and has written nothing.
+    /// Asserts that the file is rejected for these reasons, and that nothing was written.
     async fn expect_import_rejected(&self, name: &str, text: impl AsRef<[u8]>, reasons: &[&str]) {
         let before = self.list_tenants().await;
         let refused = self.import_file(name, text).await;
         assert_eq!((refused.code, refused.stdout.as_str()), (Some(1), ""), "{refused:?}");
-        let told: Vec<_> = refused.stderr.lines().collect();
-        let (last, told) = told.split_last().unwrap();
+        let lines: Vec<_> = refused.stderr.lines().collect();
+        let (last, lines) = lines.split_last().unwrap();
         assert!(last.starts_with("imageshare: nothing was imported: "), "{refused:?}");
-        assert_eq!(told.len(), reasons.len(), "{refused:?}");
-        for (told, reason) in told.iter().zip(reasons) {
-            assert!(told.starts_with(&format!("{name}:{reason}")), "{reason}: {told}");
+        assert_eq!(lines.len(), reasons.len(), "{refused:?}");
+        for (lines, reason) in lines.iter().zip(reasons) {
+            assert!(lines.starts_with(&format!("{name}:{reason}")), "{reason}: {lines}");
         }
         assert_eq!(self.list_tenants().await, before);
     }
@@ -76,7 +76,7 @@ async fn run_command(mut command: Command) -> CommandOutput {
     CommandOutput { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }
 
-/// A file of so many tenants of one account.
+/// A file of this many tenants of one account.
 fn csv_with_tenants(count: usize) -> String {
     let mut file = "project_id,account,project\n".to_owned();
     for number in 0..count {
@@ -154,19 +154,19 @@ async fn import_with_bad_lines_is_rejected_and_lists_each_line() {
         "4: account: expected 1 to 64 characters, none",
         "4: region: expected 1 to 64 characters of A-Z",
         "5: expected 4 fields, not 2",
-        "6: project_id: stands in line 2 already",
-        "7: account, project: stand in line 2 already",
+        "6: project_id: already in line 2",
+        "7: account, project: already in line 2",
         "8: account: expected 1 to 64 characters, none",
         "8: project: expected 1 to 64 characters, none",
     ];
     world.expect_import_rejected("bad.csv", header.to_owned() + &rows.join("\n"), &reasons).await;
-    // What only the directory can tell is told once the file by itself is good.
-    let taken = "2: account, project: are those of tenant own1, which keeps them";
+    // Errors that only the directory can find are reported once the file itself is valid.
+    let taken = "2: account, project: belong to tenant own1, which keeps them";
     world
         .expect_import_rejected("taken.csv", format!("{header}own7,acme,web,\nown8,acme,shop,\n"), &[taken])
         .await;
     let late = format!("{header}own7,acme,web,\nown1,acme,old,\n");
-    let given_up_later = "2: account, project: are those of tenant own1, until line 3: put that line first";
+    let given_up_later = "2: account, project: belong to tenant own1, until line 3: put that line first";
     world.expect_import_rejected("late.csv", late, &[given_up_later]).await;
     let renamed = world.import_file("renamed.csv", format!("{header}own1,acme,old,\nown7,acme,web,\n")).await;
     assert_eq!(renamed.stdout, "2 tenants imported: 1 new, 1 changed, 0 as they were\n", "{renamed:?}");
@@ -186,7 +186,7 @@ async fn import_with_bad_lines_is_rejected_and_lists_each_line() {
         (
             "windows.csv",
             b"\xef\xbb\xbfproject_id,account,project\r\n\r\nown8,a,\"b\"\r\n\r\nown8,a,c\r\n",
-            "5: project_id: stands in line 3 already",
+            "5: project_id: already in line 3",
         ),
         ("empty.json", b"", "1: EOF"),
         ("half.json", b"[\n{\"project_id\": \"own9\",", "2: EOF"),
@@ -206,11 +206,11 @@ async fn import_with_bad_lines_is_rejected_and_lists_each_line() {
     ] {
         world.expect_import_rejected(name, text, &[reason]).await;
     }
-    for (name, told) in
+    for (name, lines) in
         [("missing.csv", "cannot read missing.csv"), ("tenants.txt", "--format csv or --format")]
     {
         let refused = world.run(&["import", name]).await;
-        assert!(refused.code == Some(1) && refused.stderr.contains(told), "{refused:?}");
+        assert!(refused.code == Some(1) && refused.stderr.contains(lines), "{refused:?}");
     }
 }
 
@@ -238,7 +238,7 @@ async fn killed_import_is_completed_by_a_second_run() {
 async fn interrupted_import_reports_what_was_written() {
     let world = Fixture::start().await;
     std::fs::write(world.directory.path().join("many.csv"), csv_with_tenants(10)).unwrap();
-    // Somebody takes the names of the fifth line after they were checked.
+    // The names of the fifth line are taken after they were checked.
     let relay = StallingProxy::start(&world.server.address, "PUT", 4).await;
     let held = run_command(world.command(&relay.address(), &["import", "many.csv"]));
     let held = tokio::spawn(held);
@@ -252,7 +252,7 @@ async fn interrupted_import_reports_what_was_written() {
         broken.stderr.contains("line 6: ") && broken.stderr.contains("4 of 10 tenants were written"),
         "{broken:?}"
     );
-    let name = "many.csv:6: account, project: are those of tenant other, which keeps them";
+    let name = "many.csv:6: account, project: belong to tenant other, which keeps them";
     let again = world.run(&["import", "many.csv"]).await;
     assert!(again.code == Some(1) && again.stderr.starts_with(name), "{again:?}");
     assert_eq!(world.list_tenants().await.len(), 5);
@@ -271,7 +271,7 @@ async fn token_from_environment_overrides_the_local_key() {
         run_command(command)
     };
     assert_eq!(list(&world.server.token("ops", "admin"), "").await.code, Some(0));
-    for (token, server, told) in [
+    for (token, server, lines) in [
         (world.server.token("ops", "member").as_str(), "", "Only the role admin may do this"),
         ("e30.e30.forged", "", "the server refuses the token in IMAGESHARE_TOKEN"),
         ("e30.e30.x", "http://images.example", "is sent over https:// only"),
@@ -280,6 +280,6 @@ async fn token_from_environment_overrides_the_local_key() {
     ] {
         let refused = list(token, server).await;
         assert_eq!((refused.code, refused.stdout.as_str()), (Some(1), ""), "{refused:?}");
-        assert!(refused.stderr.contains(told), "{told}: {refused:?}");
+        assert!(refused.stderr.contains(lines), "{lines}: {refused:?}");
     }
 }

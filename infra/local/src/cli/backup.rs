@@ -1,4 +1,4 @@
-//! The commands that keep a data directory: copy it, put a copy back, check it.
+//! The arguments of `imageshare backup`, `restore` and `check`.
 
 use std::path::PathBuf;
 
@@ -7,17 +7,17 @@ use clap::Args;
 use super::DEFAULT_DATA;
 
 pub(super) const BACKUP_ABOUT: &str = "\
-Write a backup of a server's data directory to a new file, while the server runs or not.
+Write a backup of a data directory to a new file, also while the server runs.
 
-The backup is one file: the table as it is at one moment, with everything that was acknowledged before, and the server's keys. \
-Who can read it can act for every project, so only its owner can: keep it like a password. The copy is checked before it \
-gets its name. infra/local/OPERATING.md says more.";
+The backup is one file: a snapshot of the table, with everything that the server acknowledged before, and the \
+server's keys. A reader of the file can act for every project, so it is readable by its owner only: keep it like a \
+password. The copy is checked before it gets its name. See infra/local/OPERATING.md.";
 
 pub(super) const RESTORE_ABOUT: &str = "\
-Put a backup into a data directory that is empty or does not exist yet.
+Restore a backup into a data directory that is empty or does not exist yet.
 
-What was done after the backup was made is not in it: a share that was withdrawn since is back. Tokens and access keys \
-that were valid then are valid again. infra/local/OPERATING.md says more.";
+Changes made after the backup are undone: a share that was withdrawn since then is back, and tokens and access keys \
+that were valid then are valid again. See infra/local/OPERATING.md.";
 
 pub(super) const EXAMPLE: &str = "\
 Example:
@@ -26,10 +26,10 @@ Example:
   imageshare restore --from imageshare-2026-11-29.backup --data restored-data
   imageshare serve --data restored-data";
 
-/// What is copied, and where to.
+/// The arguments of `imageshare backup`.
 #[derive(Debug, Clone, Args)]
 pub struct BackupArguments {
-    /// The backup's file, which must not exist
+    /// File to write, which must not exist
     #[arg(long, value_name = "FILE")]
     pub to: PathBuf,
     /// The server's data directory
@@ -37,18 +37,18 @@ pub struct BackupArguments {
     pub data: PathBuf,
 }
 
-/// What is put back, and where.
+/// The arguments of `imageshare restore`.
 #[derive(Debug, Clone, Args)]
 pub struct RestoreArguments {
-    /// A file that `imageshare backup` has written
+    /// Backup to restore
     #[arg(long, value_name = "FILE")]
     pub from: PathBuf,
-    /// The data directory to fill; made if it does not exist
+    /// Data directory to fill; created if it does not exist
     #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA)]
     pub data: PathBuf,
 }
 
-/// What is checked.
+/// The arguments of `imageshare check`.
 #[derive(Debug, Clone, Args)]
 pub struct CheckArguments {
     /// The server's data directory

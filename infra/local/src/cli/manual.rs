@@ -1,4 +1,4 @@
-//! What the command line says of itself: completions for shells, and manual pages.
+//! Shell completions and manual pages, generated from the command line's definition.
 
 use std::io::{self, Write};
 
@@ -11,17 +11,17 @@ use super::Arguments;
 /// Writes the completions for a shell.
 ///
 /// # Errors
-/// They cannot be written.
+/// The output cannot be written.
 pub fn write_completions(shell: Shell, out: &mut impl Write) -> io::Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Arguments::command(), "imageshare", &mut script);
     out.write_all(&script)
 }
 
-/// Writes the manual page of a command, given by its words after `imageshare`; without any, that of `imageshare` itself.
+/// Writes the manual page of a command, such as `access-key create`; without words, that of `imageshare` itself.
 ///
 /// # Errors
-/// There is no such command, or the page cannot be written.
+/// There is no such command, or the output cannot be written.
 pub fn write_manual_page(words: &[String], out: &mut impl Write) -> io::Result<()> {
     let mut command = Arguments::command();
     command.build();

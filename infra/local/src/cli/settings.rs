@@ -1,7 +1,7 @@
-//! Where a server's settings come from besides its command line: the environment, then a file (`--config`).
+//! A server's settings from the command line, the environment and a file (`--config`), in this order of precedence.
 //!
-//! All of them are handed to the parser of the command line as if they had been flags, so that a value is read, checked and
-//! refused in the same way wherever it stands. Of two, the flag counts before the variable, and the variable before the file.
+//! Settings from the environment and the file go to the command line's parser as if they were flags, so that every
+//! source has the same values, checks and errors.
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -16,21 +16,21 @@ use toml::{Table, Value};
 use super::variables::{CONFIG, VARIABLES};
 use super::{Arguments, Command, ServeArguments};
 
-/// The command that this process was started with: of its command line, its environment and its configuration file.
+/// Parses this process's command from its arguments, its environment and its settings file.
 ///
 /// # Errors
-/// What the user is to read: help, or which argument, variable or setting is wrong.
+/// The text to show to the user: help, or which argument, variable or setting is wrong.
 pub fn parse_process_arguments(
     arguments: impl IntoIterator<Item = OsString>,
 ) -> Result<Command, clap::Error> {
     parse(arguments, |name| std::env::var(name).ok())
 }
 
-/// The command of a command line, with what the environment and the file have to add to it. `variable` looks into the
-/// environment; one that is set to nothing is not set.
+/// Parses a command line, and adds the settings of the environment and the file. `variable` looks up a variable; an
+/// empty value counts as unset.
 ///
 /// # Errors
-/// Says which argument, variable or line of the file is wrong; exits where only help is asked for.
+/// As [`parse_process_arguments`].
 pub(super) fn parse(
     arguments: impl IntoIterator<Item = OsString>,
     variable: impl Fn(&str) -> Option<String>,
@@ -63,14 +63,14 @@ pub(super) fn parse(
     }
     let command = parse_line(&line)?;
     match &command {
-        Command::Serve(ServeArguments { issuers, .. }) if issuers.has_issuer_without_jwks() => Err(
-            settings_error("--issuer and --audience are about the tokens that --jwks is for: name that too"),
-        ),
+        Command::Serve(ServeArguments { issuers, .. }) if issuers.has_issuer_without_jwks() => {
+            Err(settings_error("--issuer and --audience restrict the tokens of --jwks: set --jwks too"))
+        }
         _ => Ok(command),
     }
 }
 
-/// Parses a command line, and rejects a limit that is named twice: which of the two counts would be a guess.
+/// Parses a command line. Rejects a limit that is named twice, since either value could be the intended one.
 fn parse_line(line: &[OsString]) -> Result<Command, clap::Error> {
     let command = Arguments::try_parse_from(line)?.into_command();
     if let Command::Serve(ServeArguments { limits, .. }) = &command {
@@ -79,7 +79,7 @@ fn parse_line(line: &[OsString]) -> Result<Command, clap::Error> {
     Ok(command)
 }
 
-/// The flags that were given already, and are not to be added from a weaker source.
+/// The flags that are set already, and are not to be taken from a source of lower precedence.
 struct GivenFlags(HashSet<String>);
 
 impl GivenFlags {
@@ -92,7 +92,7 @@ impl GivenFlags {
         given
     }
 
-    /// The settings that are new, as arguments.
+    /// Returns the settings whose flags are not set yet, as arguments, and marks them as set.
     fn add_missing(&mut self, settings: Vec<(String, Vec<String>)>) -> Vec<OsString> {
         let new: Vec<_> = settings.into_iter().filter(|(flag, _)| !self.0.contains(flag)).collect();
         self.0.extend(new.iter().map(|(flag, _)| flag.clone()));
@@ -103,7 +103,7 @@ impl GivenFlags {
         new.into_iter().flat_map(arguments).collect()
     }
 
-    /// A server in memory has no directory: a stronger source that names one of the two silences the other.
+    /// `memory` and `data` exclude each other: where one of them is set, weaker sources cannot set the other.
     fn exclude_alternatives(&mut self) {
         if self.0.contains("memory") || self.0.contains("data") {
             self.0.extend(["memory".to_owned(), "data".to_owned()]);
@@ -111,7 +111,7 @@ impl GivenFlags {
     }
 }
 
-/// A setting as an argument; none for a switch that is off.
+/// Returns a setting as an argument; `None` for a switch that is off.
 fn to_argument(flag: &str, value: &str) -> Option<OsString> {
     if !is_switch(flag) {
         return Some(format!("--{flag}={value}").into());
@@ -119,17 +119,17 @@ fn to_argument(flag: &str, value: &str) -> Option<OsString> {
     match value {
         "true" => Some(format!("--{flag}").into()),
         "false" => None,
-        // The parser says what a switch does not take.
+        // The parser rejects this, with its own message.
         other => Some(format!("--{flag}={other}").into()),
     }
 }
 
-/// Functions are told of a complete directory by a word.
+/// Functions on AWS have `IMAGESHARE_DIRECTORY=complete`; the flag is a switch.
 fn normalize_variable(flag: &str, value: String) -> String {
     if flag == "directory-complete" && value == "complete" { "true".to_owned() } else { value }
 }
 
-/// The settings in a file, by flag.
+/// Reads a file's settings, by flag.
 fn read_file(path: &Path) -> Result<Vec<(String, Vec<String>)>, String> {
     let text = fs::read_to_string(path).map_err(|problem| problem.to_string())?;
     let table: Table = text.parse().map_err(|problem: toml::de::Error| problem.to_string())?;
@@ -138,8 +138,8 @@ fn read_file(path: &Path) -> Result<Vec<(String, Vec<String>)>, String> {
 
 fn parse_setting(name: String, value: Value) -> Result<(String, Vec<String>), String> {
     if !VARIABLES.iter().any(|(flag, _)| *flag == name) {
-        let known: Vec<_> = VARIABLES.iter().map(|(flag, _)| *flag).collect();
-        return Err(format!("unknown setting {name}: expected one of {}", known.join(", ")));
+        let flags: Vec<_> = VARIABLES.iter().map(|(flag, _)| *flag).collect();
+        return Err(format!("unknown setting {name}: expected one of {}", flags.join(", ")));
     }
     let values = match value {
         Value::Array(values) if is_repeated(&name) => values.into_iter().map(to_text).collect(),
@@ -151,9 +151,9 @@ fn parse_setting(name: String, value: Value) -> Result<(String, Vec<String>), St
     let expected = if is_switch(&name) {
         "true or false"
     } else if is_repeated(&name) {
-        "an array of texts, or a table"
+        "an array of strings, or a table"
     } else {
-        "a text"
+        "a string"
     };
     let values = values.ok_or_else(|| format!("{name}: expected {expected}"))?;
     Ok((name, values))
@@ -184,20 +184,20 @@ fn has_action(flag: &str, wanted: &ArgAction) -> bool {
     })
 }
 
-/// The parser's name for a flag.
+/// The parser's id of a flag, such as `public_url` of `public-url`.
 fn argument_id(flag: &str) -> String {
     let command = Arguments::command();
     let argument = command.get_arguments().find(|argument| argument.get_long() == Some(flag));
     argument.map_or_else(|| flag.to_owned(), |argument| argument.get_id().to_string())
 }
 
-/// A refusal of the parser, with where the value stands.
-fn error_at(place: &str, problem: &clap::Error) -> clap::Error {
+/// The parser's error without its usage lines, prefixed with the source of the value.
+fn error_at(source: &str, problem: &clap::Error) -> clap::Error {
     let text = problem.to_string();
     let text = text.strip_prefix("error: ").unwrap_or(&text);
     let sentence =
         text.split("\n\nUsage:").next().unwrap_or(text).split("\n\nFor more").next().unwrap_or(text);
-    settings_error(&format!("{place}: {}", sentence.trim_end()))
+    settings_error(&format!("{source}: {}", sentence.trim_end()))
 }
 
 fn settings_error(text: &str) -> clap::Error {
@@ -220,7 +220,7 @@ mod tests {
             line.extend([OsString::from("--config"), path.into()]);
         }
         let variable = |name: &str| {
-            environment.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+            environment.iter().find(|(set, _)| *set == name).map(|(_, value)| (*value).to_owned())
         };
         match parse(line, variable).map_err(|problem| problem.to_string())? {
             Command::Serve(arguments) => Ok(arguments),
@@ -271,7 +271,7 @@ mod tests {
         for (file, wanted) in [
             ("colour = \"red\"", "unknown setting colour: expected one of listen,"),
             ("config = \"a\"", "unknown setting config"),
-            ("listen = 1.5", "listen: expected a text"),
+            ("listen = 1.5", "listen: expected a string"),
             ("memory = 3", "--memory"),
             ("limit = [\"pictures=3\"]", "members-per-image=NUMBER"),
             (
@@ -297,7 +297,7 @@ mod tests {
     fn limit_named_twice_on_the_command_line_is_rejected() {
         for command in ["imageshare", "imageshare serve"] {
             let line = format!("{command} --limit images-per-tenant=3 --limit images-per-tenant=4");
-            // The variable does not count beside the flag, and is not what is wrong.
+            // The flag overrides the variable, so the error is about the flag.
             let refused = serve(&line, &[("IMAGESHARE_LIMITS", "images-per-tenant=5")], "").unwrap_err();
             let wanted = "error: --limit: images-per-tenant is named twice; name it once";
             assert!(refused.starts_with(wanted), "{refused}");
@@ -318,7 +318,7 @@ mod tests {
         let command = Arguments::command();
         let flags = command.get_arguments().filter_map(clap::Arg::get_long);
         for flag in flags.filter(|flag| !["config", "help", "version"].contains(flag)) {
-            assert!(VARIABLES.iter().any(|(known, _)| *known == flag), "--{flag} has no variable");
+            assert!(VARIABLES.iter().any(|(name, _)| *name == flag), "--{flag} has no variable");
             assert!(help().contains(&format!("--{flag}\n")), "--{flag} is not explained");
         }
     }

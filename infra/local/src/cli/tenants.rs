@@ -12,9 +12,9 @@ use imageshare::http::parse_public_url;
 pub(super) const ABOUT: &str = "\
 Import, list, show and delete tenants of a service's directory.
 
-The directory says which account a project belongs to and what both are called, so that images can be shared by these \
-names. The command asks the service over its API, as an admin: of a running local server with a token made from the signing \
-key in its data directory; of a deployment elsewhere with the token that the variable IMAGESHARE_TOKEN holds.";
+The directory has each project's account and the names of both, so that images can be shared by these names. The \
+command calls the service's API as an admin. For a local server it signs its own token, with the signing key in the \
+server's data directory. For any other deployment, set the variable IMAGESHARE_TOKEN to an admin's token.";
 
 pub(super) const EXAMPLE: &str = "\
 Example:
@@ -23,62 +23,62 @@ Example:
   IMAGESHARE_TOKEN=... imageshare tenants import tenants.csv --server https://images.example";
 
 const IMPORT_ABOUT: &str = "\
-Enter the tenants of a file, or change those that are there; others stay as they are.
+Add the tenants of a file to the directory, and update those that are in it. Other tenants stay as they are.
 
-A CSV file begins with a line that names its columns, in any order: project_id, account, project and, if wanted, region. A \
-JSON file is an array of objects with these members, as `list --format json` writes it. A tenant without a region is in that \
-of the service.
+A CSV file begins with a line that names its columns, in any order: project_id, account, project and, optionally, \
+region. A JSON file is an array of objects with these members, as `list --format json` writes it. A tenant without a \
+region is in the service's own.
 
-The whole file is read and checked first: if any line of it is refused, nothing is written, each such line is told with its \
-number, and the exit code is 1. Then the tenants are written one by one, in the order of the file. If that is interrupted, \
-run the same command again: it completes what is missing.";
+The whole file is read and checked first. If a line is invalid, nothing is written, each error is printed with its \
+line number, and the exit code is 1. Then the tenants are written one by one, in the order of the file. If that is \
+interrupted, run the same command again to complete it.";
 
-/// What to do with the directory.
+/// The commands of `imageshare tenants`.
 #[derive(Debug, Clone, Subcommand)]
 pub enum TenantsCommand {
-    /// Enter the tenants of a CSV or JSON file, all of them or none
+    /// Import the tenants of a CSV or JSON file; writes nothing if a line is invalid
     #[command(long_about = IMPORT_ABOUT)]
     Import {
-        /// The file
+        /// File to import
         #[arg(value_name = "FILE")]
         file: PathBuf,
-        /// What it is, where its name does not end in .csv or .json
+        /// Format of the file, if its name does not end in .csv or .json
         #[arg(long, value_name = "FORMAT", value_enum)]
         format: Option<FileFormat>,
-        /// Where
+        /// The server to call.
         #[command(flatten)]
         location: ServerLocation,
     },
-    /// List all in the order of their ids, a line for each: project id, account, project, region
+    /// List all tenants by id, one per line: project id, account, project, region
     List {
-        /// How; csv and json are what `import` reads
+        /// Format of the list; `import` reads csv and json
         #[arg(long, value_name = "FORMAT", value_enum, default_value_t = ListFormat::Text)]
         format: ListFormat,
-        /// Where
+        /// The server to call.
         #[command(flatten)]
         location: ServerLocation,
     },
-    /// Show one, in one line: project id, account, project, region
+    /// Show a tenant in one line: project id, account, project, region
     Show {
-        /// The project's id
+        /// Id of the project
         #[arg(value_name = "PROJECT_ID")]
         project: TenantId,
-        /// Where
+        /// The server to call.
         #[command(flatten)]
         location: ServerLocation,
     },
-    /// Take one out of the directory; prints nothing. Its images and memberships stay as they are
+    /// Delete a tenant from the directory; prints nothing. Its images and memberships stay as they are
     Delete {
-        /// The project's id
+        /// Id of the project
         #[arg(value_name = "PROJECT_ID")]
         project: TenantId,
-        /// Where
+        /// The server to call.
         #[command(flatten)]
         location: ServerLocation,
     },
 }
 
-/// What a file of tenants is.
+/// The format of a file to import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum FileFormat {
     /// Comma-separated values, with a header line
@@ -87,7 +87,7 @@ pub enum FileFormat {
     Json,
 }
 
-/// How tenants are listed.
+/// The format of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ListFormat {
     /// Lines, with a tab between two fields
@@ -98,10 +98,10 @@ pub enum ListFormat {
     Json,
 }
 
-/// Where a server is, and how the command may ask it.
+/// The server to call, and the signing key for a local one.
 #[derive(Debug, Clone, Args)]
 pub struct ServerLocation {
-    /// Address of the service: a local server, or with a token in the environment any deployment
+    /// Address of the service: a local server, or any deployment if `IMAGESHARE_TOKEN` is set
     #[arg(long, value_name = "URL", value_parser = parse_public_url, default_value = "http://127.0.0.1:8080")]
     pub server: Uri,
     /// The local server's data directory

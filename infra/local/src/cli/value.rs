@@ -1,4 +1,4 @@
-//! The values of flags: how each is read, and what is said of one that is none.
+//! Parsers for the values of flags, with the errors that users read.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub(super) fn role(text: &str) -> Result<Role, String> {
     Role::from_name(text).ok_or_else(|| "expected reader, member or admin".to_owned())
 }
 
-/// A time to live is at most ten years, so that it is a number of seconds whatever the unit.
+/// Parses a lifetime of at most ten years; the limit keeps the number of seconds from overflowing.
 pub(super) fn lifetime(text: &str) -> Result<Duration, String> {
     const MAX_SECONDS: u64 = 3650 * 86_400;
     let expected = || "expected a number and a unit: 30s, 15m, 12h or 7d, at most 3650d".to_owned();

@@ -1,8 +1,8 @@
-//! The variables that arguments may stand in.
+//! The environment variables of `serve`.
 
 use std::fmt::Write as _;
 
-/// The variable of each flag of `serve`. Those that functions have on AWS are the same.
+/// The variable of each flag. Functions on AWS have the same names.
 pub(super) const VARIABLES: [(&str, &str); 14] = [
     ("listen", "IMAGESHARE_LISTEN"),
     ("metrics", "IMAGESHARE_METRICS"),
@@ -20,18 +20,18 @@ pub(super) const VARIABLES: [(&str, &str); 14] = [
     ("issuer-ca", "IMAGESHARE_ISSUER_CA"),
 ];
 
-/// The variable that names the file.
+/// The variable that names the settings file.
 pub(super) const CONFIG: &str = "IMAGESHARE_CONFIG";
 
-/// What the help says of them.
+/// The section of the help about variables and the settings file.
 pub(super) fn help() -> String {
     let mut help = "\
-Each argument may also stand in a variable, or in the file that --config names, as NAME = VALUE in TOML with the names of the \
-flags: listen = \"0.0.0.0:8080\", memory = true, limit = [\"images-per-tenant=5000\"]. An argument counts before a variable, a \
-variable before the file. The variables:\n"
+Each argument can also be set by a variable, or in the file of --config: TOML with the names of the flags, such as \
+listen = \"0.0.0.0:8080\", memory = true, limit = [\"images-per-tenant=5000\"]. An argument takes precedence over a \
+variable, and a variable over the file. The variables:\n"
         .to_owned();
     for (flag, variable) in VARIABLES {
-        // A text takes everything.
+        // Writing to a `String` never fails.
         let _ = writeln!(help, "  {variable:<22} --{flag}");
     }
     let _ = write!(help, "  {CONFIG:<22} --config");

@@ -1,4 +1,4 @@
-//! The events that job-worker gets on AWS, made here.
+//! Builds the events that job-worker gets on AWS.
 
 use std::ops::Range;
 
@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::TABLE;
 use crate::gateway::ACCOUNT_ID;
 
-/// Makes events, with sequence numbers that grow.
+/// Builds events, with increasing sequence numbers.
 pub(super) struct EventBuilder {
     region: String,
     next_sequence_number: u64,
@@ -21,13 +21,13 @@ impl EventBuilder {
         Self { region, next_sequence_number: 1 }
     }
 
-    /// A DynamoDB stream event that tells of the insertion of those pieces, and the first record's sequence number.
+    /// Returns a DynamoDB stream event for the insertion of those work items, and the first record's sequence number.
     pub(super) fn insert_event(&mut self, work_items: &[WorkItemKey]) -> (Value, u64) {
         let first = self.next_sequence_number;
         let source = format!("arn:aws:dynamodb:{}:{ACCOUNT_ID}:table/{TABLE}/stream/local", self.region);
         let now = Timestamp::now().unix_seconds();
         let mut records = Vec::with_capacity(work_items.len());
-        for piece in work_items {
+        for work_item in work_items {
             let sequence = format_sequence_number(self.next_sequence_number);
             self.next_sequence_number += 1;
             records.push(json!({
@@ -38,7 +38,7 @@ impl EventBuilder {
                 "awsRegion": self.region,
                 "dynamodb": {
                     "ApproximateCreationDateTime": now,
-                    "Keys": key_attributes(*piece),
+                    "Keys": key_attributes(*work_item),
                     "SequenceNumber": sequence,
                     "SizeBytes": 64,
                     "StreamViewType": "KEYS_ONLY",
@@ -49,7 +49,7 @@ impl EventBuilder {
         (json!({ "Records": records }), first)
     }
 
-    /// The event of an EventBridge schedule.
+    /// Returns the event of an EventBridge schedule.
     pub(super) fn schedule_event(&self) -> Value {
         json!({
             "version": "0",
@@ -70,7 +70,7 @@ fn format_sequence_number(number: u64) -> String {
 }
 
 fn key_attributes(work_item: WorkItemKey) -> Map<String, Value> {
-    // The table's keys are texts.
+    // The table's keys are strings.
     let text = |value: AttributeValue| match value {
         AttributeValue::S(text) => json!({ "S": text }),
         _ => Value::Null,
@@ -78,16 +78,16 @@ fn key_attributes(work_item: WorkItemKey) -> Map<String, Value> {
     work_item.primary_key().into_iter().map(|(name, value)| (name, text(value))).collect()
 }
 
-/// Which record of a batch failed, by the function's answer: the one that it names, all if it names one that is not
-/// of the batch, `None` if it names none. Records after it were not begun, or are to be begun again.
-pub(super) fn failed_records(answer: &Value, first: u64, records: usize) -> Option<Range<usize>> {
-    let failure = answer.get("batchItemFailures")?.get(0)?;
+/// Returns which records of a batch failed, from the function's response: the first one that it names; all of them if
+/// that one is not in the batch; `None` if it names none. The function has not finished the records after it.
+pub(super) fn failed_records(response: &Value, first: u64, records: usize) -> Option<Range<usize>> {
+    let failure = response.get("batchItemFailures")?.get(0)?;
     let named =
         failure.get("itemIdentifier").and_then(Value::as_str).and_then(|text| text.parse::<u64>().ok());
-    let place =
-        named.and_then(|number| number.checked_sub(first)).and_then(|place| usize::try_from(place).ok());
-    match place {
-        Some(place) if place < records => Some(place..place + 1),
+    let index =
+        named.and_then(|number| number.checked_sub(first)).and_then(|index| usize::try_from(index).ok());
+    match index {
+        Some(index) if index < records => Some(index..index + 1),
         _ => Some(0..records),
     }
 }

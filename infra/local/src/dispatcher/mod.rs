@@ -1,9 +1,9 @@
-//! The local stand-in for the table's stream: hands open pieces of jobs to job-worker.
+//! Dispatches open work items to job-worker, in place of the table's stream.
 //!
-//! On AWS the insertion of a piece reaches job-worker through the table's stream. Here the pieces that stand in the
-//! sparse index of open work are looked up instead, as the sweep on AWS does it too: after every write of one, and once a
-//! second. So nothing is lost when the process dies, and nothing has to be kept in step. job-worker gets the same
-//! events as on AWS.
+//! On AWS the stream delivers each inserted work item to job-worker. Here the dispatcher polls the sparse index of open
+//! work, as the sweep does on AWS: after every write of a work item, and once a second. So nothing is lost when the
+//! process dies, and there is no second record of open work to keep consistent. job-worker gets the same events as on
+//! AWS.
 
 mod event;
 
@@ -20,46 +20,47 @@ use tokio::time::{Instant, interval_at, sleep_until, timeout};
 
 use self::event::EventBuilder;
 
-/// Records that job-worker gets at once, as the event source mapping on AWS is configured.
+/// Records in one batch, as in the event source mapping on AWS.
 const MAX_BATCH_RECORDS: usize = 20;
 
-/// Of these so many belong to one job, so that a large job does not make a small one wait.
+/// Records of one job in a batch, so that a large job does not delay a small one.
 const MAX_BATCH_RECORDS_PER_JOB: usize = 2;
 
 /// Batches that run at the same time.
 const MAX_CONCURRENT_BATCHES: usize = 4;
 
-/// Pieces that are looked up at once in a shard of the index.
+/// Work items that one poll reads from a shard of the index.
 const MAX_ITEMS_PER_SHARD: usize = 100;
 
-/// How long after a look there is another one, if nothing gives reason for an earlier one.
+/// The interval between two polls if no work item is written in between.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long the look after a change is put off while earlier finds wait for their batch.
+/// How long after a poll the next one may follow while the backlog is not empty, and how long a work item waits that
+/// its batch left open without failing.
 const BUSY_POLL_DELAY: Duration = Duration::from_millis(250);
 
 /// How often the scheduled sweep runs.
 const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
 
-/// How long a piece rests after its first failure; twice as long after each further one.
+/// The backoff of a work item after its first failure. Doubles with each further failure.
 const INITIAL_BACKOFF: Duration = Duration::from_secs(1);
 const MAX_BACKOFF: Duration = Duration::from_mins(1);
 
-/// How long running batches may take to end once the pump was told to stop.
+/// How long running batches may take to end after a stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(29);
 
-/// Where pieces are found and carried out.
+/// Finds open work items and executes them; a trait so that tests can replace it.
 pub trait Worker: Send + Sync + 'static {
-    /// The oldest open pieces, a bounded number of them.
+    /// Reads the oldest open work items, up to a bound. One query for each shard of the index.
     fn open_work_items(&self) -> impl Future<Output = Result<Vec<WorkItemKey>, StoreError>> + Send;
 
-    /// Carries out what an event says, and answers as the function does. The error is for the log.
+    /// Runs the function on an event, and returns its response. The error is for the log.
     fn handle(&self, event: Value) -> impl Future<Output = Result<Value, String>> + Send;
 }
 
-/// The job-worker function over the table.
+/// The job-worker function on the embedded table.
 pub struct JobWorker {
-    /// What the function works with.
+    /// The store and settings of the function.
     pub app: App,
 }
 
@@ -77,55 +78,61 @@ impl Worker for JobWorker {
     }
 }
 
-/// Hands out work until `stop` is ready, then lets the running batches end. `written` tells of new work.
-pub async fn run(work: Arc<impl Worker>, written: &Notify, region: String, stop: impl Future<Output = ()>) {
-    let mut pump = Dispatcher::new(work, region);
-    // Not at once: what an earlier process left open is found by the first look.
+/// Dispatches work until `stop` is ready, then waits up to 29 seconds for running batches. `work_notify` announces new
+/// work.
+pub async fn run(
+    worker: Arc<impl Worker>,
+    work_notify: &Notify,
+    region: String,
+    stop: impl Future<Output = ()>,
+) {
+    let mut dispatcher = Dispatcher::new(worker, region);
+    // Not at once: the first poll finds the work that an earlier process left open.
     let mut sweep = interval_at(Instant::now() + SWEEP_INTERVAL, SWEEP_INTERVAL);
     let mut stop = std::pin::pin!(stop);
     loop {
-        if pump.has_capacity() && Instant::now() >= pump.next_poll {
-            pump.poll().await;
+        if dispatcher.has_capacity() && Instant::now() >= dispatcher.next_poll {
+            dispatcher.poll().await;
         }
-        pump.start_batches();
-        let (has_room, next_look) = (pump.has_capacity(), pump.next_poll);
+        dispatcher.start_batches();
+        let (has_capacity, next_poll) = (dispatcher.has_capacity(), dispatcher.next_poll);
         tokio::select! {
             biased;
             () = &mut stop => break,
-            Some(ended) = pump.running.join_next() => pump.finish_batch(ended.ok()),
-            _ = sweep.tick() => pump.start_sweep(),
-            () = written.notified() => pump.poll_soon(),
-            () = sleep_until(next_look), if has_room => {}
+            Some(ended) = dispatcher.running.join_next() => dispatcher.finish_batch(ended.ok()),
+            _ = sweep.tick() => dispatcher.start_sweep(),
+            () = work_notify.notified() => dispatcher.poll_soon(),
+            () = sleep_until(next_poll), if has_capacity => {}
         }
-        // A batch must not keep others from running, however little it waits.
+        // Lets other tasks run, even if no branch had to wait.
         tokio::task::yield_now().await;
     }
-    let ended = timeout(STOP_TIMEOUT, async { while pump.running.join_next().await.is_some() {} });
+    let ended = timeout(STOP_TIMEOUT, async { while dispatcher.running.join_next().await.is_some() {} });
     if ended.await.is_err() {
-        tracing::warn!("work was still running 29 seconds after the stop; it goes on at the next start");
+        tracing::warn!("work was still running 29 seconds after the stop; it continues at the next start");
     }
 }
 
-/// What is being done and what waits.
+/// The batches that run, and the work items that wait.
 struct Dispatcher<W> {
     worker: Arc<W>,
     events: EventBuilder,
     running: JoinSet<BatchResult>,
     in_flight: HashSet<WorkItemKey>,
     backoffs: HashMap<WorkItemKey, Backoff>,
-    /// Found and not yet begun.
+    /// Work items that the last poll found and no batch has yet.
     backlog: Vec<WorkItemKey>,
     last_poll: Instant,
     next_poll: Instant,
 }
 
-/// A piece that is left alone for a while.
+/// A work item that is not dispatched until a time.
 struct Backoff {
     failures: u32,
     until: Instant,
 }
 
-/// The end of a batch: which pieces, the first one's sequence number, and the function's answer.
+/// The result of a batch.
 struct BatchResult {
     items: Vec<WorkItemKey>,
     first_sequence_number: u64,
@@ -133,10 +140,10 @@ struct BatchResult {
 }
 
 impl<W: Worker> Dispatcher<W> {
-    fn new(work: Arc<W>, region: String) -> Self {
+    fn new(worker: Arc<W>, region: String) -> Self {
         let now = Instant::now();
         Self {
-            worker: work,
+            worker,
             events: EventBuilder::new(region),
             running: JoinSet::new(),
             in_flight: HashSet::new(),
@@ -156,7 +163,7 @@ impl<W: Worker> Dispatcher<W> {
         self.next_poll = self.next_poll.min(soon);
     }
 
-    /// Fills the backlog anew.
+    /// Replaces the backlog with the open work items that are neither running nor backing off.
     async fn poll(&mut self) {
         let found = self.worker.open_work_items().await;
         let now = Instant::now();
@@ -164,14 +171,16 @@ impl<W: Worker> Dispatcher<W> {
         match found {
             Ok(found) => {
                 let is_open: HashSet<_> = found.iter().copied().collect();
-                self.backoffs.retain(|piece, rest| rest.until > now || is_open.contains(piece));
+                self.backoffs.retain(|item, backoff| backoff.until > now || is_open.contains(item));
                 self.backlog = found;
-                self.backlog.retain(|piece| {
-                    !self.in_flight.contains(piece)
-                        && self.backoffs.get(piece).is_none_or(|rest| rest.until <= now)
+                self.backlog.retain(|item| {
+                    !self.in_flight.contains(item)
+                        && self.backoffs.get(item).is_none_or(|backoff| backoff.until <= now)
                 });
             }
-            Err(problem) => tracing::error!(%problem, "open work could not be looked up; it is tried again"),
+            Err(problem) => {
+                tracing::error!(%problem, "open work items could not be read; the next poll retries");
+            }
         }
     }
 
@@ -189,39 +198,40 @@ impl<W: Worker> Dispatcher<W> {
         self.spawn_batch(event, Vec::new(), 0);
     }
 
-    fn spawn_batch(&mut self, event: Value, pieces: Vec<WorkItemKey>, first: u64) {
-        let work = Arc::clone(&self.worker);
+    fn spawn_batch(&mut self, event: Value, items: Vec<WorkItemKey>, first_sequence_number: u64) {
+        let worker = Arc::clone(&self.worker);
         self.running.spawn(async move {
-            // A task of its own, so that a panic is this batch's failure and no more.
-            let handled = tokio::spawn(async move { work.handle(event).await }).await;
-            let answer = handled.unwrap_or_else(|_| Err("job-worker panicked".to_owned()));
-            BatchResult { items: pieces, first_sequence_number: first, response: answer }
+            // A separate task, so that a panic fails this batch only.
+            let result = tokio::spawn(async move { worker.handle(event).await }).await;
+            let response = result.unwrap_or_else(|_| Err("job-worker panicked".to_owned()));
+            BatchResult { items, first_sequence_number, response }
         });
     }
 
-    /// Takes note of a batch's end. As a stream does, it takes the record that the function names as the first
-    /// failure, and all after it, for undone.
+    /// Records a batch's end. As a stream does, it treats the record that the function names as failed, and all
+    /// records after it as not finished.
     fn finish_batch(&mut self, ended: Option<BatchResult>) {
-        let Some(BatchResult { items: pieces, first_sequence_number: first, response: answer }) = ended
-        else {
-            return;
+        let Some(BatchResult { items, first_sequence_number, response }) = ended else { return };
+        let failed = match &response {
+            Ok(response) => event::failed_records(response, first_sequence_number, items.len()),
+            Err(_) => Some(0..items.len()),
         };
-        let undone = match &answer {
-            Ok(answer) => event::failed_records(answer, first, pieces.len()),
-            Err(_) => Some(0..pieces.len()),
-        };
-        if let Err(problem) = &answer {
-            tracing::error!(problem, pieces = pieces.len(), "job-worker failed; it is tried again");
+        if let Err(problem) = &response {
+            tracing::error!(
+                problem,
+                work_items = items.len(),
+                "job-worker failed; its work items are retried"
+            );
         }
         let now = Instant::now();
-        for (place, piece) in pieces.into_iter().enumerate() {
-            self.in_flight.remove(&piece);
-            match &undone {
-                Some(failed) if failed.contains(&place) => self.back_off(piece, now),
-                // Not begun, or not finished: it may go on at once.
-                Some(failed) if place >= failed.end => {}
-                // Should it still be open, then not for long.
-                _ => drop(self.backoffs.insert(piece, Backoff { failures: 0, until: now + BUSY_POLL_DELAY })),
+        for (index, item) in items.into_iter().enumerate() {
+            self.in_flight.remove(&item);
+            match &failed {
+                Some(failed) if failed.contains(&index) => self.back_off(item, now),
+                // Not finished: it may be dispatched again at once.
+                Some(failed) if index >= failed.end => {}
+                // Usually it has ended. If it is still open, the next poll finds it.
+                _ => drop(self.backoffs.insert(item, Backoff { failures: 0, until: now + BUSY_POLL_DELAY })),
             }
         }
         if self.backlog.is_empty() {
@@ -230,26 +240,31 @@ impl<W: Worker> Dispatcher<W> {
     }
 
     fn back_off(&mut self, work_item: WorkItemKey, now: Instant) {
-        let rest = self.backoffs.entry(work_item).or_insert(Backoff { failures: 0, until: now });
-        let pause = INITIAL_BACKOFF.saturating_mul(1 << rest.failures.min(6)).min(MAX_BACKOFF);
-        rest.failures += 1;
-        rest.until = now + pause;
-        tracing::warn!(job = %work_item.job, piece = work_item.number, failures = rest.failures, "a piece failed; it is tried again");
+        let backoff = self.backoffs.entry(work_item).or_insert(Backoff { failures: 0, until: now });
+        let delay = INITIAL_BACKOFF.saturating_mul(1 << backoff.failures.min(6)).min(MAX_BACKOFF);
+        backoff.failures += 1;
+        backoff.until = now + delay;
+        tracing::warn!(
+            job = %work_item.job,
+            work_item = work_item.number,
+            failures = backoff.failures,
+            "a work item failed; it is retried"
+        );
     }
 }
 
-/// Takes the next batch out of the backlog, in its order.
+/// Removes the next batch from the backlog, in its order.
 fn take_batch(backlog: &mut Vec<WorkItemKey>) -> Vec<WorkItemKey> {
     let mut batch = Vec::new();
-    let mut of_job = HashMap::new();
-    backlog.retain(|piece| {
-        let of_job = of_job.entry(piece.job).or_insert(0);
-        let taken = batch.len() < MAX_BATCH_RECORDS && *of_job < MAX_BATCH_RECORDS_PER_JOB;
-        if taken {
-            *of_job += 1;
-            batch.push(*piece);
+    let mut counts = HashMap::new();
+    backlog.retain(|item| {
+        let count = counts.entry(item.job).or_insert(0);
+        let is_taken = batch.len() < MAX_BATCH_RECORDS && *count < MAX_BATCH_RECORDS_PER_JOB;
+        if is_taken {
+            *count += 1;
+            batch.push(*item);
         }
-        !taken
+        !is_taken
     });
     batch
 }

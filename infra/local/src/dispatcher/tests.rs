@@ -7,14 +7,14 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::*;
 
-/// A table with open pieces, and a worker that finishes them.
+/// Open work items, and a worker that finishes them.
 struct FakeWorker {
     open: Mutex<BTreeMap<WorkItemKey, Behaviour>>,
-    /// A permit for every look.
+    /// Has a permit for each poll.
     polls: Semaphore,
-    /// Every batch as it is handed over.
+    /// Gets every batch when it is dispatched.
     batches: mpsc::UnboundedSender<Vec<WorkItemKey>>,
-    /// Permits to finish a batch.
+    /// Has a permit for each batch that may end.
     finish_permits: Semaphore,
 }
 
@@ -42,15 +42,15 @@ impl Worker for FakeWorker {
             .collect();
         self.batches.send(work_items.clone()).unwrap();
         self.finish_permits.acquire().await.unwrap().forget();
-        for (piece, record) in work_items.iter().zip(records) {
-            let behaviour = self.open.lock().unwrap().get(piece).copied();
+        for (work_item, record) in work_items.iter().zip(records) {
+            let behaviour = self.open.lock().unwrap().get(work_item).copied();
             match behaviour {
                 Some(Behaviour::Fails) => {
                     let failed = &record["dynamodb"]["SequenceNumber"];
                     return Ok(json!({ "batchItemFailures": [{ "itemIdentifier": failed }] }));
                 }
                 Some(Behaviour::Panics) => panic!("on purpose"),
-                _ => drop(self.open.lock().unwrap().remove(piece)),
+                _ => drop(self.open.lock().unwrap().remove(work_item)),
             }
         }
         Ok(json!({ "batchItemFailures": [] }))
@@ -65,23 +65,22 @@ struct Harness {
     dispatcher: tokio::task::JoinHandle<()>,
 }
 
-fn start(open: &[(WorkItemKey, Behaviour)], batches_that_may_end: usize) -> Harness {
-    let (sender, seen) = mpsc::unbounded_channel();
+fn start(open: &[(WorkItemKey, Behaviour)], finish_permits: usize) -> Harness {
+    let (sender, batches) = mpsc::unbounded_channel();
     let open = Mutex::new(open.iter().copied().collect());
-    let fake = Arc::new(FakeWorker {
+    let worker = Arc::new(FakeWorker {
         open,
         polls: Semaphore::new(0),
         batches: sender,
-        finish_permits: Semaphore::new(batches_that_may_end),
+        finish_permits: Semaphore::new(finish_permits),
     });
-    let changed = Arc::new(Notify::new());
+    let work_notify = Arc::new(Notify::new());
     let (stop, stopped) = oneshot::channel::<()>();
-    let (work, wake) = (Arc::clone(&fake), Arc::clone(&changed));
-    let pump =
-        tokio::spawn(
-            async move { run(work, &wake, "local".to_owned(), async { drop(stopped.await) }).await },
-        );
-    Harness { worker: fake, batches: seen, work_notify: changed, stop, dispatcher: pump }
+    let (run_worker, run_notify) = (Arc::clone(&worker), Arc::clone(&work_notify));
+    let dispatcher = tokio::spawn(async move {
+        run(run_worker, &run_notify, "local".to_owned(), async { drop(stopped.await) }).await;
+    });
+    Harness { worker, batches, work_notify, stop, dispatcher }
 }
 
 impl Harness {
@@ -109,7 +108,7 @@ fn work_items(job: JobId, count: u16) -> Vec<WorkItemKey> {
 }
 
 fn with_behaviour(work_items: &[WorkItemKey], behaviour: Behaviour) -> Vec<(WorkItemKey, Behaviour)> {
-    work_items.iter().map(|piece| (*piece, behaviour)).collect()
+    work_items.iter().map(|work_item| (*work_item, behaviour)).collect()
 }
 
 #[test]
@@ -126,29 +125,29 @@ fn batch_is_limited_in_total_and_per_job() {
 #[tokio::test(start_paused = true)]
 async fn every_open_work_item_is_dispatched_once() {
     let open = work_items(new_job(), 50);
-    let mut world = start(&with_behaviour(&open, Behaviour::Succeeds), 1000);
-    let mut seen = Vec::new();
-    while seen.len() < open.len() {
-        seen.extend(world.next_batch().await);
+    let mut harness = start(&with_behaviour(&open, Behaviour::Succeeds), 1000);
+    let mut dispatched = Vec::new();
+    while dispatched.len() < open.len() {
+        dispatched.extend(harness.next_batch().await);
     }
-    seen.extend(world.stop().await.concat());
-    seen.sort_unstable();
-    assert_eq!(seen, open);
+    dispatched.extend(harness.stop().await.concat());
+    dispatched.sort_unstable();
+    assert_eq!(dispatched, open);
 }
 
 #[tokio::test(start_paused = true)]
 async fn concurrent_batches_are_limited_and_disjoint() {
-    let mut world = start(&with_behaviour(&work_items(new_job(), 50), Behaviour::Succeeds), 0);
-    let mut seen = HashSet::new();
+    let mut harness = start(&with_behaviour(&work_items(new_job(), 50), Behaviour::Succeeds), 0);
+    let mut dispatched = HashSet::new();
     for _ in 0..MAX_CONCURRENT_BATCHES {
-        assert!(world.next_batch().await.into_iter().all(|piece| seen.insert(piece)));
+        assert!(harness.next_batch().await.into_iter().all(|work_item| dispatched.insert(work_item)));
     }
-    world.work_notify.notify_one();
-    let fifth = timeout(Duration::from_millis(50), world.next_batch()).await;
+    harness.work_notify.notify_one();
+    let fifth = timeout(Duration::from_millis(50), harness.next_batch()).await;
     assert!(fifth.is_err());
-    world.worker.finish_permits.add_permits(1000);
-    while seen.len() < 50 {
-        assert!(world.next_batch().await.into_iter().all(|piece| seen.insert(piece)));
+    harness.worker.finish_permits.add_permits(1000);
+    while dispatched.len() < 50 {
+        assert!(harness.next_batch().await.into_iter().all(|work_item| dispatched.insert(work_item)));
     }
 }
 
@@ -157,53 +156,53 @@ async fn failed_work_item_backs_off_without_blocking_others() {
     let (bad, good) = (work_items(new_job(), 1), work_items(new_job(), 3));
     let open = [with_behaviour(&bad, Behaviour::Fails), with_behaviour(&good, Behaviour::Succeeds)].concat();
     let started = Instant::now();
-    let mut world = start(&open, 1000);
-    let mut seen = Vec::new();
-    while !world.worker.open.lock().unwrap().keys().eq(&bad) {
-        seen.extend(world.next_batch().await);
+    let mut harness = start(&open, 1000);
+    let mut dispatched = Vec::new();
+    while !harness.worker.open.lock().unwrap().keys().eq(&bad) {
+        dispatched.extend(harness.next_batch().await);
     }
-    assert!(started.elapsed() < INITIAL_BACKOFF, "the others did not wait");
-    while seen.iter().filter(|piece| bad.contains(piece)).count() < 2 {
-        seen.extend(world.next_batch().await);
+    assert!(started.elapsed() < INITIAL_BACKOFF, "the other work items did not wait");
+    while dispatched.iter().filter(|work_item| bad.contains(work_item)).count() < 2 {
+        dispatched.extend(harness.next_batch().await);
     }
-    assert!(started.elapsed() >= INITIAL_BACKOFF, "the failed piece was left alone for a while");
+    assert!(started.elapsed() >= INITIAL_BACKOFF, "the failed work item backed off");
 }
 
 #[tokio::test(start_paused = true)]
 async fn panic_fails_only_its_own_batch() {
     let bad = work_items(new_job(), 1);
-    let mut world = start(&with_behaviour(&bad, Behaviour::Panics), 1000);
-    assert_eq!(world.next_batch().await, bad);
+    let mut harness = start(&with_behaviour(&bad, Behaviour::Panics), 1000);
+    assert_eq!(harness.next_batch().await, bad);
     let good = work_items(new_job(), 1);
-    world.worker.open.lock().unwrap().insert(good[0], Behaviour::Succeeds);
-    world.work_notify.notify_one();
-    assert_eq!(world.next_batch().await, good);
+    harness.worker.open.lock().unwrap().insert(good[0], Behaviour::Succeeds);
+    harness.work_notify.notify_one();
+    assert_eq!(harness.next_batch().await, good);
 }
 
 #[tokio::test(start_paused = true)]
 async fn notification_triggers_poll_for_new_work() {
-    let mut world = start(&[], 1000);
-    world.worker.polls.acquire().await.unwrap().forget();
+    let mut harness = start(&[], 1000);
+    harness.worker.polls.acquire().await.unwrap().forget();
     let new = work_items(new_job(), 1);
-    world.worker.open.lock().unwrap().insert(new[0], Behaviour::Succeeds);
-    let told = Instant::now();
-    world.work_notify.notify_one();
-    assert_eq!(world.next_batch().await, new);
-    assert!(told.elapsed() < POLL_INTERVAL / 2);
+    harness.worker.open.lock().unwrap().insert(new[0], Behaviour::Succeeds);
+    let notified = Instant::now();
+    harness.work_notify.notify_one();
+    assert_eq!(harness.next_batch().await, new);
+    assert!(notified.elapsed() < POLL_INTERVAL / 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn stop_finishes_running_batches_and_starts_none() {
     let open = work_items(new_job(), 50);
-    let mut world = start(&with_behaviour(&open, Behaviour::Succeeds), 0);
+    let mut harness = start(&with_behaviour(&open, Behaviour::Succeeds), 0);
     for _ in 0..MAX_CONCURRENT_BATCHES {
-        world.next_batch().await;
+        harness.next_batch().await;
     }
-    let fake = Arc::clone(&world.worker);
-    let stopping = tokio::spawn(world.stop());
+    let worker = Arc::clone(&harness.worker);
+    let stopping = tokio::spawn(harness.stop());
     tokio::task::yield_now().await;
-    fake.finish_permits.add_permits(1000);
+    worker.finish_permits.add_permits(1000);
     assert_eq!(stopping.await.unwrap().concat(), []);
-    let left = fake.open.lock().unwrap().len();
+    let left = worker.open.lock().unwrap().len();
     assert_eq!(left, open.len() - MAX_CONCURRENT_BATCHES * MAX_BATCH_RECORDS_PER_JOB);
 }

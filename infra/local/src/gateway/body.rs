@@ -1,4 +1,4 @@
-//! Reading a request's body within a limit of size and time.
+//! Reads a request's body within limits of size and time.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -11,45 +11,48 @@ use tokio::time::timeout;
 /// How long a client may take to send a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How much, and how long, is read on and thrown away of a body that is too large. A client that writes its whole
-/// request before it reads the answer would not see the answer otherwise.
+/// How much of a body over the limit is read and discarded, and for how long. A client that writes its whole request
+/// before it reads would not see the response otherwise.
 const MAX_DISCARDED_BYTES: usize = 64 * 1024 * 1024;
 const DISCARD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Why there is no body.
+/// Why a body cannot be read.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum BodyError {
     /// It is larger than allowed.
     TooLarge,
     /// It did not arrive in time.
     Timeout,
-    /// The connection broke, or the body is not framed as HTTP wants it.
+    /// The connection broke, or the body's framing is invalid.
     Broken,
 }
 
-/// The bytes that a body announces.
+/// Returns the body's length in bytes, if the request declares one.
 pub(super) fn declared_length(body: &impl Body) -> Option<usize> {
     body.size_hint().exact().map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
 }
 
-/// Reads a body of at most that many bytes. Of a larger one the rest is read too, within limits, unless the client
-/// waits for permission to send it.
-pub(super) async fn read<B>(body: B, most: usize, client_waits: bool) -> Result<Bytes, BodyError>
+/// Reads a body of at most `limit` bytes. The rest of a larger body is read and discarded, within limits, unless the
+/// client expects `100 Continue` and waits before it sends a body (`expects_continue`).
+///
+/// # Errors
+/// [`BodyError`]: the body is larger, takes more than 30 seconds, or breaks off.
+pub(super) async fn read<B>(body: B, limit: usize, expects_continue: bool) -> Result<Bytes, BodyError>
 where
     B: Body<Data = Bytes>,
 {
     let mut body = pin!(body);
-    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-    if announced > most && client_waits {
+    let declared = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if declared > limit && expects_continue {
         return Err(BodyError::TooLarge);
     }
     let whole = timeout(BODY_TIMEOUT, async {
-        // Most bodies arrive in one piece, which is then passed on as it is.
+        // Most bodies arrive in one chunk, which is returned without a copy.
         let mut first = Bytes::new();
         let mut all = BytesMut::new();
         while let Some(frame) = body.frame().await {
             let Ok(data) = frame.map_err(|_| BodyError::Broken)?.into_data() else { continue };
-            if first.len().max(all.len()) + data.len() > most {
+            if first.len().max(all.len()) + data.len() > limit {
                 return Err(BodyError::TooLarge);
             }
             if first.is_empty() {
@@ -57,7 +60,7 @@ where
                 continue;
             }
             if all.is_empty() {
-                all.reserve(announced.max(first.len() + data.len()));
+                all.reserve(declared.max(first.len() + data.len()));
                 all.extend_from_slice(&first);
             }
             all.extend_from_slice(&data);
@@ -91,7 +94,7 @@ mod tests {
 
     use super::*;
 
-    /// A body in pieces.
+    /// A body in chunks.
     struct Chunks(VecDeque<&'static [u8]>);
 
     impl Body for Chunks {
@@ -102,12 +105,12 @@ mod tests {
             mut self: Pin<&mut Self>,
             _: &mut Context<'_>,
         ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-            Poll::Ready(self.0.pop_front().map(|piece| Ok(Frame::data(Bytes::from_static(piece)))))
+            Poll::Ready(self.0.pop_front().map(|chunk| Ok(Frame::data(Bytes::from_static(chunk)))))
         }
     }
 
-    async fn read_chunks(pieces: &[&'static [u8]], most: usize) -> Result<Bytes, BodyError> {
-        read(Chunks(pieces.iter().copied().collect()), most, false).await
+    async fn read_chunks(chunks: &[&'static [u8]], limit: usize) -> Result<Bytes, BodyError> {
+        read(Chunks(chunks.iter().copied().collect()), limit, false).await
     }
 
     #[tokio::test]

@@ -1,5 +1,5 @@
-//! How many connections there are at once. Where there are as many as may be, a new one takes the place of the one that
-//! has waited for its client for longest, so that clients that only hold connections lock out no others.
+//! Limits the number of open connections. At the limit, a new connection evicts the one that has waited longest for its
+//! client, so that clients which only hold connections do not lock out others.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,31 +8,31 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-/// Connections at once, where the descriptor limit allows them. Each holds up to some 50 KB of a request.
+/// Open connections at a time, if the descriptor limit allows as many. Each buffers up to some 50 KB of a request.
 const MAX_CONNECTIONS: usize = 512;
 
-/// Descriptors that are kept for everything else: the table's files, the log, connections to the issuers of tokens.
+/// Descriptors reserved for everything else: the table's files, the log, connections to issuers of tokens.
 const RESERVED_DESCRIPTORS: usize = 32;
 
-/// How often a connection that waits for its client is looked for, where all were busy.
+/// How long to wait before the next eviction, if every connection is busy.
 const EVICTION_RETRY_INTERVAL: Duration = Duration::from_millis(50);
 
-/// What a connection does.
+/// The phase of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// The head of a request is waited for, the first of the connection or one that has begun.
+    /// Waiting for the head of a request: the connection's first, or one that has begun.
     ReadingHead,
-    /// Nothing, between two requests.
+    /// Waiting for the next request.
     Idle,
-    /// The rest of a request's body is waited for.
+    /// Waiting for the rest of a request's body.
     ReadingBody,
-    /// A request is answered.
+    /// Handling a request.
     Handling,
-    /// An answer is written.
+    /// Writing a response.
     Writing,
 }
 
-/// What one connection does, and since when; seen by all who serve it.
+/// The phase of one connection, and when it began. Shared by the connection's stream, its handler and [`Connections`].
 #[derive(Debug)]
 pub(super) struct Activity {
     state: Mutex<(Phase, Instant)>,
@@ -52,33 +52,33 @@ impl Activity {
         *self.state.lock().unwrap_or_else(PoisonError::into_inner) = (phase, Instant::now());
     }
 
-    /// Something is written: an answer, unless the request is still being read.
+    /// Enters [`Phase::Writing`], unless the request is still being read or handled.
     pub(super) fn begin_write(&self) {
         if !matches!(self.phase(), Phase::ReadingBody | Phase::Handling) {
             self.enter(Phase::Writing);
         }
     }
 
-    /// Returns when the connection has to make room for another.
+    /// Returns when this connection is evicted.
     pub(super) async fn wait_for_eviction(&self) {
         self.eviction.notified().await;
     }
 
-    /// Since when the client is waited for; none where the client waits.
+    /// Returns since when the connection has waited for its client; `None` while the client waits for the server.
     fn waiting_since(&self) -> Option<Instant> {
         let (phase, since) = *self.state.lock().unwrap_or_else(PoisonError::into_inner);
         (phase != Phase::Handling).then_some(since)
     }
 }
 
-/// All connections.
+/// The open connections.
 pub(super) struct Connections {
     slots: Arc<Semaphore>,
     activities: Arc<Mutex<HashMap<u64, Arc<Activity>>>>,
     next_id: u64,
 }
 
-/// The place of one connection, given back when it is dropped.
+/// The slot of one connection, released when dropped.
 pub(super) struct ConnectionSlot {
     pub(super) activity: Arc<Activity>,
     id: u64,
@@ -87,13 +87,14 @@ pub(super) struct ConnectionSlot {
 }
 
 impl Connections {
-    /// As many as the process's descriptor limit allows.
+    /// Allows as many connections as the process's descriptor limit permits, at most [`MAX_CONNECTIONS`].
     pub(super) fn new(descriptors: usize) -> Self {
-        let most = descriptors.saturating_sub(RESERVED_DESCRIPTORS).clamp(1, MAX_CONNECTIONS);
-        Self { slots: Arc::new(Semaphore::new(most)), activities: Arc::default(), next_id: 0 }
+        let slots = descriptors.saturating_sub(RESERVED_DESCRIPTORS).clamp(1, MAX_CONNECTIONS);
+        Self { slots: Arc::new(Semaphore::new(slots)), activities: Arc::default(), next_id: 0 }
     }
 
-    /// A place for a new connection; waits for one where every other connection is busy.
+    /// Returns a slot for a new connection. At the limit, evicts a connection that waits for its client; waits while
+    /// every connection is busy.
     pub(super) async fn acquire_slot(&mut self) -> ConnectionSlot {
         let permit = loop {
             if let Ok(permit) = Arc::clone(&self.slots).try_acquire_owned() {
@@ -106,13 +107,13 @@ impl Connections {
                 break permit;
             }
         };
-        let (number, activity) = (self.next_id, Arc::new(Activity::new()));
+        let (id, activity) = (self.next_id, Arc::new(Activity::new()));
         self.next_id += 1;
-        self.activities.lock().unwrap_or_else(PoisonError::into_inner).insert(number, Arc::clone(&activity));
-        ConnectionSlot { activity, id: number, activities: Arc::clone(&self.activities), _permit: permit }
+        self.activities.lock().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::clone(&activity));
+        ConnectionSlot { activity, id, activities: Arc::clone(&self.activities), _permit: permit }
     }
 
-    /// Ends the connection that has waited for its client for longest, if one does.
+    /// Ends the connection that has waited longest for its client, if one waits.
     pub(super) fn evict_longest_waiting(&self) {
         let open = self.activities.lock().unwrap_or_else(PoisonError::into_inner);
         let waiting = open.values().filter_map(|activity| Some((activity.waiting_since()?, activity)));
@@ -137,12 +138,12 @@ mod tests {
         let mut connections = Connections::new(RESERVED_DESCRIPTORS + 2);
         let (busy, idle) = (connections.acquire_slot().await, connections.acquire_slot().await);
         busy.activity.enter(Phase::Handling);
-        let ends = tokio::spawn(async move {
+        let evicted = tokio::spawn(async move {
             idle.activity.wait_for_eviction().await;
             drop(idle);
         });
         let third = connections.acquire_slot().await;
-        ends.await.unwrap();
+        evicted.await.unwrap();
         assert_eq!(third.activity.phase(), Phase::ReadingHead);
         assert_eq!(connections.slots.available_permits(), 0);
         drop((busy, third));

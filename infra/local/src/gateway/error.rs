@@ -1,4 +1,4 @@
-//! What the gateway answers in a function's place, in the one error body.
+//! The gateway's own error responses, in the service's error body.
 
 use bytes::Bytes;
 use http::header::CONNECTION;
@@ -9,26 +9,26 @@ use uuid::Uuid;
 use super::body::BodyError;
 use super::event::MalformedRequest;
 
-/// Why the gateway answers itself.
+/// Why a request gets no response from a function.
 pub(super) enum GatewayError {
     HeadersTooLarge,
     Body(BodyError),
-    /// The body is larger than `allowed` bytes, where `limit` is what the operation takes with a credential.
+    /// The body is larger than `allowed` bytes. `limit` is the operation's limit for a request with a credential.
     BodyTooLarge {
         allowed: usize,
         limit: usize,
     },
     Malformed(MalformedRequest),
-    /// What the parser cannot read.
+    /// The HTTP parser rejects the request.
     InvalidHttp,
-    /// As many large bodies or answers are in memory as may be.
+    /// The memory budget for large bodies or responses is used up.
     Busy,
     FunctionFailed,
     FunctionTimeout,
 }
 
 impl GatewayError {
-    /// The answer: which of its limits was met, and what to do.
+    /// Returns the response: status, code, and a message that names the limit and what the client can do.
     pub(super) fn to_response(&self) -> HttpResponse {
         let (status, code, message) = match self {
             Self::HeadersTooLarge => (
@@ -53,7 +53,7 @@ impl GatewayError {
             Self::Busy => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "IMG.0060",
-                "Too many large requests or answers are on their way. Try again in a second.",
+                "Too many large requests or responses are in progress. Try again in a second.",
             ),
             Self::InvalidHttp => (
                 StatusCode::BAD_REQUEST,
@@ -68,12 +68,12 @@ impl GatewayError {
             Self::Malformed(MalformedRequest::Target) => (
                 StatusCode::BAD_REQUEST,
                 "IMG.0001",
-                "The request's target is no path. Begin it with a slash.",
+                "The request's target is not a path. Begin it with a slash.",
             ),
             Self::Malformed(MalformedRequest::Host) => (
                 StatusCode::BAD_REQUEST,
                 "IMG.0001",
-                "The Host header names no host, or is given twice. Send the address of this server.",
+                "The Host header is not a valid host, or is given twice. Send the address of this server.",
             ),
             Self::FunctionFailed => (
                 StatusCode::INTERNAL_SERVER_ERROR,
@@ -83,7 +83,7 @@ impl GatewayError {
             Self::FunctionTimeout => (
                 StatusCode::GATEWAY_TIMEOUT,
                 "IMG.0061",
-                "No answer within 29 seconds. What was asked may still happen; look before you try again.",
+                "No response within 29 seconds. The request may still be carried out: check before you try again.",
             ),
         };
         let response = error_response(status, code, message);
@@ -95,17 +95,17 @@ impl GatewayError {
     }
 }
 
-/// An answer that is the last of its connection, since the rest of the body may still be on its way.
+/// Makes a response the last of its connection, since the rest of the request's body may still arrive.
 fn close_connection(mut response: HttpResponse) -> HttpResponse {
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }
 
-/// The answer in the place of one that the HTTP parser gives by itself, without a body: to what it cannot read, or not at
-/// that length. `None` for anything else that is written.
+/// Returns the replacement, with the service's error body, for a response that the HTTP parser writes itself. The
+/// parser writes one without a body if it cannot read a request or its head is too long. `None` for any other bytes.
 ///
-/// Nothing else is taken for one of those: every answer of the gateway has a request id, and its bodies, JSON and text, have
-/// no line breaks of the form that HTTP has.
+/// Nothing else is mistaken for one of those: every response of the gateway has a request id, and its bodies, JSON and
+/// text, never end in the empty line that ends a head.
 pub(super) fn replace_parser_response(written: &[u8]) -> Option<Bytes> {
     let head = written.strip_suffix(b"\r\n\r\n").filter(|head| head.starts_with(b"HTTP/1."))?;
     let mut lines = std::str::from_utf8(head).ok()?.split("\r\n");
@@ -126,7 +126,7 @@ pub(super) fn replace_parser_response(written: &[u8]) -> Option<Bytes> {
     Some(serialize_response(&response, date.copied()))
 }
 
-/// Puts the request's id on an answer, by both names that clients look for.
+/// Sets the request id of a response, in both headers that clients read.
 pub(super) fn set_request_id(response: &mut HttpResponse, request_id: &str) {
     for (name, id) in [
         ("x-request-id", HeaderValue::from_str(request_id)),
@@ -136,7 +136,7 @@ pub(super) fn set_request_id(response: &mut HttpResponse, request_id: &str) {
     }
 }
 
-/// An answer as HTTP/1.1 writes it.
+/// Writes a response as HTTP/1.1.
 fn serialize_response(response: &HttpResponse, date: Option<&str>) -> Bytes {
     let body: &[u8] = response.body();
     let mut bytes =

@@ -1,4 +1,4 @@
-//! An HTTP request as the event that a function gets from API Gateway: HTTP API, payload format 2.0.
+//! Converts an HTTP request to the event that API Gateway sends to a function: HTTP API, payload format 2.0.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -16,54 +16,57 @@ use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 
-/// The account that events of this gateway name.
+/// The AWS account id in events.
 pub(crate) const ACCOUNT_ID: &str = "000000000000";
 
 const CLF_TIME_FORMAT: &[BorrowedFormatItem<'_>] =
     format_description!("[day]/[month repr:short]/[year]:[hour]:[minute]:[second] +0000");
 
-/// All that the event is made of.
+/// The input of an event.
 pub(super) struct EventInput<'a> {
     pub(super) head: &'a Parts,
     pub(super) body: &'a [u8],
     pub(super) route_key: &'a str,
-    /// The path as the event has it: see [`decode_path`] and [`decode_segments`].
+    /// The path that the event has: see [`decode_path`] and [`decode_segments`].
     pub(super) path: &'a str,
-    /// Names and values as they stand in the path.
+    /// Names and values, still percent-encoded.
     pub(super) path_parameters: &'a [(&'a str, &'a str)],
     pub(super) request_id: &'a str,
     pub(super) client: SocketAddr,
-    /// The host that stands in for a missing `Host`.
+    /// The host name if the request has no `Host`.
     pub(super) domain: &'a str,
     pub(super) now: OffsetDateTime,
 }
 
-/// Why nothing can be made of a request.
+/// Why a request cannot be converted.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum MalformedRequest {
-    /// The `Host` header names no host, or there is a second one.
+    /// The `Host` header is not a valid host, or there are two.
     Host,
-    /// The request's target is no path: `*`, or the host of a `CONNECT`.
+    /// The request's target is not a path: `*`, or the host of a `CONNECT`.
     Target,
 }
 
-/// The event's JSON text.
-pub(super) fn to_json(source: &EventInput<'_>) -> Result<String, MalformedRequest> {
-    if !source.head.uri.path().starts_with('/') {
+/// Returns the event as JSON.
+///
+/// # Errors
+/// [`MalformedRequest`] if the target or the `Host` header is invalid.
+pub(super) fn to_json(input: &EventInput<'_>) -> Result<String, MalformedRequest> {
+    if !input.head.uri.path().starts_with('/') {
         return Err(MalformedRequest::Target);
     }
-    let domain_name = request_host(&source.head.headers, source.domain)?;
-    let query = source.head.uri.query().unwrap_or_default();
-    let (body, is_base64_encoded) = encode_body(&source.head.headers, source.body);
+    let domain_name = request_host(&input.head.headers, input.domain)?;
+    let query = input.head.uri.query().unwrap_or_default();
+    let (body, is_base64_encoded) = encode_body(&input.head.headers, input.body);
     let event = HttpApiEvent {
         version: "2.0",
-        route_key: source.route_key,
-        raw_path: source.path,
+        route_key: input.route_key,
+        raw_path: input.path,
         raw_query_string: query,
-        cookies: cookies(&source.head.headers),
-        headers: EventHeaders { headers: &source.head.headers, client: source.client },
+        cookies: cookies(&input.head.headers),
+        headers: EventHeaders { headers: &input.head.headers, client: input.client },
         query_string_parameters: query_parameters(query),
-        path_parameters: source
+        path_parameters: input
             .path_parameters
             .iter()
             .map(|(name, value)| (*name, decode_percent(value)))
@@ -74,22 +77,22 @@ pub(super) fn to_json(source: &EventInput<'_>) -> Result<String, MalformedReques
             domain_name,
             domain_prefix: domain_name.split('.').next().unwrap_or_default(),
             http: HttpContext {
-                method: source.head.method.as_str(),
-                path: source.path,
-                protocol: &format!("{:?}", source.head.version),
-                source_ip: &source.client.ip().to_string(),
-                user_agent: header_text(source.head.headers.get(USER_AGENT)).unwrap_or_default(),
+                method: input.head.method.as_str(),
+                path: input.path,
+                protocol: &format!("{:?}", input.head.version),
+                source_ip: &input.client.ip().to_string(),
+                user_agent: header_text(input.head.headers.get(USER_AGENT)).unwrap_or_default(),
             },
-            request_id: source.request_id,
-            route_key: source.route_key,
+            request_id: input.request_id,
+            route_key: input.route_key,
             stage: "$default",
-            time: source.now.format(CLF_TIME_FORMAT).unwrap_or_default(),
-            time_epoch: i64::try_from(source.now.unix_timestamp_nanos() / 1_000_000).unwrap_or_default(),
+            time: input.now.format(CLF_TIME_FORMAT).unwrap_or_default(),
+            time_epoch: i64::try_from(input.now.unix_timestamp_nanos() / 1_000_000).unwrap_or_default(),
         },
         body,
         is_base64_encoded,
     };
-    // Texts and numbers are always written.
+    // Strings and numbers always serialize.
     Ok(serde_json::to_string(&event).unwrap_or_default())
 }
 
@@ -138,8 +141,8 @@ struct HttpContext<'a> {
     user_agent: Cow<'a, str>,
 }
 
-/// The headers as the event has them: without the cookies, which stand apart, and with API Gateway's own word on
-/// where the request came from. Values of a repeated header are joined with a comma.
+/// The headers of an event: without cookies, which have a member of their own, and with the `X-Forwarded` headers that
+/// API Gateway sets. Values of a repeated header are joined with a comma.
 struct EventHeaders<'a> {
     headers: &'a HeaderMap,
     client: SocketAddr,
@@ -195,22 +198,23 @@ fn cookies(headers: &HeaderMap) -> Vec<Cow<'_, str>> {
     cookies
 }
 
-/// The host of the request without its port. Functions make a URL of it, so it has to be one that a URL may have.
-fn request_host<'a>(headers: &'a HeaderMap, otherwise: &'a str) -> Result<&'a str, MalformedRequest> {
+/// Returns the request's host without its port, or `default`. Functions build a URL from it, so it has to be valid in
+/// one.
+fn request_host<'a>(headers: &'a HeaderMap, default: &'a str) -> Result<&'a str, MalformedRequest> {
     let mut all = headers.get_all(HOST).iter();
     let header = match (all.next(), all.next()) {
-        (None, _) => return Ok(otherwise),
+        (None, _) => return Ok(default),
         (Some(header), None) => header,
-        // Which of two an intermediary believed is not ours to guess.
+        // With two, an intermediary may have used either.
         (Some(_), Some(_)) => return Err(MalformedRequest::Host),
     };
     let text = header.to_str().map_err(|_| MalformedRequest::Host)?;
     let authority: Authority = text.parse().map_err(|_| MalformedRequest::Host)?;
     let name = authority.host();
     let port = text.strip_prefix(name).ok_or(MalformedRequest::Host)?;
-    let port_is_good =
+    let is_valid_port =
         port.is_empty() || port.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok());
-    if !port_is_good || url::Host::parse(name).is_err() {
+    if !is_valid_port || url::Host::parse(name).is_err() {
         return Err(MalformedRequest::Host);
     }
     text.get(..name.len()).ok_or(MalformedRequest::Host)
@@ -225,13 +229,13 @@ pub(super) fn decode_path(path: &str) -> Cow<'_, str> {
     decode_percent(path)
 }
 
-/// Decodes each segment of a path, and leaves an encoded slash encoded, so that the segments stay what they are.
+/// Decodes each segment of a path, and leaves an encoded slash encoded, so that the path keeps its segments.
 pub(super) fn decode_segments(path: &str) -> String {
     let segments: Vec<_> = path.split("%2F").flat_map(|part| part.split("%2f")).map(decode_percent).collect();
     segments.join("%2F")
 }
 
-/// The query's names and values, decoded; values of a repeated name are joined with a comma.
+/// Returns the query's names and values, decoded. Values of a repeated name are joined with a comma.
 fn query_parameters(query: &str) -> BTreeMap<Cow<'_, str>, String> {
     let mut parameters = BTreeMap::<_, String>::new();
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
@@ -246,7 +250,8 @@ fn query_parameters(query: &str) -> BTreeMap<Cow<'_, str>, String> {
     parameters
 }
 
-/// The body as text where its type says that it is one and it is; in base64 otherwise.
+/// Returns the body as text if its content type is text and it is valid UTF-8, otherwise in base64; and whether it is
+/// in base64.
 fn encode_body<'a>(headers: &HeaderMap, body: &'a [u8]) -> (Option<Cow<'a, str>>, bool) {
     if body.is_empty() {
         return (None, false);

@@ -6,21 +6,21 @@ use std::sync::Arc;
 
 use imageshare::http::HttpResponse;
 
-/// An answer that is not there yet.
+/// A boxed future, as handlers and hooks return it.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// A function that answers requests.
+/// A function that handles requests.
 pub type Handler = Arc<dyn Fn(lambda_http::Request) -> BoxFuture<HttpResponse> + Send + Sync>;
 
-/// Something that is done before a function is called.
+/// A hook that runs before each call of a function.
 pub type BeforeHook = Arc<dyn Fn() -> BoxFuture<()> + Send + Sync>;
 
-/// The functions by the names that the routes use.
+/// The functions, by the names that the routes use.
 #[derive(Default)]
 pub struct Handlers(HashMap<&'static str, Handler>);
 
 impl Handlers {
-    /// The same with one more function.
+    /// Adds a function.
     #[must_use]
     pub fn with<F, R>(mut self, name: &'static str, function: F) -> Self
     where
@@ -31,20 +31,20 @@ impl Handlers {
         self
     }
 
-    /// The same functions; each waits for `first` before it is called.
+    /// Makes every function wait for `hook` before it runs.
     #[must_use]
-    pub fn with_before_hook(self, first: BeforeHook) -> Self {
-        let after = |function: Handler| -> Handler {
-            let first = Arc::clone(&first);
+    pub fn with_before_hook(self, hook: BeforeHook) -> Self {
+        let wrap = |function: Handler| -> Handler {
+            let hook = Arc::clone(&hook);
             Arc::new(move |request| {
-                let (first, function) = (first(), Arc::clone(&function));
+                let (before, function) = (hook(), Arc::clone(&function));
                 Box::pin(async move {
-                    first.await;
+                    before.await;
                     function(request).await
                 })
             })
         };
-        Self(self.0.into_iter().map(|(name, function)| (name, after(function))).collect())
+        Self(self.0.into_iter().map(|(name, function)| (name, wrap(function))).collect())
     }
 
     pub(super) fn get(&self, name: &str) -> Option<Handler> {

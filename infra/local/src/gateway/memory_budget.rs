@@ -1,29 +1,29 @@
-//! A bound on the bytes of large bodies that are in memory at once. Small ones are bounded by the number of connections.
+//! Limits the memory that large bodies take at a time. Small bodies are limited by the number of connections.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// A body of at most this many bytes takes no room: so requests of a usual size are answered whatever else is going on.
+/// Bodies up to this size are not counted, so that requests of usual size always succeed.
 pub(super) const SMALL_BODY_BYTES: usize = 16 * 1024;
 
-/// The unit in which room is counted, in bytes.
+/// The unit of the budget, in bytes.
 const UNIT_BYTES: usize = 1024;
 
-/// Room for large bodies.
+/// The memory budget for large bodies.
 pub(super) struct MemoryBudget(Arc<Semaphore>);
 
-/// Room that is taken, until it is dropped.
+/// A part of the budget, released when dropped. Small bodies have none.
 pub(super) struct MemoryPermit(Option<OwnedSemaphorePermit>);
 
 impl MemoryBudget {
-    /// Room for that many bytes.
+    /// A budget of that many bytes.
     pub(super) fn new(bytes: usize) -> Self {
         Self(Arc::new(Semaphore::new(bytes / UNIT_BYTES)))
     }
 
-    /// Room for a body of at most that many bytes; none where too much is taken.
+    /// Takes as much of the budget as a body of that size needs; `None` if too little is left.
     pub(super) fn try_acquire(&self, bytes: usize) -> Option<MemoryPermit> {
         if bytes <= SMALL_BODY_BYTES {
             return Some(MemoryPermit(None));
@@ -35,7 +35,7 @@ impl MemoryBudget {
 }
 
 impl MemoryPermit {
-    /// The bytes, which keep the room until the last of them is dropped.
+    /// Ties the permit to the bytes: it is released when the last slice of them is dropped.
     pub(super) fn attach_to(self, bytes: Vec<u8>) -> Bytes {
         match self.0 {
             Some(_) => Bytes::from_owner(PermittedBytes { bytes, _permit: self }),
@@ -67,7 +67,7 @@ mod tests {
         drop(held);
         assert!(budget.try_acquire(41 * UNIT_BYTES).is_none());
         assert!(budget.try_acquire(40 * UNIT_BYTES).is_some());
-        assert!(budget.try_acquire(SMALL_BODY_BYTES).is_some(), "a small body always has room");
+        assert!(budget.try_acquire(SMALL_BODY_BYTES).is_some(), "a small body is not counted");
         drop(part);
         assert!(budget.try_acquire(100 * UNIT_BYTES).is_some());
     }

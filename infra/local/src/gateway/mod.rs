@@ -1,5 +1,5 @@
-//! The local API gateway: an HTTP request becomes the event that the function gets on AWS, and the function's
-//! answer becomes the HTTP response, within the limits that API Gateway and Lambda set.
+//! The local API gateway: converts an HTTP request to the event that a function gets on AWS, and the function's result
+//! to the HTTP response, within the limits of API Gateway and Lambda.
 
 mod body;
 mod connections;
@@ -43,35 +43,35 @@ use self::routes::{RouteTarget, Routes};
 pub use self::server::serve;
 use crate::metrics::Metrics;
 
-/// What a Lambda function takes and gives at most, as event and as answer.
+/// Lambda's limit for an event and for a response.
 const MAX_PAYLOAD_BYTES: usize = 6 * 1024 * 1024;
 
-/// What an HTTP API takes at most of request line and headers.
+/// An HTTP API's limit for request line and headers.
 const MAX_HEADER_BYTES: usize = 10_240;
 
-/// How many bytes of large bodies there may be at once. Each is there up to four times while its event is made.
+/// The budget for large request bodies, in bytes. A body is in memory up to four times while its event is built.
 const MAX_BODY_MEMORY: usize = 8 * 1024 * 1024;
 
-/// How many bytes of large answers there may be at once, until their clients have taken them.
+/// The budget for large responses, in bytes, held until their clients have read them.
 const MAX_RESPONSE_MEMORY: usize = 48 * 1024 * 1024;
 
 /// How long an HTTP API waits for a function.
 const FUNCTION_TIMEOUT: Duration = Duration::from_secs(29);
 
-/// What the service says of itself.
+/// The state that the service reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Health {
-    /// It does all that it should.
+    /// Everything works.
     Healthy,
-    /// It does what it should, and is about to stop.
+    /// Everything works, but the server is stopping.
     Stopping,
-    /// It answers what it can; an operator is needed for the rest, for that reason.
+    /// Some requests fail, for that reason, until an operator intervenes.
     Degraded(&'static str),
-    /// It answers nothing that is of use, for that reason.
+    /// All requests fail, for that reason.
     Down(&'static str),
 }
 
-/// Finds out how the service is.
+/// Finds out the service's state.
 pub type HealthCheck = Arc<dyn Fn() -> BoxFuture<Health> + Send + Sync>;
 
 /// The gateway.
@@ -81,18 +81,17 @@ pub struct Gateway {
     domain: String,
     function_timeout: Duration,
     metrics: Arc<Metrics>,
-    /// Read-locked by each function call that runs.
+    /// Read-locked by each running function call.
     in_flight: Arc<RwLock<()>>,
     body_budget: MemoryBudget,
     response_budget: MemoryBudget,
 }
 
 impl Gateway {
-    /// A gateway that serves the routes of an OpenAPI document with those functions. `domain` is its host
-    /// name where a request names none.
+    /// Creates a gateway for the routes of an OpenAPI document. `domain` is the host name of requests without `Host`.
     ///
     /// # Errors
-    /// The document is unusable, or names a function that is not among the handlers.
+    /// [`RoutesError`]: the document is invalid, or names a function that is not among the handlers.
     pub fn new(
         openapi: &str,
         handlers: &Handlers,
@@ -112,13 +111,14 @@ impl Gateway {
         })
     }
 
-    /// The same gateway, which counts its requests there.
+    /// Makes the gateway count its requests in `metrics`.
     #[must_use]
     pub fn with_metrics(self, metrics: Arc<Metrics>) -> Self {
         Self { metrics, ..self }
     }
 
-    /// Answers one request. Functions log what they answer, with more to say of it; the gateway logs the rest.
+    /// Handles one request. A function logs its own responses, with the caller and the cost; the gateway logs the
+    /// others.
     pub async fn handle<B>(&self, request: Request<B>, client: SocketAddr) -> Response<Full<Bytes>>
     where
         B: Body<Data = Bytes>,
@@ -127,7 +127,7 @@ impl Gateway {
         let request_id = Uuid::new_v4().to_string();
         let (head, body) = request.into_parts();
         let (route, path_parameters) = self.routes.find(&head.method, head.uri.path());
-        let answered = match &route.target {
+        let result = match &route.target {
             RouteTarget::Health => Err(self.health().await),
             RouteTarget::Readiness => Err(self.readiness().await),
             RouteTarget::Function(handler) => {
@@ -139,10 +139,10 @@ impl Gateway {
                     request_id: &request_id,
                     client,
                 };
-                self.invoke(&head, body, call).await.map_err(|refusal| refusal.to_response())
+                self.invoke(&head, body, call).await.map_err(|problem| problem.to_response())
             }
         };
-        let mut response = match answered {
+        let mut response = match result {
             Ok(response) => response,
             Err(mut own) => {
                 set_request_id(&mut own, &request_id);
@@ -169,12 +169,12 @@ impl Gateway {
         response
     }
 
-    /// Returns when no function call runs.
+    /// Returns when no function call is running.
     pub async fn wait_until_idle(&self) {
         drop(self.in_flight.write().await);
     }
 
-    /// Whether anything is wrong, for an operator.
+    /// The response of `/health`, for an operator's monitoring: 503 if anything is wrong.
     async fn health(&self) -> HttpResponse {
         match (self.health)().await {
             Health::Healthy | Health::Stopping => healthy_response(),
@@ -182,7 +182,7 @@ impl Gateway {
         }
     }
 
-    /// Whether requests should be sent here, for a load balancer.
+    /// The response of `/ready`, for a load balancer: 503 if it should send no requests.
     async fn readiness(&self) -> HttpResponse {
         match (self.health)().await {
             Health::Healthy | Health::Degraded(_) => healthy_response(),
@@ -191,7 +191,7 @@ impl Gateway {
         }
     }
 
-    /// Hands a request to its function, as an event.
+    /// Converts a request to an event, and runs its function.
     async fn invoke<B>(
         &self,
         head: &Parts,
@@ -201,15 +201,15 @@ impl Gateway {
     where
         B: Body<Data = Bytes>,
     {
-        let client_waits = head.headers.contains_key(EXPECT);
+        let expects_continue = head.headers.contains_key(EXPECT);
         if head_size(head) > MAX_HEADER_BYTES {
-            // Whatever comes with them is read and thrown away, so that the client reads the answer.
-            let _ = body::read(body, 0, client_waits).await;
+            // Discards the body, so that the client reads the response.
+            let _ = body::read(body, 0, expects_continue).await;
             return Err(GatewayError::HeadersTooLarge);
         }
-        let (body, room) = self.read_body(head, body, call.body_limit, client_waits).await?;
+        let (body, permit) = self.read_body(head, body, call.body_limit, expects_continue).await?;
         let path = self.event_path(call.route_key, head.uri.path());
-        let source = EventInput {
+        let input = EventInput {
             head,
             body: &body,
             route_key: call.route_key,
@@ -220,23 +220,23 @@ impl Gateway {
             domain: &self.domain,
             now: OffsetDateTime::now_utc(),
         };
-        let event = event::to_json(&source).map_err(GatewayError::Malformed)?;
+        let event = event::to_json(&input).map_err(GatewayError::Malformed)?;
         if event.len() > MAX_PAYLOAD_BYTES {
             return Err(GatewayError::Body(BodyError::TooLarge));
         }
         drop(body);
-        // The parser panics on what it cannot make a URL of.
+        // The parser panics if it cannot build a URL.
         let request = catch_unwind(|| lambda_http::request::from_str(&event));
         let Ok(Ok(request)) = request else {
             return Err(GatewayError::Malformed(MalformedRequest::Host));
         };
         drop(event);
-        let response = self.run_function(call.handler, request, call.request_id, room).await?;
+        let response = self.run_function(call.handler, request, call.request_id, permit).await?;
         self.build_response(response)
     }
 
-    /// Returns the path that the event of a request has. A path without a route keeps its encoded slashes if it would have a
-    /// route without them: the function that looks for the route of a path must not find one that this gateway does not.
+    /// Returns the path for the event of a request. A path without a route keeps its encoded slashes if its decoded form has
+    /// a route: a function that looks for the route of a path must not find one that this gateway does not.
     fn event_path<'a>(&self, route_key: &str, path: &'a str) -> Cow<'a, str> {
         let decoded = event::decode_path(path);
         if route_key == DEFAULT_ROUTE && self.routes.has_path(&decoded) {
@@ -245,37 +245,37 @@ impl Gateway {
         decoded
     }
 
-    /// Reads a body within the limit of its operation, and finds room for it where it is large.
+    /// Reads a body within the limit of its operation. A large body takes a part of the memory budget.
     async fn read_body<B>(
         &self,
         head: &Parts,
         body: B,
         limit: usize,
-        client_waits: bool,
+        expects_continue: bool,
     ) -> Result<(Bytes, MemoryPermit), GatewayError>
     where
         B: Body<Data = Bytes>,
     {
         let allowed = effective_body_limit(limit, &head.headers);
-        let expected = body::declared_length(&body).filter(|announced| *announced <= allowed);
-        let Some(room) = self.body_budget.try_acquire(expected.unwrap_or(allowed)) else {
-            let _ = body::read(body, 0, client_waits).await;
+        let expected = body::declared_length(&body).filter(|declared| *declared <= allowed);
+        let Some(permit) = self.body_budget.try_acquire(expected.unwrap_or(allowed)) else {
+            let _ = body::read(body, 0, expects_continue).await;
             return Err(GatewayError::Busy);
         };
-        let body = body::read(body, allowed, client_waits).await;
+        let body = body::read(body, allowed, expects_continue).await;
         let body = body.map_err(|problem| match problem {
             BodyError::TooLarge => GatewayError::BodyTooLarge { allowed, limit },
             other => GatewayError::Body(other),
         })?;
-        Ok((body, room))
+        Ok((body, permit))
     }
 
-    /// The response to send, which takes room until the client has read it.
+    /// Converts a function's response. A large one takes a part of the memory budget until the client has read it.
     fn build_response(&self, response: HttpResponse) -> Result<Response<Full<Bytes>>, GatewayError> {
         let (parts, body) = response.into_parts();
         let body = body_bytes(body);
-        let room = self.response_budget.try_acquire(body.len()).ok_or(GatewayError::Busy)?;
-        Ok(Response::from_parts(parts, Full::from(room.attach_to(body))))
+        let permit = self.response_budget.try_acquire(body.len()).ok_or(GatewayError::Busy)?;
+        Ok(Response::from_parts(parts, Full::from(permit.attach_to(body))))
     }
 
     /// Runs a function to its end, even if the client goes away, as Lambda does.
@@ -284,19 +284,19 @@ impl Gateway {
         handler: &Handler,
         request: lambda_http::Request,
         request_id: &str,
-        room: MemoryPermit,
+        permit: MemoryPermit,
     ) -> Result<HttpResponse, GatewayError> {
         let running = Arc::clone(&self.in_flight).read_owned().await;
         let handler = Arc::clone(handler);
         let mut task = tokio::spawn(async move {
             let response = with_request_span(request, |request| handler(request)).await;
-            drop((running, room));
+            drop((running, permit));
             response
         });
         match tokio::time::timeout(self.function_timeout, &mut task).await {
-            Ok(Ok(reply)) if payload_size(&reply) <= MAX_PAYLOAD_BYTES => Ok(reply),
+            Ok(Ok(response)) if payload_size(&response) <= MAX_PAYLOAD_BYTES => Ok(response),
             Ok(Ok(_)) => {
-                tracing::error!(request_id, "the function's answer is larger than 6 MB");
+                tracing::error!(request_id, "the function's response is larger than 6 MB");
                 Err(GatewayError::FunctionFailed)
             }
             Ok(Err(_)) => {
@@ -305,14 +305,14 @@ impl Gateway {
             }
             Err(_) => {
                 task.abort();
-                tracing::error!(request_id, "the function did not answer in time");
+                tracing::error!(request_id, "the function did not respond in time");
                 Err(GatewayError::FunctionTimeout)
             }
         }
     }
 }
 
-/// Whom a request is for, and what the event says of it besides its contents.
+/// A function to call, with what the event needs besides the request itself.
 struct FunctionCall<'a> {
     handler: &'a Handler,
     route_key: &'a str,
@@ -322,7 +322,7 @@ struct FunctionCall<'a> {
     client: SocketAddr,
 }
 
-/// Says the length of an empty body in the answer to `HEAD`, as in that to `GET`; hyper leaves it out.
+/// Sets the length of an empty body in a response to `HEAD`, as in one to `GET`; hyper omits it.
 fn set_empty_content_length(response: &mut Response<Full<Bytes>>) {
     if response.body().is_end_stream() && response.status() != StatusCode::NO_CONTENT {
         response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
@@ -335,7 +335,7 @@ fn head_size(head: &Parts) -> usize {
     line + head.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>()
 }
 
-/// Bytes of a function's answer as Lambda counts them: binary is passed in base64.
+/// Bytes of a function's response as Lambda counts them: a binary body is passed in base64.
 fn payload_size(response: &HttpResponse) -> usize {
     match response.body() {
         lambda_http::Body::Text(text) => text.len(),

@@ -1,8 +1,8 @@
-//! Which function answers a method and path: read from `openapi.yaml`, the one place that states the routes.
+//! Finds the function for a method and path, by the routes of `openapi.yaml`, which lists each route once.
 //!
-//! As on an HTTP API of API Gateway: an exact segment wins over a parameter, a method over `ANY`, and what nothing
-//! matches goes to `$default`. A trailing slash makes another path. What the document need not say: `HEAD` is answered by
-//! who answers `GET`.
+//! As on an HTTP API of API Gateway, an exact segment takes precedence over a parameter and a method over `ANY`, and a
+//! request that matches no route goes to `$default`. A trailing slash makes a different path. A route for `GET` handles
+//! `HEAD` too, without an entry in the document.
 
 use http::Method;
 use imageshare::http::DEFAULT_BODY_LIMIT;
@@ -10,34 +10,34 @@ use imageshare_routes::{ANY, DEFAULT_ROUTE, Document};
 
 use super::handlers::{Handler, Handlers};
 
-/// The routes that this gateway answers itself, whatever the document says: whether the service is healthy, and, for a load
-/// balancer, whether it is ready. Both depend on the disk, and the second on whether the server stops.
+/// The routes that this gateway handles itself, whatever function the document names: health, and readiness, which a load
+/// balancer polls. Both depend on the disk, and readiness on whether the server is stopping.
 const HEALTH_ROUTE: &str = "GET /health";
 const READINESS_ROUTE: &str = "GET /ready";
 
-/// Why a document does not make a set of routes.
+/// Why the routes of a document cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum RoutesError {
-    /// It is no OpenAPI document with functions.
+    /// The document is not OpenAPI, or an operation names no function.
     #[error("the routes cannot be read: {0}")]
     Unreadable(#[from] imageshare_routes::Error),
-    /// Two paths mean the same.
+    /// The path is invalid, or matches the same requests as another.
     #[error("the path {path} cannot be routed: {problem}")]
     InvalidPath {
         /// The path.
         path: String,
-        /// What is wrong with it.
+        /// The router's error.
         problem: matchit::InsertError,
     },
-    /// A route names a function that there is not.
-    #[error("the route {route} wants the function {function}, which does not exist")]
+    /// A route names a function that does not exist.
+    #[error("the route {route} names the function {function}, which does not exist")]
     UnknownFunction {
         /// The route's key.
         route: String,
         /// The name.
         function: String,
     },
-    /// Nothing answers what no route matches.
+    /// There is no route for requests that match no other.
     #[error("the route $default is missing")]
     MissingDefault,
 }
@@ -48,14 +48,14 @@ pub(super) struct Routes {
     default: Route,
 }
 
-/// One route: its key as events carry it, how many bytes its bodies may have, and who answers.
+/// One route: its key, as in events; the limit of its bodies, in bytes; and what handles it.
 pub(super) struct Route {
     pub(super) key: String,
     pub(super) body_limit: usize,
     pub(super) target: RouteTarget,
 }
 
-/// Who answers a route.
+/// What handles a route.
 #[derive(Clone)]
 pub(super) enum RouteTarget {
     Function(Handler),
@@ -70,7 +70,7 @@ struct PathRoutes {
 }
 
 impl Routes {
-    /// The routes of an OpenAPI document, answered by those handlers.
+    /// Reads the routes of an OpenAPI document, and finds their handlers.
     pub(super) fn parse(openapi: &str, handlers: &Handlers) -> Result<Self, RoutesError> {
         let mut paths = matchit::Router::new();
         let mut default = None;
@@ -91,7 +91,7 @@ impl Routes {
         self.paths.at(path).is_ok()
     }
 
-    /// The route of a request, and its path's parameters as they stand in the path.
+    /// Returns the route of a request, and the path's parameters, still percent-encoded.
     pub(super) fn find<'a>(&'a self, method: &Method, path: &'a str) -> (&'a Route, Vec<(&'a str, &'a str)>) {
         let Ok(found) = self.paths.at(path) else {
             return (&self.default, Vec::new());
@@ -105,7 +105,7 @@ impl Routes {
 }
 
 impl Route {
-    /// A route of the document, answered by the handler of its function.
+    /// A route of the document, with the handler of its function.
     fn new(route: imageshare_routes::Route, handlers: &Handlers) -> Result<Self, RoutesError> {
         let imageshare_routes::Route { key, function, body_limit, .. } = route;
         let body_limit = body_limit.unwrap_or(DEFAULT_BODY_LIMIT);
@@ -120,7 +120,7 @@ impl Route {
 }
 
 impl PathRoutes {
-    /// The routes of one path, with `HEAD` wherever there is `GET`.
+    /// The routes of one path, with `HEAD` for each `GET`.
     fn new(routes: Vec<imageshare_routes::Route>, handlers: &Handlers) -> Result<Self, RoutesError> {
         let mut methods = Self::default();
         for route in routes {

@@ -1,4 +1,4 @@
-//! Connections: accepting them, serving each, and ending them in good order.
+//! Accepts and serves connections, and ends them gracefully.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -25,21 +25,21 @@ use super::connections::{Activity, ConnectionSlot, Connections, Phase};
 use super::stream::ClientStream;
 use crate::descriptors;
 
-/// What the parser holds at most of what a client sends. A head may have 10 KB.
+/// The parser's buffer for what a client sends. A head may have 10 KB.
 const READ_BUFFER_BYTES: usize = 32 * 1024;
 
-/// Headers that a request may have. API Gateway limits only their size, as the gateway itself then does; above this the
-/// connection's own parser answers, without a body.
+/// Headers in one request. API Gateway limits only their size, as this gateway does. Above this number the parser
+/// itself writes the response, which [`ClientStream`] replaces.
 const MAX_HEADERS: usize = 1024;
 
-/// How long functions may take to finish once the server was told to stop.
+/// How long running functions may take after a stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(29);
 
-/// How long clients may then take to send the rest of a request, and to read their answers.
+/// How long clients may then take to send the rest of a request and to read their responses.
 const CLIENT_GRACE_PERIOD: Duration = Duration::from_secs(2);
 
-/// Serves connections until `stop` is ready; then accepts no more, lets functions that run finish for at most 29 seconds,
-/// gives their clients two seconds to read the answers, and returns.
+/// Serves connections until `stop` is ready. Then accepts no more, waits up to 29 seconds for running functions, and
+/// gives their clients two seconds to read the responses.
 pub async fn serve(listener: TcpListener, gateway: Arc<Gateway>, stop: impl Future<Output = ()>) {
     let (graceful, (abandon, abandoned)) = (GracefulShutdown::new(), watch::channel(()));
     let accepting = accept_connections(&listener, &gateway, &graceful, &abandoned);
@@ -55,13 +55,13 @@ pub async fn serve(listener: TcpListener, gateway: Arc<Gateway>, stop: impl Futu
         };
         tokio::select! {
             () = graceful.shutdown() => {}
-            () = functions => tracing::warn!("some clients did not read their answers; they are abandoned"),
+            () = functions => tracing::warn!("some clients did not read their responses; their connections are closed"),
         }
         drop(abandon);
         gateway.wait_until_idle().await;
     });
     if finished.await.is_err() {
-        tracing::warn!("requests were still running 29 seconds after the stop; they are abandoned");
+        tracing::warn!("requests were still running 29 seconds after the stop; they are aborted");
     }
 }
 
@@ -80,7 +80,7 @@ async fn accept_connections(
                 tokio::spawn(serve_connection(stream, client, gateway, graceful.watcher(), abandoned));
             }
             Err(problem) => {
-                // Out of file descriptors, most likely: some will be given back.
+                // Most likely out of file descriptors: an eviction frees one.
                 tracing::warn!(%problem, "a connection could not be accepted");
                 connections.evict_longest_waiting();
                 sleep(Duration::from_millis(50)).await;
@@ -89,13 +89,13 @@ async fn accept_connections(
     }
 }
 
-/// The client of a connection, and the place of the connection among all.
+/// The client of a connection, and the connection's slot.
 struct ClientConnection {
     address: SocketAddr,
     slot: ConnectionSlot,
 }
 
-/// Serves a connection until it ends, has to make room for another, or the server ends.
+/// Serves a connection until it ends, is evicted, or the server stops.
 async fn serve_connection(
     stream: TcpStream,
     client: ClientConnection,
@@ -103,12 +103,12 @@ async fn serve_connection(
     graceful: Watcher,
     mut abandoned: watch::Receiver<()>,
 ) {
-    // An answer is written at once, so there is nothing to gain from waiting for more.
+    // A response is written in one call, so delaying packets to combine them gains nothing.
     let _ = stream.set_nodelay(true);
     let activity = Arc::clone(&client.slot.activity);
     let service = service_fn(|request| handle_request(&gateway, request, client.address, &activity));
     let mut http = http1::Builder::new();
-    // The stream has time limits of its own, which tell a request that comes slowly from a connection that is idle.
+    // The stream has timeouts of its own, which distinguish a slow request from an idle connection.
     http.header_read_timeout(None).max_headers(MAX_HEADERS).max_buf_size(READ_BUFFER_BYTES);
     let stream = ClientStream::new(stream, Arc::clone(&activity));
     let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
@@ -116,14 +116,14 @@ async fn serve_connection(
         ended = connection => if let Err(problem) = ended {
             tracing::debug!(%problem, "a connection ended early");
         },
-        () = client.slot.activity.wait_for_eviction() => tracing::debug!("a connection that waited for its client has made room"),
-        // There is nothing to receive but that the sender is gone.
+        () = client.slot.activity.wait_for_eviction() => tracing::debug!("an idle or slow connection was evicted"),
+        // The sender never sends: this returns when it is dropped.
         _ = abandoned.changed() => {}
     }
 }
 
-/// Answers a request. One that comes in chunks is the last of its connection: where it has a length as well, whoever was before
-/// may have seen its end elsewhere, and what stands behind it is then no request of its own (RFC 9112, 6.1).
+/// Handles a request. A chunked request is the last of its connection: if it has a `Content-Length` as well, a proxy
+/// may have seen its end elsewhere, and the bytes after it could be a smuggled request (RFC 9112, 6.1).
 async fn handle_request(
     gateway: &Gateway,
     request: Request<Incoming>,
@@ -133,15 +133,15 @@ async fn handle_request(
     activity.enter(Phase::Handling);
     let is_last = request.headers().contains_key(TRANSFER_ENCODING);
     let request = request.map(|body| TrackedBody { body, activity });
-    let mut answer = gateway.handle(request, client).await;
+    let mut response = gateway.handle(request, client).await;
     activity.enter(Phase::Writing);
     if is_last {
-        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    Ok(answer)
+    Ok(response)
 }
 
-/// A request's body, which says of the connection whether it waits for its client.
+/// A request's body, which records in the connection's activity when it waits for the client.
 struct TrackedBody<'a> {
     body: Incoming,
     activity: &'a Activity,

@@ -1,5 +1,5 @@
-//! A client's connection as the HTTP parser reads and writes it: with a time limit on everything that a client lets the
-//! server wait for, and with the one error body in the parser's own refusals.
+//! A client's connection, as the HTTP parser reads and writes it. Adds a timeout to everything for which the server
+//! waits for the client, and puts the service's error body into the parser's own error responses.
 
 use std::io;
 use std::pin::Pin;
@@ -15,30 +15,30 @@ use tokio::time::{Instant, Sleep, sleep};
 use super::connections::{Activity, Phase};
 use super::error;
 
-/// How long a client may take for request line and headers: from its connection on, or from the first byte of a later
-/// request.
+/// How long a client may take to send request line and headers, from the start of the connection or from the first byte
+/// of a later request.
 pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a connection may lie idle between two requests.
+/// How long a connection may be idle between two requests.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
 
-/// How long a client may take no byte of an answer.
+/// How long a client may read nothing of a response.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A connection with its time limits.
+/// A connection with timeouts.
 pub(super) struct ClientStream {
     stream: TcpStream,
     activity: Arc<Activity>,
-    /// Runs while a request is waited for.
+    /// Runs while the connection waits for a request.
     read_timer: Pin<Box<Sleep>>,
-    /// Runs while the client takes nothing of an answer.
+    /// Runs while the client reads nothing of a response.
     write_timer: Option<Pin<Box<Sleep>>>,
-    /// What is left to send of the answer that takes the place of the parser's.
+    /// What is left to send of the response that replaces the parser's.
     error_response: Bytes,
 }
 
 impl ClientStream {
-    /// A connection that has just been accepted.
+    /// Wraps a connection that was just accepted.
     pub(super) fn new(stream: TcpStream, activity: Arc<Activity>) -> Self {
         let read_timer = Box::pin(sleep(HEAD_TIMEOUT));
         Self { stream, activity, read_timer, write_timer: None, error_response: Bytes::new() }
@@ -49,7 +49,7 @@ impl ClientStream {
         self.read_timer.as_mut().reset(Instant::now() + limit);
     }
 
-    /// Passes on what a write came to, within the time limit.
+    /// Returns the result of a write; an error if it has been pending for [`WRITE_TIMEOUT`].
     fn apply_write_timeout(
         &mut self,
         cx: &mut Context<'_>,
@@ -61,10 +61,10 @@ impl ClientStream {
         }
         let timer = self.write_timer.get_or_insert_with(|| Box::pin(sleep(WRITE_TIMEOUT)));
         ready!(timer.as_mut().poll(cx));
-        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes nothing of its answer")))
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not read its response")))
     }
 
-    /// Whether the bytes are a refusal of the parser's, whose place an answer of ours has then taken.
+    /// Replaces the bytes if they are the parser's own error response. Returns whether they were.
     fn replace_parser_response(&mut self, bytes: &[u8]) -> bool {
         let error = error::replace_parser_response(bytes);
         let replaces = error.is_some();
@@ -99,8 +99,8 @@ impl AsyncRead for ClientStream {
         }
         if matches!(phase, Phase::ReadingHead | Phase::Idle) {
             ready!(self.read_timer.as_mut().poll(cx));
-            let late = io::Error::new(io::ErrorKind::TimedOut, "no request came");
-            return Poll::Ready(Err(late));
+            let error = io::Error::new(io::ErrorKind::TimedOut, "no request arrived in time");
+            return Poll::Ready(Err(error));
         }
         Poll::Pending
     }
@@ -121,7 +121,7 @@ impl AsyncWrite for ClientStream {
         cx: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        // The parser's refusals have no body, and are one piece.
+        // The parser's error responses have no body, so they are one slice.
         if let [bytes] = parts
             && self.replace_parser_response(bytes)
         {

@@ -1,4 +1,4 @@
-//! The gateway over real connections, with functions made up for the purpose.
+//! The gateway over real connections, with functions for the tests.
 
 use std::sync::Mutex;
 
@@ -36,18 +36,19 @@ paths:
     x-amazon-apigateway-any-method: { x-imageshare-function: echo }
 ";
 
-/// A gateway that listens.
+/// A running gateway.
 struct TestGateway {
     address: SocketAddr,
     health: Arc<Mutex<Health>>,
-    /// The function `gated` has begun / may end.
+    /// Has a permit for each call of `gated` that has begun.
     started: Arc<Semaphore>,
+    /// Lets calls of `gated` end.
     gate: Arc<Semaphore>,
     stop: oneshot::Sender<()>,
     server: tokio::task::JoinHandle<()>,
 }
 
-/// Answers with what the function saw.
+/// Responds with what the function got.
 async fn echo(request: lambda_http::Request) -> HttpResponse {
     let lambda_http::request::RequestContext::ApiGatewayV2(context) = request.request_context() else {
         panic!("an HTTP API's event");
@@ -59,7 +60,7 @@ async fn echo(request: lambda_http::Request) -> HttpResponse {
         _ => ("unknown", 0),
     };
     let parameters = request.path_parameters();
-    let seen = json!({
+    let input = json!({
         "route": context.route_key,
         "thing": parameters.first("thing"),
         "path": request.raw_http_path(),
@@ -67,7 +68,7 @@ async fn echo(request: lambda_http::Request) -> HttpResponse {
         "body": kind,
         "length": length,
     });
-    json_response(StatusCode::OK, &seen)
+    json_response(StatusCode::OK, &input)
 }
 
 async fn large_response(request: lambda_http::Request) -> HttpResponse {
@@ -76,21 +77,21 @@ async fn large_response(request: lambda_http::Request) -> HttpResponse {
 }
 
 async fn start_gateway() -> TestGateway {
-    let (begun, gate) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
-    let (function_begun, function_gate) = (Arc::clone(&begun), Arc::clone(&gate));
+    let (started, gate) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let (function_started, function_gate) = (Arc::clone(&started), Arc::clone(&gate));
     let handlers = Handlers::default().with("echo", echo).with("large", large_response);
     let handlers = handlers.with("panic", |_| async { panic!("on purpose") }).with("gated", move |_| {
-        let (begun, gate) = (Arc::clone(&function_begun), Arc::clone(&function_gate));
+        let (started, gate) = (Arc::clone(&function_started), Arc::clone(&function_gate));
         async move {
-            begun.add_permits(1);
+            started.add_permits(1);
             gate.acquire().await.unwrap().forget();
             no_content()
         }
     });
     let health = Arc::new(Mutex::new(Health::Healthy));
-    let told = Arc::clone(&health);
+    let current = Arc::clone(&health);
     let check: HealthCheck = Arc::new(move || {
-        let health = *told.lock().unwrap();
+        let health = *current.lock().unwrap();
         Box::pin(async move { health })
     });
     let mut gateway = Gateway::new(TEST_ROUTES, &handlers, check, "local".to_owned()).unwrap();
@@ -98,8 +99,8 @@ async fn start_gateway() -> TestGateway {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
-    let served = tokio::spawn(serve(listener, Arc::new(gateway), async { drop(stopped.await) }));
-    TestGateway { address, health, started: begun, gate, stop, server: served }
+    let server = tokio::spawn(serve(listener, Arc::new(gateway), async { drop(stopped.await) }));
+    TestGateway { address, health, started, gate, stop, server }
 }
 
 #[tokio::test]
@@ -125,7 +126,7 @@ async fn function_runs_after_its_hook() {
     assert_eq!(*order.lock().unwrap(), ["hook", "function"]);
 }
 
-/// What a plain client reads: status, lower-cased head, and body.
+/// A response as a plain client reads it: status, lower-cased head, body.
 struct ClientResponse {
     status: u16,
     head: String,
@@ -139,7 +140,7 @@ impl ClientResponse {
 }
 
 impl TestGateway {
-    /// Writes a whole request and only then reads the answer, as the plainest of clients does.
+    /// Writes a whole request before it reads the response, as the simplest clients do.
     async fn send(&self, request: impl AsRef<[u8]>) -> ClientResponse {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         stream.write_all(request.as_ref()).await.unwrap();
@@ -158,20 +159,20 @@ impl TestGateway {
 }
 
 async fn read_response(mut stream: TcpStream) -> ClientResponse {
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await.unwrap();
-    let answer = String::from_utf8(answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let mut response = Vec::new();
+    stream.read_to_end(&mut response).await.unwrap();
+    let response = String::from_utf8(response).unwrap();
+    let (head, body) = response.split_once("\r\n\r\n").unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     ClientResponse { status, head: head.to_lowercase(), body: body.to_owned() }
 }
 
-fn assert_error(seen: &ClientResponse, status: u16) {
-    assert_eq!(seen.status, status, "{}", seen.head);
-    let error = &seen.json()["error"];
+fn assert_error(response: &ClientResponse, status: u16) {
+    assert_eq!(response.status, status, "{}", response.head);
+    let error = &response.json()["error"];
     assert!(["code", "message", "title"].iter().all(|key| error[key].is_string()), "{error}");
     let id = |name: &str| {
-        let line = seen.head.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        let line = response.head.lines().find_map(|line| line.strip_prefix(name)).unwrap();
         line.trim().to_owned()
     };
     assert_eq!(id("x-openstack-request-id:"), format!("req-{}", id("x-request-id:")));
@@ -179,7 +180,7 @@ fn assert_error(seen: &ClientResponse, status: u16) {
 
 #[tokio::test]
 async fn exact_segment_and_method_take_precedence() {
-    let world = start_gateway().await;
+    let gateway = start_gateway().await;
     for (path, route) in [
         ("/things", "GET /things"),
         ("/things/special", "GET /things/special"),
@@ -188,12 +189,12 @@ async fn exact_segment_and_method_take_precedence() {
         ("/things/a/b", "$default"),
         ("/", "$default"),
     ] {
-        assert_eq!(world.get(path).await.json()["route"], route, "{path}");
+        assert_eq!(gateway.get(path).await.json()["route"], route, "{path}");
     }
     let delete = "DELETE /things HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
-    assert_eq!(world.send(delete).await.json()["route"], "ANY /things");
+    assert_eq!(gateway.send(delete).await.json()["route"], "ANY /things");
     let delete = "DELETE /things/a HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
-    assert_eq!(world.send(delete).await.json()["route"], "$default");
+    assert_eq!(gateway.send(delete).await.json()["route"], "$default");
 }
 
 #[tokio::test]
@@ -207,55 +208,55 @@ async fn encoded_slash_does_not_lead_to_a_route() {
 
 #[tokio::test]
 async fn function_gets_decoded_parameters_and_joined_headers() {
-    let world = start_gateway().await;
+    let gateway = start_gateway().await;
     let request =
         "GET /things/a%20b%2Fc HTTP/1.1\r\nHost: h\r\nX-Many: 1\r\nX-Many: 2\r\nConnection: close\r\n\r\n";
-    let seen = world.send(request).await.json();
-    assert_eq!(seen["thing"], "a b/c");
-    assert_eq!(seen["path"], "/things/a b/c");
-    assert_eq!(seen["many"], "1,2");
+    let event = gateway.send(request).await.json();
+    assert_eq!(event["thing"], "a b/c");
+    assert_eq!(event["path"], "/things/a b/c");
+    assert_eq!(event["many"], "1,2");
 }
 
 #[tokio::test]
 async fn json_body_is_text_and_other_body_is_binary() {
-    let world = start_gateway().await;
-    assert_eq!(world.post(b"{\"a\":\"\\u00fc\"}").await.json()["body"], "text");
-    let seen = world.post(b"\xff\x00").await.json();
-    assert_eq!((&seen["body"], &seen["length"]), (&json!("binary"), &json!(2)));
-    assert_eq!(world.post(b"").await.json()["body"], "empty");
+    let gateway = start_gateway().await;
+    assert_eq!(gateway.post(b"{\"a\":\"\\u00fc\"}").await.json()["body"], "text");
+    let event = gateway.post(b"\xff\x00").await.json();
+    assert_eq!((&event["body"], &event["length"]), (&json!("binary"), &json!(2)));
+    assert_eq!(gateway.post(b"").await.json()["body"], "empty");
 }
 
 #[tokio::test]
 async fn oversized_body_gets_readable_413() {
-    let world = start_gateway().await;
-    assert_error(&world.post(&vec![b'x'; 12 * 1024 * 1024]).await, 413);
+    let gateway = start_gateway().await;
+    assert_error(&gateway.post(&vec![b'x'; 12 * 1024 * 1024]).await, 413);
     let chunk = [b"100000\r\n".as_slice(), &vec![b'x'; 0x10_0000], b"\r\n"].concat();
     let head = b"POST /things HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
-    assert_error(&world.send([head.as_slice(), &chunk.repeat(12), b"0\r\n\r\n"].concat()).await, 413);
+    assert_error(&gateway.send([head.as_slice(), &chunk.repeat(12), b"0\r\n\r\n"].concat()).await, 413);
 }
 
 #[tokio::test]
 async fn expect_continue_with_oversized_body_gets_413() {
-    let world = start_gateway().await;
+    let gateway = start_gateway().await;
     let head = "POST /things HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 12000000\r\n\r\n";
-    assert_error(&world.send(head).await, 413);
+    assert_error(&gateway.send(head).await, 413);
 }
 
 #[tokio::test]
 async fn payload_limit_applies_to_the_encoded_event() {
-    let world = start_gateway().await;
-    assert_eq!(world.post(&vec![b'x'; 6_000_000]).await.status, 200);
-    // Twice as long between the quotes of JSON.
-    assert_error(&world.post(&vec![b'"'; 4_000_000]).await, 413);
+    let gateway = start_gateway().await;
+    assert_eq!(gateway.post(&vec![b'x'; 6_000_000]).await.status, 200);
+    // JSON escapes each byte, so the event is twice as long.
+    assert_error(&gateway.post(&vec![b'"'; 4_000_000]).await, 413);
 }
 
 #[tokio::test]
 async fn body_limit_depends_on_operation_and_credential() {
-    let world = start_gateway().await;
+    let gateway = start_gateway().await;
     let send = |path: &str, token: &str, size: usize| {
         let head = format!("POST {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n{token}");
         let head = format!("{head}Content-Length: {size}\r\n\r\n");
-        world.send([head.into_bytes(), vec![b'x'; size]].concat())
+        gateway.send([head.into_bytes(), vec![b'x'; size]].concat())
     };
     let (token, none) = ("X-Auth-Token: t\r\n", "");
     assert_eq!(send("/things", token, 16_385).await.status, 200);
@@ -270,10 +271,10 @@ async fn body_limit_depends_on_operation_and_credential() {
 
 #[tokio::test]
 async fn large_responses_over_memory_budget_get_503() {
-    let world = start_gateway().await;
+    let gateway = start_gateway().await;
     let mut unread = Vec::new();
     for _ in 0..MAX_RESPONSE_MEMORY / 6_000_000 {
-        let mut stream = TcpStream::connect(world.address).await.unwrap();
+        let mut stream = TcpStream::connect(gateway.address).await.unwrap();
         stream
             .write_all(b"GET /large/6000000 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
             .await
@@ -281,19 +282,19 @@ async fn large_responses_over_memory_budget_get_503() {
         stream.read_exact(&mut [0; 12]).await.unwrap();
         unread.push(stream);
     }
-    let refused = world.get("/large/6000000").await;
+    let refused = gateway.get("/large/6000000").await;
     assert_error(&refused, 503);
     assert!(refused.head.contains("retry-after: 1"));
-    assert_eq!(world.get("/large/16000").await.status, 200, "a small one has room always");
-    // Whoever reads makes room.
+    assert_eq!(gateway.get("/large/16000").await.status, 200, "a small response is not counted");
+    // A client that reads its response frees memory.
     let mut read = Vec::new();
     unread.remove(0).read_to_end(&mut read).await.unwrap();
-    assert_eq!(world.get("/large/6000000").await.status, 200);
+    assert_eq!(gateway.get("/large/6000000").await.status, 200);
 }
 
 #[tokio::test]
 async fn invalid_http_gets_the_error_body() {
-    let world = start_gateway().await;
+    let gateway = start_gateway().await;
     for (bytes, status) in [
         ("\0\0\0\0\r\n\r\n".to_owned(), 400),
         ("GET /things HTTP/3.0\r\n\r\n".to_owned(), 400),
@@ -303,17 +304,17 @@ async fn invalid_http_gets_the_error_body() {
         (format!("GET /{} HTTP/1.1\r\n", "a".repeat(40_000)), 431),
         (format!("GET /things HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(2_000)), 431),
     ] {
-        let seen = world.send(&bytes).await;
-        assert_error(&seen, status);
-        assert!(seen.head.contains("connection: close"), "{}", seen.head);
+        let response = gateway.send(&bytes).await;
+        assert_error(&response, status);
+        assert!(response.head.contains("connection: close"), "{}", response.head);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn silent_connection_is_closed_after_10_seconds() {
-    let world = start_gateway().await;
+    let gateway = start_gateway().await;
     for begun in ["", "GET /things HTTP/1.1\r\nHos"] {
-        let mut stream = TcpStream::connect(world.address).await.unwrap();
+        let mut stream = TcpStream::connect(gateway.address).await.unwrap();
         let since = tokio::time::Instant::now();
         stream.write_all(begun.as_bytes()).await.unwrap();
         assert_eq!(stream.read(&mut [0]).await.unwrap(), 0);
@@ -323,21 +324,21 @@ async fn silent_connection_is_closed_after_10_seconds() {
 
 #[tokio::test(start_paused = true)]
 async fn connection_of_non_reading_client_is_closed_after_10_seconds() {
-    let world = start_gateway().await;
-    let mut deaf = TcpStream::connect(world.address).await.unwrap();
-    deaf.write_all(b"GET /large/6000000 HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
-    deaf.read_exact(&mut [0]).await.unwrap();
+    let gateway = start_gateway().await;
+    let mut stalled = TcpStream::connect(gateway.address).await.unwrap();
+    stalled.write_all(b"GET /large/6000000 HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
+    stalled.read_exact(&mut [0]).await.unwrap();
     tokio::time::sleep(Duration::from_secs(11)).await;
     let mut rest = Vec::new();
-    // The connection ends in the middle of the answer, in one way or the other.
-    let _ = deaf.read_to_end(&mut rest).await;
+    // The connection ends within the response, with an error or without.
+    let _ = stalled.read_to_end(&mut rest).await;
     assert!(rest.len() < 6_000_000, "{}", rest.len());
 }
 
 #[tokio::test(start_paused = true)]
 async fn keep_alive_connection_may_idle_for_90_seconds() {
-    let world = start_gateway().await;
-    let mut stream = TcpStream::connect(world.address).await.unwrap();
+    let gateway = start_gateway().await;
+    let mut stream = TcpStream::connect(gateway.address).await.unwrap();
     stream.write_all(b"GET /large/1 HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
     let since = tokio::time::Instant::now();
     stream.read_to_end(&mut Vec::new()).await.unwrap();
@@ -346,30 +347,30 @@ async fn keep_alive_connection_may_idle_for_90_seconds() {
 
 #[tokio::test]
 async fn headers_over_10_kb_get_431() {
-    let world = start_gateway().await;
+    let gateway = start_gateway().await;
     let with = |size: usize| {
         format!(
             "GET /things HTTP/1.1\r\nHost: h\r\nConnection: close\r\nX-Long: {}\r\n\r\n",
             "x".repeat(size)
         )
     };
-    assert_eq!(world.send(with(10_000)).await.status, 200);
-    assert_error(&world.send(with(10_300)).await, 431);
+    assert_eq!(gateway.send(with(10_000)).await.status, 200);
+    assert_error(&gateway.send(with(10_300)).await, 431);
 }
 
 #[tokio::test]
 async fn invalid_host_header_gets_400() {
-    let world = start_gateway().await;
-    assert_error(&world.send("GET /things HTTP/1.1\r\nHost: [\r\nConnection: close\r\n\r\n").await, 400);
+    let gateway = start_gateway().await;
+    assert_error(&gateway.send("GET /things HTTP/1.1\r\nHost: [\r\nConnection: close\r\n\r\n").await, 400);
 }
 
 #[tokio::test]
 async fn panicking_function_gets_500_and_server_keeps_running() {
-    let world = start_gateway().await;
-    let seen = world.get("/panic").await;
-    assert_error(&seen, 500);
-    assert!(!seen.body.contains("purpose"));
-    assert_eq!(world.get("/things").await.status, 200);
+    let gateway = start_gateway().await;
+    let response = gateway.get("/panic").await;
+    assert_error(&response, 500);
+    assert!(!response.body.contains("purpose"));
+    assert_eq!(gateway.get("/things").await.status, 200);
 }
 
 #[tokio::test]
@@ -379,27 +380,27 @@ async fn function_timeout_gets_504() {
 
 #[tokio::test]
 async fn function_response_over_6_mb_gets_500() {
-    let world = start_gateway().await;
-    assert_eq!(world.get("/large/6000000").await.body.len(), 6_000_000);
-    assert_error(&world.get("/large/6300000").await, 500);
+    let gateway = start_gateway().await;
+    assert_eq!(gateway.get("/large/6000000").await.body.len(), 6_000_000);
+    assert_error(&gateway.get("/large/6300000").await, 500);
 }
 
 #[tokio::test]
 async fn gateway_reports_health_and_readiness() {
-    let world = start_gateway().await;
-    assert_eq!(world.get("/health").await.json(), json!({ "status": "ok" }));
+    let gateway = start_gateway().await;
+    assert_eq!(gateway.get("/health").await.json(), json!({ "status": "ok" }));
     for (health, healthy, ready) in [
         (Health::Healthy, 200, 200),
         (Health::Stopping, 200, 503),
         (Health::Degraded("The disk is full."), 503, 200),
         (Health::Down("The database is damaged."), 503, 503),
     ] {
-        *world.health.lock().unwrap() = health;
-        let told = [world.get("/health").await, world.get("/ready").await];
-        assert_eq!(told.each_ref().map(|answer| answer.status), [healthy, ready], "{health:?}");
-        for answer in told.iter().filter(|answer| answer.status == 503) {
-            assert!(!answer.head.to_lowercase().contains("retry-after"), "{health:?}");
-            let message = answer.json()["error"]["message"].as_str().unwrap().to_owned();
+        *gateway.health.lock().unwrap() = health;
+        let responses = [gateway.get("/health").await, gateway.get("/ready").await];
+        assert_eq!(responses.each_ref().map(|response| response.status), [healthy, ready], "{health:?}");
+        for response in responses.iter().filter(|response| response.status == 503) {
+            assert!(!response.head.to_lowercase().contains("retry-after"), "{health:?}");
+            let message = response.json()["error"]["message"].as_str().unwrap().to_owned();
             assert!(format!("{health:?} The server is stopping.").contains(&message), "{message}");
         }
     }
@@ -407,46 +408,46 @@ async fn gateway_reports_health_and_readiness() {
 
 #[tokio::test]
 async fn stop_finishes_in_flight_request_and_closes_listener() {
-    let world = start_gateway().await;
-    let mut idle = TcpStream::connect(world.address).await.unwrap();
-    let mut busy = TcpStream::connect(world.address).await.unwrap();
+    let gateway = start_gateway().await;
+    let mut idle = TcpStream::connect(gateway.address).await.unwrap();
+    let mut busy = TcpStream::connect(gateway.address).await.unwrap();
     busy.write_all(b"GET /gated HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
-    world.started.acquire().await.unwrap().forget();
-    world.stop.send(()).unwrap();
-    // The idle connection ends as soon as the stop is noticed.
+    gateway.started.acquire().await.unwrap().forget();
+    gateway.stop.send(()).unwrap();
+    // The stop closes the idle connection at once.
     assert_eq!(idle.read(&mut [0]).await.unwrap(), 0);
-    assert!(TcpStream::connect(world.address).await.is_err());
-    world.gate.add_permits(1);
+    assert!(TcpStream::connect(gateway.address).await.is_err());
+    gateway.gate.add_permits(1);
     assert_eq!(read_response(busy).await.status, 204);
-    world.server.await.unwrap();
+    gateway.server.await.unwrap();
 }
 
 #[tokio::test]
 async fn stop_waits_for_function_of_disconnected_client() {
-    let mut world = start_gateway().await;
-    let mut gone = TcpStream::connect(world.address).await.unwrap();
+    let mut gateway = start_gateway().await;
+    let mut gone = TcpStream::connect(gateway.address).await.unwrap();
     gone.write_all(b"GET /gated HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
-    world.started.acquire().await.unwrap().forget();
+    gateway.started.acquire().await.unwrap().forget();
     drop(gone);
-    world.stop.send(()).unwrap();
+    gateway.stop.send(()).unwrap();
     tokio::select! {
         biased;
-        _ = &mut world.server => panic!("the function still runs"),
-        () = tokio::task::yield_now() => world.gate.add_permits(1),
+        _ = &mut gateway.server => panic!("the function still runs"),
+        () = tokio::task::yield_now() => gateway.gate.add_permits(1),
     }
-    world.server.await.unwrap();
-    assert_eq!(world.gate.available_permits(), 0, "the function came to its end");
+    gateway.server.await.unwrap();
+    assert_eq!(gateway.gate.available_permits(), 0, "the function ran to its end");
 }
 
 #[tokio::test]
 async fn stop_does_not_wait_for_non_reading_client() {
-    let world = start_gateway().await;
-    let mut deaf = TcpStream::connect(world.address).await.unwrap();
-    deaf.write_all(b"GET /large/6000000 HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
-    deaf.read_exact(&mut [0]).await.unwrap();
+    let gateway = start_gateway().await;
+    let mut stalled = TcpStream::connect(gateway.address).await.unwrap();
+    stalled.write_all(b"GET /large/6000000 HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
+    stalled.read_exact(&mut [0]).await.unwrap();
     let since = Instant::now();
-    world.stop.send(()).unwrap();
-    world.server.await.unwrap();
+    gateway.stop.send(()).unwrap();
+    gateway.server.await.unwrap();
     assert!(since.elapsed() < Duration::from_secs(20), "{:?}", since.elapsed());
 }
 
@@ -487,8 +488,8 @@ fn openapi_document_with_invalid_routes_is_rejected() {
     let read = |text: &str| Routes::parse(text, &Handlers::default().with("echo", echo)).err().unwrap();
     assert!(matches!(read("paths: {}"), RoutesError::MissingDefault));
     assert!(matches!(read("paths: 3"), RoutesError::Unreadable(_)));
-    let unknown = read("paths: { /a: { get: { x-imageshare-function: nobody } } }");
-    assert_eq!(unknown.to_string(), "the route GET /a wants the function nobody, which does not exist");
+    let unknown = read("paths: { /a: { get: { x-imageshare-function: missing } } }");
+    assert_eq!(unknown.to_string(), "the route GET /a names the function missing, which does not exist");
     let twice = "paths: { '/{a}': { get: { x-imageshare-function: echo } }, '/{b}': {} }";
     assert!(matches!(read(twice), RoutesError::InvalidPath { .. }));
 }

@@ -1,4 +1,5 @@
-//! Serves the metrics over HTTP, apart from the API: who may reach that address is a matter of the network.
+//! Serves the metrics over HTTP, at an address apart from the API, without authentication: the network has to restrict
+//! it.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -22,37 +23,37 @@ use super::Metrics;
 const OPENMETRICS_CONTENT_TYPE: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 
-/// Connections at a time; a scraper has one.
+/// Connections at a time. A scraper needs one.
 const MAX_CONNECTIONS: usize = 8;
 
 /// How long a connection may last, with all of its requests.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Serves them until `stop` is ready. `store` knows the open work.
+/// Serves the metrics until `stop` is ready. Open work is read from `store`.
 pub(crate) async fn serve(
     listener: TcpListener,
     metrics: Arc<Metrics>,
     store: Store,
     stop: impl Future<Output = ()>,
 ) {
-    let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut stop = std::pin::pin!(stop);
     loop {
         // The semaphore is never closed.
-        let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
+        let Ok(permit) = Arc::clone(&slots).acquire_owned().await else { return };
         let accepted = tokio::select! {
             () = &mut stop => return,
             accepted = listener.accept() => accepted,
         };
         let Ok((stream, _)) = accepted else {
-            // Out of file descriptors, most likely: some will be given back.
+            // Most likely out of file descriptors: wait until some are free.
             sleep(Duration::from_millis(50)).await;
             continue;
         };
         let (metrics, store) = (Arc::clone(&metrics), store.clone());
         tokio::spawn(async move {
             let _ = timeout(CONNECTION_TIMEOUT, serve_connection(stream, metrics, store)).await;
-            drop(place);
+            drop(permit);
         });
     }
 }
@@ -85,7 +86,7 @@ async fn handle(metrics: &Metrics, store: &Store, request: &Request<Incoming>) -
             response
         }
         Err(problem) => {
-            tracing::error!(%problem, "the open work cannot be looked up for the metrics");
+            tracing::error!(%problem, "the open work items cannot be read for the metrics");
             let message = "The table cannot be read. Look at the server's log.\n";
             error_response(StatusCode::SERVICE_UNAVAILABLE, message)
         }

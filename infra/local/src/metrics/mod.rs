@@ -1,8 +1,8 @@
-//! What the server counts, and how it is told in OpenMetrics' text form, at an address of its own (`--metrics`).
+//! The server's metrics, in OpenMetrics text format at an address of their own (`--metrics`).
 //!
-//! The gateway counts every request, its own answers among them, by the names that `openapi.yaml` has for routes: what a client
-//! writes is no label, so that no client can make the number of series grow. [`table`] counts what is asked of the table. Open
-//! work is not counted as it comes and goes, but looked up when somebody asks.
+//! The gateway counts every request, also those that it answers itself, by the route's key in `openapi.yaml`. Nothing
+//! that a client sends is a label, so that no client can increase the number of series. `table.rs` counts calls to the
+//! table. Open work is not counted continuously, but read when the metrics are.
 
 mod listener;
 mod table;
@@ -26,18 +26,18 @@ pub(crate) use self::listener::serve;
 use self::table::{CountedTable, TableCounters};
 use crate::table::Lane;
 
-/// The bounds of the durations, in seconds: most calls take a few milliseconds, and a function ends after 29 seconds.
+/// The buckets of durations, in seconds. Most requests take a few milliseconds; a function's timeout is 29 seconds.
 const DURATION_BUCKETS: [f64; 11] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 5.0, 29.0];
 
-/// The most work items of one shard of the index that are looked up.
+/// The maximum number of work items that are read from a shard of the index.
 const MAX_ITEMS_PER_SHARD: usize = 1_000;
 
-/// What a request was and what came of it.
+/// The operation and result of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
     operation: String,
     status: u16,
-    /// The error's code; empty where there is none.
+    /// The error's code; empty if there is none.
     code: String,
 }
 
@@ -46,7 +46,7 @@ struct OperationLabel {
     operation: String,
 }
 
-/// Everything that is counted.
+/// All metrics of a server.
 pub struct Metrics {
     registry: Registry,
     requests: Family<RequestLabels, Counter>,
@@ -78,7 +78,7 @@ impl Default for Metrics {
         );
         registry.register_with_unit(
             "request_duration",
-            "Time from the head of a request to its answer",
+            "Time from the head of a request to its response",
             Unit::Seconds,
             Family::clone(&durations),
         );
@@ -89,7 +89,7 @@ impl Default for Metrics {
         );
         registry.register_with_unit(
             "oldest_open_work_age",
-            "Age of the oldest of these jobs; 0 without one",
+            "Age of the oldest job with an open work item; 0 without one",
             Unit::Seconds,
             Gauge::clone(&oldest_open_work),
         );
@@ -99,34 +99,35 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Counts a request to that operation, and how long it took.
-    pub fn count_request<B>(&self, operation: &str, reply: &Response<B>, took: Duration) {
-        let code = reply.extensions().get::<ErrorInfo>().map(|problem| problem.code.clone());
+    /// Counts a request to that operation, and its duration.
+    pub fn count_request<B>(&self, operation: &str, response: &Response<B>, duration: Duration) {
+        let code = response.extensions().get::<ErrorInfo>().map(|problem| problem.code.clone());
         let labels = RequestLabels {
             operation: operation.to_owned(),
-            status: reply.status().as_u16(),
+            status: response.status().as_u16(),
             code: code.unwrap_or_default(),
         };
         self.requests.get_or_create(&labels).inc();
         let operation = OperationLabel { operation: labels.operation };
-        self.durations.get_or_create(&operation).observe(took.as_secs_f64());
+        self.durations.get_or_create(&operation).observe(duration.as_secs_f64());
     }
 
-    /// The same table, of which each call is counted as one of that lane.
+    /// Wraps a table, and counts its calls under that lane.
     pub(crate) fn counted_table(&self, table: impl Table + 'static, lane: Lane) -> CountedTable {
         self.table.counted_table(table, lane)
     }
 
-    /// All of it in OpenMetrics' text form, with the open work that the store knows of. One query for each shard of the index.
+    /// Encodes all metrics in OpenMetrics text format. Reads the open work first: one query for each shard of the
+    /// index.
     ///
     /// # Errors
-    /// [`StoreError`] where the open work cannot be looked up.
+    /// [`StoreError`] if the open work cannot be read.
     pub(crate) async fn encode(&self, store: &Store) -> Result<String, StoreError> {
         self.update_open_work(store).await?;
-        let mut written = String::new();
-        // A text takes everything.
-        let _ = text::encode(&mut written, &self.registry);
-        Ok(written)
+        let mut output = String::new();
+        // Writing to a `String` never fails.
+        let _ = text::encode(&mut output, &self.registry);
+        Ok(output)
     }
 
     async fn update_open_work(&self, store: &Store) -> Result<(), StoreError> {

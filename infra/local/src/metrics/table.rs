@@ -1,4 +1,4 @@
-//! Counts what is asked of the table, by the lane that it is asked through.
+//! Counts calls to the table and the capacity units that they use, by lane.
 
 use std::fmt;
 use std::sync::Arc;
@@ -49,12 +49,12 @@ impl TableCounters {
                 Lane::Cleanup => "cleanup",
             },
         };
-        let counts = LaneCounters {
+        let counters = LaneCounters {
             round_trips: self.round_trips.get_or_create_owned(&label),
             read_units: self.read_units.get_or_create_owned(&label),
             write_units: self.write_units.get_or_create_owned(&label),
         };
-        CountedTable { table: Arc::new(table), counters: counts }
+        CountedTable { table: Arc::new(table), counters }
     }
 }
 
@@ -66,7 +66,7 @@ struct LaneCounters {
     write_units: Units,
 }
 
-/// A table of which each call is counted.
+/// A table whose calls are counted.
 #[derive(Clone)]
 pub struct CountedTable {
     table: Arc<dyn Table>,
@@ -80,7 +80,7 @@ impl fmt::Debug for CountedTable {
 }
 
 impl CountedTable {
-    /// Makes a call, and counts it and the units that it took.
+    /// Makes a call, and counts it with the units that it used.
     fn count<'a, T: Send + 'a>(
         &'a self,
         call: TableFuture<'a, T>,
@@ -89,11 +89,11 @@ impl CountedTable {
     ) -> TableFuture<'a, T> {
         self.counters.round_trips.inc();
         Box::pin(async move {
-            let answer: Result<T, TableError> = call.await;
-            if let Ok(answer) = &answer {
-                counter.inc_by(units(answer));
+            let result: Result<T, TableError> = call.await;
+            if let Ok(output) = &result {
+                counter.inc_by(units(output));
             }
-            answer
+            result
         })
     }
 }

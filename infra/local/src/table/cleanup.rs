@@ -1,18 +1,19 @@
-//! Deletes the items whose time to live has passed, as DynamoDB does it in the background.
+//! Deletes expired items in the background, as DynamoDB's TTL does.
 //!
-//! The embedded database has a removal of its own, `sweep_ttl`. It begins with a count of the whole table under the lock
-//! and makes one transaction, with one flush, for each item. So the removal is made here, of the database's public calls:
+//! The embedded database has such a function, `sweep_ttl`. It counts the whole table under the lock first, and deletes
+//! each item in a transaction of its own, with one flush each. So cleanup is implemented here, with the database's
+//! public calls:
 //!
-//! * A pass scans the table in key order, a page of [`PAGE_SIZE`] items at a time. There is no index of expiries. One would
-//!   make each write dearer, by an index entry or by a second item, to save one read of each item per hour. Such a read
-//!   takes ten to twenty microseconds: at a million items half a per cent of the time.
-//! * The expired items that it finds are deleted [`BATCH_SIZE`] at a time, in one transaction, with one flush. Each is deleted
-//!   on condition that its time has still passed, so an item that was renewed after its page was read stays.
-//! * Each transaction also writes the place up to which everything is deleted, and so does a stretch of pages without
-//!   expired items. A pass that was stopped, by a `kill -9` too, goes on at that place. The place stands in a table of its
-//!   own, so that the service's table has the service's items only.
-//! * Each call is one turn in the lane of cleanup. It is followed by a rest of [`REST`] times what it took, so a pass takes
-//!   a tenth of the database's time at most, however slow the disk is; and half of it while the database is idle.
+//! * A pass scans the table in key order, in pages of [`PAGE_SIZE`] items. There is no index of expiry times. It would
+//!   make each write more expensive, by an index entry or a second item, to save one read of each item per hour. Such a
+//!   read takes 10 to 20 µs: at a million items, 0.5 % of the time.
+//! * Expired items are deleted in batches of [`BATCH_SIZE`], each in one transaction with one flush. A delete has the
+//!   condition that the item is still expired, so an item that was renewed after its page was read stays.
+//! * Each transaction also saves the cursor up to which everything is deleted. So does a run of
+//!   [`PAGES_PER_CHECKPOINT`] pages without expired items. A pass that was stopped, even by `kill -9`, resumes there.
+//!   The cursor has a table of its own, so that the service's table has only the service's items.
+//! * Each call is one turn in the cleanup lane, followed by a pause of [`PAUSE_FACTOR`] times its duration. So a pass
+//!   takes at most a tenth of the database's time, however slow the disk is; and half of it while the database is idle.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -39,56 +40,56 @@ use crate::TABLE;
 /// Items that one call reads.
 const PAGE_SIZE: usize = 100;
 
-/// Items that one transaction deletes, with one flush. A request waits for one transaction at most.
+/// Items that one transaction deletes. A request waits for at most one transaction.
 const BATCH_SIZE: usize = 25;
 
-/// Pages without a deletion after which the place is written, so that a server that is often restarted gets to the end of
-/// its table.
+/// Pages without a deletion after which the cursor is saved, so that a server that is often restarted still reaches the
+/// end of its table.
 const PAGES_PER_CHECKPOINT: usize = 100;
 
-/// How long a pass rests after each call, in times of what the call took.
+/// The pause after each call, as a multiple of the call's duration.
 const PAUSE_FACTOR: u32 = 9;
 const IDLE_PAUSE_FACTOR: u32 = 1;
 
-/// The table of the place, its only item, and the attribute that is the place.
+/// The table of the cursor, the key of its item, and the attribute that has the cursor.
 const CURSOR_TABLE: &str = "imageshare-cleanup";
 const NAME_ATTRIBUTE: &str = "name";
-
-/// What a probe writes: an item has 400 KB at most.
-const PROBE_BYTES: usize = 300_000;
 const CURSOR_NAME: &str = "expiry";
 const CURSOR_ATTRIBUTE: &str = "place";
 
+/// The size of a health check's write. DynamoDB's limit for an item is 400 KB.
+const PROBE_BYTES: usize = 300_000;
+
 type Key = HashMap<String, AttributeValue>;
 
-/// What the removal of old data did.
+/// The result of a cleanup.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CleanupReport {
     /// Items that were deleted.
     pub items: usize,
-    /// Transactions that deleted them, each with a flush.
+    /// Transactions that deleted items, each with one flush.
     pub transactions: usize,
-    /// Pages of the table that were read to find them.
+    /// Pages of the table that were read.
     pub pages: usize,
-    /// Bytes that the database's file is smaller for it.
+    /// Bytes by which the database's file shrank.
     pub freed_bytes: u64,
 }
 
-/// Why old data was not removed. What was removed before stays so; the next removal goes on there.
+/// Why a cleanup failed. Deletions before the failure stay, and the next cleanup resumes there.
 #[derive(Debug, thiserror::Error)]
 pub enum CleanupError {
-    /// The table is closed.
+    /// The table is closed, or the call panicked.
     #[error(transparent)]
     Call(#[from] CallError),
     /// The database failed.
     #[error(transparent)]
     Database(#[from] DynoxideError),
     /// The database's file failed.
-    #[error("the database's file cannot be made smaller: {0}")]
+    #[error("the database's file cannot be shrunk: {0}")]
     File(#[from] rusqlite::Error),
 }
 
-/// The definition of the table of the place.
+/// The definition of the cursor's table.
 pub(super) fn cursor_table_definition() -> Value {
     json!({
         "TableName": CURSOR_TABLE,
@@ -98,10 +99,10 @@ pub(super) fn cursor_table_definition() -> Value {
     })
 }
 
-/// Goes along the whole table, or along the rest of it where the last pass was stopped.
+/// Runs a pass over the whole table, or over the rest if the last pass was stopped.
 ///
 /// # Errors
-/// [`CleanupError`] where the database does not answer.
+/// [`CleanupError`] if the table is closed or the database fails.
 pub(super) async fn run_pass(lanes: &CallScheduler<OpenDatabase>) -> Result<CleanupReport, CleanupError> {
     let mut pass = run_paced(lanes, |opened| CleanupPass::resume(&opened.database)).await?;
     loop {
@@ -117,7 +118,7 @@ pub(super) async fn run_pass(lanes: &CallScheduler<OpenDatabase>) -> Result<Clea
     }
 }
 
-/// Makes a call in the lane of cleanup, and rests.
+/// Makes a call in the cleanup lane, then pauses.
 pub(super) async fn run_paced<T: Send + 'static, E: Send + 'static>(
     lanes: &CallScheduler<OpenDatabase>,
     call: impl FnOnce(&OpenDatabase) -> Result<T, E> + Send + 'static,
@@ -127,34 +128,34 @@ where
 {
     let timed = |opened: &OpenDatabase| {
         let begun = Instant::now();
-        let answer = call(opened);
-        (answer, begun.elapsed())
+        let result = call(opened);
+        (result, begun.elapsed())
     };
-    let (answer, took) = lanes.run(&lanes.lane_queue(Lane::Cleanup), timed).await?;
+    let (result, took) = lanes.run(&lanes.lane_queue(Lane::Cleanup), timed).await?;
     tokio::time::sleep(pause_after(took, lanes.is_idle())).await;
-    Ok(answer?)
+    Ok(result?)
 }
 
 fn pause_after(took: Duration, is_idle: bool) -> Duration {
     took.saturating_mul(if is_idle { IDLE_PAUSE_FACTOR } else { PAUSE_FACTOR })
 }
 
-/// A pass along the table, a call at a time.
+/// A pass over the table, one call at a time.
 #[derive(Debug, Default)]
 struct CleanupPass {
     /// The key after which the next page begins.
     cursor: Option<Key>,
     is_at_end: bool,
-    /// Whether a place is written.
+    /// Whether a cursor is saved in the database.
     is_cursor_saved: bool,
-    /// The keys of expired items that are to be deleted, in the order of the table.
+    /// Keys of expired items that are not deleted yet, in the order of the table.
     expired: VecDeque<Key>,
     pages_since_checkpoint: usize,
     report: CleanupReport,
 }
 
 impl CleanupPass {
-    /// A pass that goes on where the last one was stopped.
+    /// Starts a pass at the saved cursor; without one, at the beginning of the table.
     fn resume(database: &Database) -> Result<Self, DynoxideError> {
         let request = GetItemRequest {
             table_name: CURSOR_TABLE.to_owned(),
@@ -163,14 +164,14 @@ impl CleanupPass {
         };
         let item = database.get_item(request)?.item;
         let is_saved = item.is_some();
-        let place = item.and_then(|mut item| item.remove(CURSOR_ATTRIBUTE)).and_then(|place| match place {
+        let cursor = item.and_then(|mut item| item.remove(CURSOR_ATTRIBUTE)).and_then(|value| match value {
             AttributeValue::M(key) => Some(key),
             _ => None,
         });
-        Ok(Self { cursor: place, is_cursor_saved: is_saved, ..Self::default() })
+        Ok(Self { cursor, is_cursor_saved: is_saved, ..Self::default() })
     }
 
-    /// Makes the next call: reads a page, deletes a batch, or writes the place. Returns whether there is more to do.
+    /// Makes the next call: reads a page, deletes a batch, or saves the cursor. Returns whether there is more to do.
     fn step(&mut self, database: &Database, now: i64) -> Result<bool, DynoxideError> {
         let is_batch = self.expired.len() >= BATCH_SIZE || (self.is_at_end && !self.expired.is_empty());
         if is_batch || self.pages_since_checkpoint >= PAGES_PER_CHECKPOINT {
@@ -206,17 +207,17 @@ impl CleanupPass {
         Ok(())
     }
 
-    /// Deletes a batch, and writes the place up to which everything is deleted then.
+    /// Deletes a batch, and saves the cursor up to which everything is then deleted. One transaction.
     fn commit(&mut self, database: &Database, now: i64) -> Result<(), DynoxideError> {
         let batch: Vec<Key> = self.expired.drain(..self.expired.len().min(BATCH_SIZE)).collect();
-        let place = if self.expired.is_empty() { self.cursor.as_ref() } else { batch.last() };
+        let cursor = if self.expired.is_empty() { self.cursor.as_ref() } else { batch.last() };
         let mut writes: Vec<_> = batch.iter().map(|key| delete_if_expired(key, now)).collect();
-        writes.extend(place.map(save_cursor));
+        writes.extend(cursor.map(save_cursor));
         let request =
             TransactWriteItemsRequest { transact_items: writes, ..TransactWriteItemsRequest::default() };
         match database.transact_write_items(request) {
             Ok(_) => {
-                self.is_cursor_saved |= place.is_some();
+                self.is_cursor_saved |= cursor.is_some();
                 self.pages_since_checkpoint = 0;
                 self.report.items += batch.len();
                 self.report.transactions += usize::from(!batch.is_empty());
@@ -228,7 +229,7 @@ impl CleanupPass {
                 if expired.len() == before {
                     return Err(DynoxideError::TransactionCanceledException(message, reasons));
                 }
-                // Some were renewed after their page was read. The next call deletes the others.
+                // Some items were renewed after their page was read. The next call deletes the others.
                 expired.append(&mut self.expired);
                 self.expired = expired;
                 Ok(())
@@ -261,14 +262,15 @@ fn delete_if_expired(key: &Key, now: i64) -> TransactWriteItem {
     TransactWriteItem { delete: Some(delete), ..TransactWriteItem::default() }
 }
 
-fn save_cursor(place: &Key) -> TransactWriteItem {
+fn save_cursor(cursor: &Key) -> TransactWriteItem {
     let mut item = cursor_key();
-    item.insert(CURSOR_ATTRIBUTE.to_owned(), AttributeValue::M(place.clone()));
+    item.insert(CURSOR_ATTRIBUTE.to_owned(), AttributeValue::M(cursor.clone()));
     let put = TransactPut { table_name: CURSOR_TABLE.to_owned(), item, ..TransactPut::default() };
     TransactWriteItem { put: Some(put), ..TransactWriteItem::default() }
 }
 
-/// Writes about as much as a large request does, and nothing in its place: whether that is possible is what there is to know.
+/// Checks whether the disk takes as much as a large request writes: writes a large item, then replaces it with an empty
+/// one.
 pub(super) fn write_probe(database: &Database) -> Result<(), DynoxideError> {
     for bytes in [PROBE_BYTES, 0] {
         let text = |text: String| AttributeValue::S(text);
@@ -294,7 +296,7 @@ fn cursor_key() -> Key {
     HashMap::from([(NAME_ATTRIBUTE.to_owned(), AttributeValue::S(CURSOR_NAME.to_owned()))])
 }
 
-/// Those of a batch whose condition held. There is a reason for each, in order.
+/// Returns the keys of a batch whose condition held. A cancelled transaction has a reason for each write, in order.
 fn still_expired(batch: Vec<Key>, reasons: &[CancellationReason]) -> VecDeque<Key> {
     let held = batch.into_iter().zip(reasons).filter(|(_, reason)| reason.code != CONDITION_FAILED);
     held.map(|(key, _)| key).collect()

@@ -1,4 +1,4 @@
-//! Items, expressions' values and errors, as the store has them and as the embedded database has them.
+//! Converts items, expression values and errors between the store's types and the embedded database's.
 
 use std::collections::HashMap;
 
@@ -9,13 +9,15 @@ use imageshare::table::{AttributeValue, CONDITION_FAILED, CancelReason, Item, Ta
 
 use super::storage::{is_locked, storage_fault};
 
+/// Converts an item to the embedded database's type.
+///
 /// # Errors
-/// An attribute is of a type that the embedded database does not have.
+/// An attribute has a type that the embedded database does not support.
 pub(super) fn to_item(item: &Item) -> Result<HashMap<String, Embedded>, TableError> {
     item.iter().map(|(name, value)| Ok((name.clone(), to_value(value)?))).collect()
 }
 
-/// The values of an expression; `None` where there are none, since DynamoDB refuses an empty map.
+/// Converts the values of an expression; `None` if there are none, since DynamoDB rejects an empty map.
 ///
 /// # Errors
 /// As [`to_item`].
@@ -24,7 +26,7 @@ pub(super) fn to_values(values: &Values) -> Result<Option<HashMap<String, Embedd
     (!values.is_empty()).then(|| pairs.collect()).transpose()
 }
 
-/// The names of an expression; `None` where there are none.
+/// Converts the names of an expression; `None` if there are none.
 pub(super) fn to_names(names: &[(&'static str, &'static str)]) -> Option<HashMap<String, String>> {
     let pairs = names.iter().map(|(name, attribute)| ((*name).to_owned(), (*attribute).to_owned()));
     (!names.is_empty()).then(|| pairs.collect())
@@ -43,7 +45,7 @@ fn to_value(value: &AttributeValue) -> Result<Embedded, TableError> {
         AttributeValue::L(list) => Embedded::L(list.iter().map(to_value).collect::<Result<_, _>>()?),
         AttributeValue::M(map) => Embedded::M(to_item(map)?),
         other => {
-            let message = format!("an attribute of an unknown type: {other:?}");
+            let message = format!("an attribute has an unknown type: {other:?}");
             return Err(TableError::Service { code: "ValidationException".to_owned(), message });
         }
     })
@@ -89,7 +91,7 @@ pub(super) fn to_failure(error: DynoxideError) -> TableError {
             if let Some(fault) = storage_fault(&other) {
                 return TableError::Storage(fault, other.to_string());
             }
-            // As on the wire, the code has the service's name and version before it.
+            // As on the wire, the code follows the service's name and version.
             let code = other.error_type().rsplit('#').next().unwrap_or_default().to_owned();
             TableError::Service { code, message: other.to_string() }
         }

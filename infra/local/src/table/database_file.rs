@@ -1,12 +1,11 @@
-//! Gives the space of deleted items back to the file system.
+//! Returns the space of deleted items to the file system.
 //!
-//! The embedded database never makes its file smaller, and has no call for it but a copy of the whole file under its lock.
-//! The file is one of `SQLite`, though, which can give back its free pages a few at a time. For that alone there is a
-//! second connection to the file, which neither reads nor writes a table. It is used on the thread of the database, between
-//! its calls, so the two never wait for each other.
+//! The embedded database never shrinks its file, except by copying the whole file under its lock. `SQLite` itself can
+//! release free pages a few at a time. A second connection to the file does only that, and neither reads nor writes a
+//! table. It is used on the database's thread, between its calls, so the two connections never wait for each other.
 //!
-//! A file must be made for this (`auto_vacuum`). One that was not is copied once, when it is opened. A database in memory
-//! has no file; its free pages are used again.
+//! The file needs `auto_vacuum` for this; a file without it is copied once, when it is opened. A database in memory has
+//! no file; it reuses its free pages.
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,29 +13,29 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-/// Pages that one call gives back, of 4 KiB each.
+/// Pages that one call releases, of 4 KiB each.
 const PAGES_PER_CALL: u32 = 128;
 
-/// Free pages that the file keeps for what is written next: these, or a tenth of what is used.
+/// Free pages that the file keeps for later writes: this number, or a tenth of the used pages if that is more.
 const MIN_RESERVED_PAGES: u64 = 256;
 const RESERVE_DIVISOR: u64 = 10;
 
-/// How long a call waits for a lock that another program has, such as a backup.
+/// How long a call waits for another program's lock, such as a backup's.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// `PRAGMA auto_vacuum` of a file that can give back its pages a few at a time.
+/// The mode of `PRAGMA auto_vacuum` in which a file can release pages a few at a time.
 const AUTO_VACUUM_INCREMENTAL: u32 = 2;
 
-/// The file of a database.
+/// The connection to a database's file for releasing pages.
 #[derive(Debug)]
 pub(super) struct DatabaseFile(Mutex<Connection>);
 
 impl DatabaseFile {
-    /// Opens the file of a database that is open already. One that was not made for it is copied, which needs its size twice
-    /// for a while and some ten seconds per gigabyte.
+    /// Opens the file of an open database. A file without `auto_vacuum` is copied, which temporarily takes twice its
+    /// size, and some ten seconds per gigabyte.
     ///
     /// # Errors
-    /// The file cannot be opened, or there is no room for its copy. It is unchanged then.
+    /// The file cannot be opened, or the disk has no space for the copy. The file is then unchanged.
     pub(super) fn open(path: &Path) -> rusqlite::Result<Self> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
@@ -44,7 +43,10 @@ impl DatabaseFile {
         let mode: u32 = connection.pragma_query_value(None, "auto_vacuum", |row| row.get(0))?;
         if mode != AUTO_VACUUM_INCREMENTAL {
             if page_count(&connection)? > MIN_RESERVED_PAGES {
-                tracing::info!(path = %path.display(), "the database's file is copied once, so that it can become smaller");
+                tracing::info!(
+                    path = %path.display(),
+                    "the database's file is copied once, so that it can shrink later"
+                );
             }
             connection.pragma_update(None, "auto_vacuum", AUTO_VACUUM_INCREMENTAL)?;
             connection.execute_batch("VACUUM")?;
@@ -52,23 +54,23 @@ impl DatabaseFile {
         Ok(Self(Mutex::new(connection)))
     }
 
-    /// How large the file is, in bytes, once everything is written to it.
+    /// The size of the file in bytes, once the write-ahead log is written to it.
     pub(super) fn size(&self) -> rusqlite::Result<u64> {
         let connection = self.connection();
         let page_size: u64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
         Ok(page_count(&connection)? * page_size)
     }
 
-    /// Gives back [`PAGES_PER_CALL`] free pages, in one transaction. Returns whether there are more to give back.
+    /// Releases up to [`PAGES_PER_CALL`] free pages, in one transaction. Returns whether there are more.
     pub(super) fn release_pages(&self) -> rusqlite::Result<bool> {
         let connection = self.connection();
         let before = surplus_pages(&connection)?;
         if before == 0 {
             return Ok(false);
         }
-        let most = before.min(u64::from(PAGES_PER_CALL));
-        // Each row of its answer is a page that was given back.
-        let mut vacuum = connection.prepare(&format!("PRAGMA incremental_vacuum({most})"))?;
+        let count = before.min(u64::from(PAGES_PER_CALL));
+        // The pragma releases one page per row, so all rows have to be read.
+        let mut vacuum = connection.prepare(&format!("PRAGMA incremental_vacuum({count})"))?;
         let mut rows = vacuum.query([])?;
         while rows.next()?.is_some() {}
         drop(rows);
@@ -76,13 +78,13 @@ impl DatabaseFile {
         Ok(left > 0 && left < before)
     }
 
-    /// Writes everything to the file and empties the write-ahead log: only then is the file smaller, and the log with it.
+    /// Checkpoints and truncates the write-ahead log. Only then do the file and the log shrink on disk.
     pub(super) fn truncate_wal(&self) -> rusqlite::Result<()> {
         self.connection().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
     }
 
     fn connection(&self) -> MutexGuard<'_, Connection> {
-        // A connection whose user panicked is as good as before: a statement is undone when it is dropped.
+        // A connection stays usable after a panic: an unfinished statement is rolled back when it is dropped.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

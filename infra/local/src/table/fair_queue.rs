@@ -1,29 +1,30 @@
-//! Calls that wait in flows, one for each tenant, which take turns.
+//! A fair queue of calls: one flow for each tenant, and the flows take turns.
 //!
-//! The turns are those of a deficit round robin by time. A turn is worth [`QUANTUM`] of the database's time. What a call
-//! costs is known only when it has ended, so a call may take more than was left of its flow's turn; its flow then sits out
-//! as many rounds as that was worth. So a tenant whose lists take milliseconds has no more of the time than one whose
-//! reads take microseconds, which a plain round robin by calls would give it. A flow that comes new waits for at most one
-//! turn of each other flow, however many calls these have queued, and none is passed over for ever, however many flows
-//! come after it. A flow alone never waits.
+//! It is deficit round robin by time: a turn is worth [`QUANTUM`] of the database's time. The cost of a call is known
+//! only when it has ended, so a call may exceed its flow's turn; the flow then skips as many rounds as the excess is
+//! worth. So a tenant whose lists take milliseconds gets no more time than one whose reads take microseconds. Round
+//! robin by calls would give it more.
+//!
+//! A new flow waits for at most one turn of each other flow, however many calls those have queued. No flow starves,
+//! however many new flows arrive. A flow alone never waits.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 use std::time::Duration;
 
-/// What a turn is worth: about one cheap read. A change of flows costs nothing, so the turns are short.
+/// The worth of a turn, in microseconds: about one cheap read. Changing flows costs nothing, so turns can be short.
 const QUANTUM: i64 = 100;
 
-/// What a call costs at least, so that a turn has at most four.
+/// The minimum cost of a call, so that a turn has at most four calls.
 const MIN_COST: i64 = 25;
 
-/// The most that a flow owes after a call: what took longer is forgiven, since it would be passed over for too long.
+/// The maximum debt of a flow after a call. More is forgiven, since the flow would skip too many rounds.
 const MAX_DEBT: i64 = 100 * QUANTUM;
 
-/// Calls `T` in flows `F`. Times are in microseconds.
+/// Calls `T` in flows `F`. Credits are in microseconds.
 pub(super) struct FairQueue<F, T> {
     flows: HashMap<F, Flow<T>>,
-    /// Every flow once; the first has its turn.
+    /// Every flow once. The first one has its turn.
     rotation: VecDeque<F>,
     waiting: usize,
     /// The flow whose call was taken last.
@@ -32,7 +33,7 @@ pub(super) struct FairQueue<F, T> {
 
 struct Flow<T> {
     calls: VecDeque<T>,
-    /// What is left of its turn; what it owes where that is negative.
+    /// What is left of its turn. If negative, what it owes.
     credit: i64,
 }
 
@@ -47,7 +48,7 @@ impl<F: Clone + Eq + Hash, T> FairQueue<F, T> {
         self.waiting == 0
     }
 
-    /// How many calls wait.
+    /// The number of waiting calls.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.waiting
@@ -63,9 +64,9 @@ impl<F: Clone + Eq + Hash, T> FairQueue<F, T> {
         self.waiting += 1;
     }
 
-    /// Takes the call whose turn it is.
+    /// Removes and returns the next call.
     ///
-    /// Where no call waits, what flows owe is forgotten: no other flow had to wait for them.
+    /// If no call waits, all debts are cleared: no other flow has to wait.
     pub(super) fn pop(&mut self) -> Option<T> {
         if self.is_empty() {
             self.flows.clear();
@@ -82,7 +83,7 @@ impl<F: Clone + Eq + Hash, T> FairQueue<F, T> {
                     self.rotation.push_front(name);
                     return Some(call);
                 }
-                // It has no calls and owes nothing.
+                // The flow has no calls and no debt.
                 self.flows.remove(&name);
             } else {
                 flow.credit += QUANTUM;
@@ -91,7 +92,7 @@ impl<F: Clone + Eq + Hash, T> FairQueue<F, T> {
         }
     }
 
-    /// Charges the flow of the call that was taken last.
+    /// Charges the duration of the last popped call to its flow.
     pub(super) fn charge(&mut self, took: Duration) {
         let cost = i64::try_from(took.as_micros()).unwrap_or(i64::MAX).max(MIN_COST);
         if let Some(flow) = self.running_flow.take().and_then(|name| self.flows.get_mut(&name)) {
@@ -112,14 +113,14 @@ mod tests {
         (0..count).for_each(|number| calls.push(flow, (flow, number)));
     }
 
-    /// Takes the next call, which takes as long as its flow's calls do.
+    /// Pops the next call, charges the duration of its flow's calls, and returns the flow.
     fn step(calls: &mut Calls, took: &impl Fn(char) -> Duration) -> Option<char> {
         let (flow, _) = calls.pop()?;
         calls.charge(took(flow));
         Some(flow)
     }
 
-    /// The flows of all calls in the order in which they are taken.
+    /// Pops all calls, and returns their flows in order.
     fn order(calls: &mut Calls, took: impl Fn(char) -> Duration) -> String {
         std::iter::from_fn(|| step(calls, &took)).collect()
     }
@@ -198,7 +199,7 @@ mod tests {
                 break;
             }
         }
-        // It owes a hundred turns at most, and a round has at most 26 flows.
+        // The flow owes at most a hundred turns, and a round has at most 26 flows.
         assert!(served <= 100 * 26, "{served}");
     }
 

@@ -1,31 +1,30 @@
-//! Which version of this program a data directory is of.
+//! The layout version of a data directory.
 //!
-//! The database carries a mark: the number of the layout, as `SQLite`'s `user_version`, and the version of the program that
-//! opened it last. Backups carry it too. A layout that is older is migrated when the directory is opened, one that is newer
-//! is refused.
+//! The database records the number of its layout, as `SQLite`'s `user_version`, and the version of the program that
+//! opened it last; so does a backup. An older layout is migrated when the directory is opened, a newer one is rejected.
 
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
-/// The layout that this program writes. A change to what stands in the table or beside it that an older program would
-/// misread needs a new number, and a step in [`migrate`].
+/// The layout that this program writes. A change to the table, or to the files beside it, that an older program would
+/// misread needs a new number and a step in [`migrate`].
 pub(crate) const LAYOUT: u32 = 1;
 
-/// The layout of directories that carry no mark.
+/// The layout number of databases from before it was recorded.
 const UNVERSIONED: u32 = 0;
 
-/// What a database says of itself.
+/// The version that a database records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct DirectoryVersion {
-    /// Its layout; 0 where it carries no mark.
+    /// Its layout; 0 if none is recorded.
     pub layout: u32,
-    /// The version of the program that opened it last, where that is known.
+    /// The version of the program that opened it last, if recorded.
     pub program: Option<String>,
 }
 
 impl DirectoryVersion {
-    /// The version of the program that wrote it, for a person.
+    /// The program that wrote it, for messages.
     pub(crate) fn writer(&self) -> String {
         match &self.program {
             Some(program) => format!("imageshare {program}"),
@@ -34,10 +33,10 @@ impl DirectoryVersion {
     }
 }
 
-/// Reads the mark of a database; `None` where there is no file.
+/// Reads the version of a database; `None` if there is no file.
 ///
 /// # Errors
-/// The file is no database.
+/// The file is not a database, or cannot be read.
 pub(crate) fn read_file(path: &Path) -> rusqlite::Result<Option<DirectoryVersion>> {
     if std::fs::metadata(path).map_or(true, |file| file.len() == 0) {
         return Ok(None);
@@ -45,14 +44,14 @@ pub(crate) fn read_file(path: &Path) -> rusqlite::Result<Option<DirectoryVersion
     read_connection(&Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?).map(Some)
 }
 
-/// The same of a database that is open.
+/// Reads the version of the database of an open connection.
 ///
 /// # Errors
 /// As [`read_file`].
 pub(crate) fn read_connection(connection: &Connection) -> rusqlite::Result<DirectoryVersion> {
     let layout = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let is_marked = connection.table_exists(None, "imageshare_directory")?;
-    let program = if is_marked {
+    let is_versioned = connection.table_exists(None, "imageshare_directory")?;
+    let program = if is_versioned {
         let select = "SELECT value FROM imageshare_directory WHERE key = 'program'";
         connection.query_row(select, [], |row| row.get(0)).optional()?
     } else {
@@ -61,21 +60,21 @@ pub(crate) fn read_connection(connection: &Connection) -> rusqlite::Result<Direc
     Ok(DirectoryVersion { layout, program })
 }
 
-/// Brings a database of an older layout to this one, and marks it.
+/// Migrates a database of an older layout, and records this program's version.
 ///
 /// # Errors
 /// The database cannot be written.
 pub(crate) fn migrate(path: &Path) -> rusqlite::Result<()> {
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     connection.busy_timeout(super::database_file::BUSY_TIMEOUT)?;
-    let mark = read_connection(&connection)?;
+    let version = read_connection(&connection)?;
     let program = env!("CARGO_PKG_VERSION");
-    if mark.layout == LAYOUT && mark.program.as_deref() == Some(program) {
+    if version.layout == LAYOUT && version.program.as_deref() == Some(program) {
         return Ok(());
     }
-    // Directories without a mark are of the first layout.
-    if mark.layout > UNVERSIONED && mark.layout < LAYOUT {
-        tracing::info!(from = mark.layout, to = LAYOUT, "the data directory is migrated");
+    // An unversioned database has the first layout, so there is nothing to migrate.
+    if version.layout > UNVERSIONED && version.layout < LAYOUT {
+        tracing::info!(from = version.layout, to = LAYOUT, "migrating the data directory");
     }
     connection.execute_batch(&format!(
         "BEGIN IMMEDIATE;

@@ -1,4 +1,4 @@
-//! The embedded DynamoDB: a database in this process, with the service's table in it.
+//! The embedded DynamoDB: a database in this process that has the service's table.
 
 mod cleanup;
 mod convert;
@@ -34,31 +34,31 @@ pub use self::table_lane::TableLane;
 /// A health check that takes longer has failed.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// An embedded DynamoDB. It lives until it and every client of it are dropped, or until it is closed.
+/// An embedded DynamoDB, open until it is closed, or until it and all its lanes are dropped.
 pub struct EmbeddedTable {
     scheduler: Arc<CallScheduler<OpenDatabase>>,
-    /// Shares the database with the lanes, for looking behind the service's back.
+    /// The database that the lanes use, for calls that bypass them.
     opened: OpenDatabase,
     work_notify: Arc<Notify>,
 }
 
-/// What keeps an open table from answering or from storing.
+/// Why an open table does not respond or does not store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum HealthError {
-    /// It does not answer a cheap read within a second.
-    #[error("the table does not answer")]
+    /// A cheap read takes more than a second.
+    #[error("the table does not respond")]
     Unresponsive,
-    /// Its storage does not do what it must.
+    /// Its storage has failed.
     #[error("{0}")]
     Storage(StorageFault),
 }
 
 impl EmbeddedTable {
-    /// Opens the database `table.sqlite` in that directory, which must exist; or, without one, a database in memory. A new
-    /// one gets its table, and one of an earlier version is migrated.
+    /// Opens the database `table.sqlite` in a directory, which must exist; without a directory, a database in memory.
+    /// Creates the service's table in a new database, and migrates one of an earlier version.
     ///
     /// # Errors
-    /// The directory belongs to another process or is of a later version, or the file cannot be opened or written.
+    /// The directory is in use by another process or of a later version, or the file cannot be opened or written.
     pub fn open(directory: Option<&Path>) -> Result<Self, OpenError> {
         let opened = match directory {
             Some(directory) => open_directory(directory)?,
@@ -68,7 +68,7 @@ impl EmbeddedTable {
         Ok(Self { scheduler: Arc::new(lanes), opened, work_notify: Arc::default() })
     }
 
-    /// The table, through that lane.
+    /// The table through that lane.
     pub fn lane(&self, lane: Lane) -> TableLane {
         TableLane {
             queue: self.scheduler.lane_queue(lane),
@@ -78,21 +78,21 @@ impl EmbeddedTable {
         }
     }
 
-    /// Is notified when a piece of a job has been written that is to be carried out.
+    /// A notification for each committed work item that is ready to be executed.
     pub fn work_notify(&self) -> Arc<Notify> {
         Arc::clone(&self.work_notify)
     }
 
-    /// The database itself, for looking behind the service's back.
+    /// The database itself, for tests that bypass the service.
     pub fn database(&self) -> &Database {
         &self.opened.database
     }
 
-    /// Finds out whether the database answers and stores: one cheap read, and two writes where one has failed since
-    /// the last that found the disk in order.
+    /// Checks whether the database responds and stores. One cheap read; two more writes after a fault of the disk,
+    /// until they succeed.
     ///
     /// # Errors
-    /// [`HealthError`] says what is wrong.
+    /// [`HealthError`], at the latest after a second for each call.
     pub async fn health(&self) -> Result<(), HealthError> {
         match self.opened.storage.fault() {
             Some(fault @ (StorageFault::Missing | StorageFault::Damaged)) => {
@@ -111,8 +111,8 @@ impl EmbeddedTable {
         &self,
         call: fn(&Database) -> Result<(), DynoxideError>,
     ) -> Result<(), HealthError> {
-        let line = self.scheduler.lane_queue(Lane::Request);
-        let check = self.scheduler.run(&line, move |opened| call(&opened.database));
+        let queue = self.scheduler.lane_queue(Lane::Request);
+        let check = self.scheduler.run(&queue, move |opened| call(&opened.database));
         match tokio::time::timeout(HEALTH_TIMEOUT, check).await {
             Ok(Ok(Ok(()))) => Ok(()),
             Ok(Ok(Err(problem))) => {
@@ -123,24 +123,24 @@ impl EmbeddedTable {
         }
     }
 
-    /// Deletes the items whose time to live has passed, and makes the database's file smaller where much of it is free.
+    /// Deletes expired items, and shrinks the database's file if much of it is free.
     ///
-    /// It reads the whole table, or the rest of it where the last removal was stopped, and takes a tenth of the database's
-    /// time at most, half of it while the database is idle. It steps aside for requests and for background work.
+    /// Reads the whole table, or the rest of it if the last cleanup was stopped. Takes at most a tenth of the
+    /// database's time, or half of it while the database is idle. Requests and background work come first.
     ///
     /// # Errors
-    /// [`CleanupError`] where the database does not answer. What was deleted stays deleted.
+    /// [`CleanupError`] if the table is closed or the database fails. What was deleted stays deleted.
     pub async fn remove_expired(&self) -> Result<CleanupReport, CleanupError> {
         let removed = cleanup::run_pass(&self.scheduler).await?;
         let freed_bytes = match &self.opened.database_file {
-            Some(space) => shrink::shrink_file(&self.scheduler, space, removed.items > 0).await?,
+            Some(file) => shrink::shrink_file(&self.scheduler, file, removed.items > 0).await?,
             None => 0,
         };
         Ok(CleanupReport { freed_bytes, ..removed })
     }
 
-    /// Takes no more calls and finishes those that wait. The database is closed, and its directory free for others,
-    /// when this table is dropped.
+    /// Accepts no more calls, and returns when those that wait have ended. The database is closed, and its directory
+    /// unlocked, when this table is dropped.
     pub async fn close(&self) {
         self.scheduler.close().await;
     }

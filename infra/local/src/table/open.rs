@@ -1,4 +1,4 @@
-//! Opens a data directory: takes its lock, looks at its version, and makes what is missing.
+//! Opens a data directory: locks it, checks its version, and creates what is missing.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -28,28 +28,28 @@ pub enum OpenError {
     /// Another process has the directory open.
     #[error("{} is in use by another imageshare; stop that one, or choose another directory with --data", .0.display())]
     InUse(PathBuf),
-    /// A file cannot be made or opened.
+    /// A file cannot be created or opened.
     #[error("cannot open {}: {source}", .path.display())]
     File {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
     /// The disk is full, or it or the database cannot be used.
     #[error("{}", advice(*.fault, .directory, .detail))]
     Storage {
-        /// What is wrong.
+        /// The fault.
         fault: StorageFault,
         /// The data directory.
         directory: PathBuf,
-        /// What the database says.
+        /// The database's error.
         detail: String,
     },
-    /// The database is of a later version of this program.
+    /// A later version of this program wrote the database.
     #[error(
-        "{} was written by {writer}, and this is {}, which does not know its layout ({layout}; the latest known is {LAYOUT}). Start that version, \
-         or restore a backup of this version into another directory",
+        "{} was written by {writer}, and this is {}, which supports layouts up to {LAYOUT}, not {layout}. Start that \
+         version, or restore a backup of this version into another directory",
         .directory.display(), env!("CARGO_PKG_VERSION")
     )]
     NewerLayout {
@@ -60,32 +60,35 @@ pub enum OpenError {
         /// Its layout.
         layout: u32,
     },
-    /// The database refuses for another reason.
+    /// The database cannot be opened for another reason.
     #[error("cannot open the database in {}: {source}", .directory.display())]
     Database {
         /// The data directory.
         directory: PathBuf,
-        /// What the database says.
+        /// The database's error.
         source: DynoxideError,
     },
-    /// There is no thread to be had.
+    /// The table's thread cannot be started.
     #[error("cannot start the table's thread: {0}")]
     Thread(io::Error),
 }
 
-/// What an operator is told of storage with which a server cannot start.
+/// The message for an operator about a fault of the storage at the start: what is wrong, and what to do.
 fn advice(fault: StorageFault, directory: &Path, detail: &str) -> String {
-    let place = directory.display();
+    let directory = directory.display();
     match fault {
-        StorageFault::Full => format!("the disk of {place} is full: make room there, then start again"),
+        StorageFault::Full => format!("the disk of {directory} is full: make room there, then start again"),
         StorageFault::Damaged => format!(
-            "the database in {place} is damaged ({detail}): move the directory away and restore a backup with `imageshare restore --from FILE --data {place}`; `imageshare check --data DIR` says what is wrong with the old one"
+            "the database in {directory} is damaged ({detail}): move the directory away and restore a backup with \
+             `imageshare restore --from FILE --data {directory}`; `imageshare check --data DIR` shows what is wrong with \
+             the old one"
         ),
         StorageFault::Missing => {
-            format!("the database in {place} was removed while it was opened; start again")
+            format!("the database in {directory} was removed while it was opened; start again")
         }
         StorageFault::Failing => format!(
-            "the database in {place} cannot be read or written ({detail}): look at the disk, and who may write the directory and its files"
+            "the database in {directory} cannot be read or written ({detail}): check the disk, and the permissions of the \
+             directory and its files"
         ),
     }
 }
@@ -106,7 +109,7 @@ impl OpenError {
     }
 }
 
-/// A database in memory, with its table.
+/// Opens a database in memory, with its tables.
 pub(super) fn open_in_memory() -> Result<OpenDatabase, OpenError> {
     let failed = OpenError::database_error(Path::new("memory"));
     let database = Database::memory().map_err(&failed)?;
@@ -114,28 +117,28 @@ pub(super) fn open_in_memory() -> Result<OpenDatabase, OpenError> {
     Ok(OpenDatabase { database, database_file: None, storage: Arc::default(), _lock: None })
 }
 
-/// The database of that directory, which must exist.
+/// Opens the database of a directory, which must exist.
 pub(super) fn open_directory(directory: &Path) -> Result<OpenDatabase, OpenError> {
     let lock = lock_directory(directory)?;
     let path = directory.join(DATABASE_FILE);
     let failed = OpenError::database_error(directory);
     reject_newer_layout(directory, &path)?;
     private_file::create_private(&path).map_err(OpenError::file_error(&path))?;
-    // The database takes paths as text; another path is as good as one that cannot be opened.
+    // The database takes the path as a string. A path that is not UTF-8 fails to open.
     let database = Database::new(&path.to_string_lossy()).map_err(&failed)?;
     create_tables(&database).map_err(&failed)?;
     layout::migrate(&path).map_err(|problem| failed(problem.into()))?;
-    let space = open_database_file(&path);
+    let database_file = open_database_file(&path);
     let storage = Arc::new(Storage::for_database(&path).map_err(OpenError::file_error(&path))?);
-    Ok(OpenDatabase { database, database_file: space, storage, _lock: Some(Arc::new(lock)) })
+    Ok(OpenDatabase { database, database_file, storage, _lock: Some(Arc::new(lock)) })
 }
 
-/// Refuses a database that a later version of this program has written, before anything of it is changed.
+/// Rejects a database that a later version of this program has written, before anything is changed.
 fn reject_newer_layout(directory: &Path, path: &Path) -> Result<(), OpenError> {
     let directory = directory.to_owned();
     match layout::read_file(path) {
-        Ok(Some(mark)) if mark.layout > LAYOUT => {
-            Err(OpenError::NewerLayout { directory, writer: mark.writer(), layout: mark.layout })
+        Ok(Some(version)) if version.layout > LAYOUT => {
+            Err(OpenError::NewerLayout { directory, writer: version.writer(), layout: version.layout })
         }
         Ok(_) => Ok(()),
         Err(problem) => Err(match problem.sqlite_error_code().and_then(fault_from_code) {
@@ -148,15 +151,19 @@ fn reject_newer_layout(directory: &Path, path: &Path) -> Result<(), OpenError> {
     }
 }
 
-/// The database's file, for making it smaller. Where that cannot be done, the file goes on growing, and the log says so.
+/// Opens the database's file for shrinking it. On failure logs a warning and returns `None`; the file then only grows.
 fn open_database_file(path: &Path) -> Option<Arc<DatabaseFile>> {
-    let space = DatabaseFile::open(path).inspect_err(|problem| {
-        tracing::warn!(%problem, path = %path.display(), "the database's file will not become smaller");
+    let file = DatabaseFile::open(path).inspect_err(|problem| {
+        tracing::warn!(
+            %problem,
+            path = %path.display(),
+            "the database's file cannot be opened for shrinking; it will only grow"
+        );
     });
-    space.ok().map(Arc::new)
+    file.ok().map(Arc::new)
 }
 
-/// Creates the service's table and the removal's, unless they exist.
+/// Creates the service's table and the table of the cleanup's cursor, unless they exist.
 pub(super) fn create_tables(database: &Database) -> Result<(), DynoxideError> {
     match database.create_table(parse_request(cleanup::cursor_table_definition())?) {
         Ok(_) | Err(DynoxideError::ResourceInUseException(_)) => {}
@@ -179,11 +186,11 @@ fn parse_request<T: DeserializeOwned>(json: Value) -> Result<T, DynoxideError> {
     serde_json::from_value(json).map_err(|error| DynoxideError::SerializationException(error.to_string()))
 }
 
-/// Keeps other processes out of a data directory as long as the file lives. It is the directory that is locked: a file in it
-/// could be removed, and another one locked.
+/// Locks a data directory against other processes, until the returned file is dropped. It locks the directory itself: a
+/// file in it could be replaced, and the new one locked by another process.
 ///
 /// # Errors
-/// Another process has it, or it cannot be opened.
+/// Another process has the lock, or the directory cannot be opened.
 pub(crate) fn lock_directory(directory: &Path) -> Result<File, OpenError> {
     let failed = OpenError::file_error(directory);
     let file = File::open(directory).map_err(&failed)?;
@@ -192,9 +199,9 @@ pub(crate) fn lock_directory(directory: &Path) -> Result<File, OpenError> {
         Err(TryLockError::WouldBlock) => return Err(OpenError::InUse(directory.to_owned())),
         Err(TryLockError::Error(source)) => return Err(failed(source)),
     }
-    // Between the two it may have been moved away.
-    let held = file.metadata().map_err(&failed)?;
-    if file_identity(directory).map_err(&failed)? == (held.dev(), held.ino()) {
+    // The directory may have been replaced between opening and locking it.
+    let locked = file.metadata().map_err(&failed)?;
+    if file_identity(directory).map_err(&failed)? == (locked.dev(), locked.ino()) {
         Ok(file)
     } else {
         Err(OpenError::InUse(directory.to_owned()))

@@ -1,4 +1,4 @@
-//! An open database.
+//! The parts of an open database.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -8,11 +8,11 @@ use dynoxide::Database;
 use super::database_file::DatabaseFile;
 use super::storage::Storage;
 
-/// An open database, and the lock that keeps other processes out of its directory until the last copy is dropped.
+/// An open database, with the lock on its directory. The lock is released when the last clone is dropped.
 #[derive(Clone)]
 pub(super) struct OpenDatabase {
     pub(super) database: Database,
-    /// The database's file, where it has one that can become smaller.
+    /// The database's file, if it has one that can shrink.
     pub(super) database_file: Option<Arc<DatabaseFile>>,
     pub(super) storage: Arc<Storage>,
     pub(super) _lock: Option<Arc<File>>,

@@ -1,10 +1,13 @@
-//! One thread that owns a resource whose calls block, fed by three bounded lanes.
+//! Schedules blocking calls on one thread, which owns the resource, from three lanes of bounded queues.
 //!
-//! The embedded database does one thing at a time and blocks the thread that asks. So it has a thread of its own,
-//! and who may go next is decided here instead of by a mutex's luck: requests before background work, but while
-//! requests come, background work has one call in every [`MIN_WORKER_PAUSE`], or a quarter of the time where calls are slow, so that
-//! neither starves. Among requests, tenants take turns ([`fair_queue`](super::flows)). Cleanup goes last: when nothing else waits
-//! and requests are quiet, or when it has waited for [`CLEANUP_TIMEOUT`]. It paces itself.
+//! The embedded database executes one call at a time and blocks the calling thread. So it has a thread of its own, and
+//! the order of calls is decided here rather than by a mutex:
+//!
+//! * Requests come before background work. While requests come, background work still gets one call in every
+//!   [`MIN_WORKER_PAUSE`], or a quarter of the time if its calls are slow, so that neither starves.
+//! * Among requests, tenants take turns ([`fair_queue`](super::fair_queue)).
+//! * Cleanup comes last: when nothing else waits and requests have stopped, or when it has waited for
+//!   [`CLEANUP_TIMEOUT`]. It pauses between its own calls.
 
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,56 +20,56 @@ use tokio::sync::{Semaphore, oneshot, watch};
 
 use super::fair_queue::FairQueue;
 
-/// How long background work rests after each call while requests come, at least.
+/// The minimum pause of background work after each call, while requests come.
 const MIN_WORKER_PAUSE: Duration = Duration::from_millis(1);
 
-/// How long it rests, in times of what its call took: on a slow disk requests have three quarters of the time.
+/// The pause as a multiple of the call's duration: on a slow disk, requests get three quarters of the time.
 const WORKER_PAUSE_FACTOR: u32 = 3;
 
-/// Requests have stopped coming when none has ended for so long.
+/// Requests have stopped when none has ended for this long.
 const QUIET_PERIOD: Duration = Duration::from_millis(1);
 
-/// A cleanup call that has waited for so long goes next.
+/// A cleanup call that has waited for this long is next.
 const CLEANUP_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// Without a request or background work for so long, the resource is idle.
+/// The resource is idle after this long without a request or background work.
 const IDLE_PERIOD: Duration = Duration::from_millis(500);
 
-/// Calls that may wait in one line; a further caller waits for room. There is no limit for a whole lane: tenants that
-/// reached it would keep out the others.
+/// Calls that may wait in one queue; further callers wait for a permit. There is no limit for a whole lane, since one
+/// tenant could then block the others.
 const QUEUE_CAPACITY: usize = 256;
 
-/// The lines of tenants that are kept before those that are not in use are looked for.
+/// Up to this number of tenant queues, unused ones are kept.
 const MIN_TENANT_QUEUES: usize = 64;
 
-/// Whose call it is.
+/// The kind of a call, which decides its priority.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lane {
-    /// Somebody waits for the answer.
+    /// A request: a client waits for its response.
     Request,
     /// Background work.
     Worker,
-    /// Removal of old data. No caller waits for it.
+    /// Deletion of expired items.
     Cleanup,
 }
 
-/// Why a call was not answered.
+/// Why a call has no result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
-    /// It was not taken: the thread takes no more calls.
+    /// The scheduler is closed, and did not accept the call.
     #[error("the embedded table is closed")]
     Closed,
-    /// It panicked.
+    /// The call panicked.
     #[error("a call to the embedded table panicked")]
     Panicked,
 }
 
 type Call<R> = Box<dyn FnOnce(&R) + Send>;
 
-/// The tenant on whose behalf a call is made. Calls on behalf of no tenant in particular share a flow.
+/// The tenant for which a call is made. Calls for no tenant share a flow.
 type FlowKey = Option<Arc<TenantId>>;
 
-/// Where calls wait: a lane, and in that of requests the flow of one tenant. Cheap to clone.
+/// A queue in which calls wait: a lane and, for requests, the flow of a tenant. Cheap to clone.
 #[derive(Clone)]
 pub struct QueueHandle {
     lane: Lane,
@@ -79,13 +82,13 @@ impl QueueHandle {
         Self { lane, flow, permits: Arc::new(Semaphore::new(QUEUE_CAPACITY)) }
     }
 
-    /// Its lane.
+    /// The lane of the queue.
     pub fn lane(&self) -> Lane {
         self.lane
     }
 }
 
-/// The way to the thread that owns an `R`. The thread ends when this is dropped or [`is_closed`](Self::close), after
+/// Schedules calls on the thread that owns an `R`. The thread ends when this is dropped or [closed](Self::close), after
 /// the calls that already wait.
 pub struct CallScheduler<R> {
     queue: Arc<SharedQueue<R>>,
@@ -97,14 +100,17 @@ pub struct CallScheduler<R> {
 }
 
 impl<R: Send + 'static> CallScheduler<R> {
-    /// Moves the resource onto a thread of that name.
+    /// Starts a thread of that name, which owns the resource.
+    ///
+    /// # Errors
+    /// The thread cannot be started.
     pub fn new(name: &str, resource: R) -> io::Result<Self> {
         let queue = Arc::new(SharedQueue::default());
-        let (ending, ended) = watch::channel(());
+        let (end_signal, thread_ended) = watch::channel(());
         let served = Arc::clone(&queue);
         thread::Builder::new().name(name.to_owned()).spawn(move || {
             run_calls(&served, resource);
-            drop(ending);
+            drop(end_signal);
         })?;
         Ok(Self {
             queue,
@@ -112,11 +118,11 @@ impl<R: Send + 'static> CallScheduler<R> {
             worker: QueueHandle::new(Lane::Worker, None),
             cleanup: QueueHandle::new(Lane::Cleanup, None),
             tenant_queues: Mutex::default(),
-            thread_ended: ended,
+            thread_ended,
         })
     }
 
-    /// Returns the line of a lane for calls on behalf of no tenant in particular.
+    /// Returns the queue of a lane for calls that are for no tenant.
     pub fn lane_queue(&self, lane: Lane) -> QueueHandle {
         match lane {
             Lane::Request => self.requests.clone(),
@@ -125,54 +131,56 @@ impl<R: Send + 'static> CallScheduler<R> {
         }
     }
 
-    /// Returns the line of requests on behalf of that tenant.
+    /// Returns the queue of a tenant's requests.
     pub fn tenant_queue(&self, tenant: &TenantId) -> QueueHandle {
         // Nothing panics while the lock is held.
         self.tenant_queues.lock().unwrap_or_else(PoisonError::into_inner).get_or_create(tenant)
     }
 
-    /// Runs a call on the resource when its turn comes. Once in a line a call is carried out, even if the caller
-    /// stops waiting for it.
+    /// Runs a call on the resource when its turn comes. A queued call is executed even if the caller stops waiting.
+    ///
+    /// # Errors
+    /// [`CallError`] if the scheduler is closed or the call panics.
     pub async fn run<T: Send + 'static>(
         &self,
-        line: &QueueHandle,
+        queue: &QueueHandle,
         call: impl FnOnce(&R) -> T + Send + 'static,
     ) -> Result<T, CallError> {
-        let place = Arc::clone(&line.permits).acquire_owned().await.map_err(|_| CallError::Closed)?;
-        let (answer, answered) = oneshot::channel();
+        let permit = Arc::clone(&queue.permits).acquire_owned().await.map_err(|_| CallError::Closed)?;
+        let (sender, receiver) = oneshot::channel();
         self.queue.push(
-            line,
+            queue,
             Box::new(move |resource| {
                 let result = call(resource);
-                drop(place);
+                drop(permit);
                 // The caller may have stopped waiting.
-                let _ = answer.send(result);
+                let _ = sender.send(result);
             }),
         )?;
-        answered.await.map_err(|_| CallError::Panicked)
+        receiver.await.map_err(|_| CallError::Panicked)
     }
 
-    /// Whether there was neither a request nor background work for a while.
+    /// Whether there was neither a request nor background work for [`IDLE_PERIOD`].
     pub fn is_idle(&self) -> bool {
         self.queue.lock().queues.is_idle(Instant::now())
     }
 
-    /// How many calls of requests wait for their turn.
+    /// The number of waiting requests.
     #[cfg(test)]
     pub fn waiting_request_count(&self) -> usize {
         self.queue.lock().queues.requests.len()
     }
 
-    /// How many lines of tenants are kept.
+    /// The number of tenant queues.
     #[cfg(test)]
     pub fn tenant_queue_count(&self) -> usize {
         self.tenant_queues.lock().unwrap_or_else(PoisonError::into_inner).permits.len()
     }
 
-    /// Takes no more calls, finishes those that wait, and returns when the resource has been dropped.
+    /// Accepts no more calls, executes those that wait, and returns when the resource is dropped.
     pub async fn close(&self) {
         self.queue.close();
-        // The sender is dropped when the thread ends, and nothing is ever sent.
+        // The sender never sends; it is dropped when the thread ends.
         let _ = self.thread_ended.clone().changed().await;
     }
 }
@@ -183,30 +191,30 @@ impl<R> Drop for CallScheduler<R> {
     }
 }
 
-/// The lines of tenants that have requests.
+/// The queues of tenants that have requests.
 #[derive(Default)]
 struct TenantQueues {
-    /// The room of each line, as long as a request or a call has it.
+    /// The permits of each queue, which live as long as a handle or a call has them.
     permits: HashMap<Arc<TenantId>, Weak<Semaphore>>,
-    /// How many rooms there may be before those that are not in use are removed.
+    /// The number of queues at which unused ones are removed. Doubles with the queues in use, so that removal is cheap.
     prune_threshold: usize,
 }
 
 impl TenantQueues {
     fn get_or_create(&mut self, tenant: &TenantId) -> QueueHandle {
-        if let Some((name, room)) = self.permits.get_key_value(tenant)
-            && let Some(room) = room.upgrade()
+        if let Some((name, permits)) = self.permits.get_key_value(tenant)
+            && let Some(permits) = permits.upgrade()
         {
-            return QueueHandle { lane: Lane::Request, flow: Some(Arc::clone(name)), permits: room };
+            return QueueHandle { lane: Lane::Request, flow: Some(Arc::clone(name)), permits };
         }
         if self.permits.len() >= self.prune_threshold {
-            self.permits.retain(|_, room| room.strong_count() > 0);
+            self.permits.retain(|_, permits| permits.strong_count() > 0);
             self.prune_threshold = MIN_TENANT_QUEUES.max(2 * self.permits.len());
         }
         let name = Arc::new(tenant.clone());
-        let line = QueueHandle::new(Lane::Request, Some(Arc::clone(&name)));
-        self.permits.insert(name, Arc::downgrade(&line.permits));
-        line
+        let queue = QueueHandle::new(Lane::Request, Some(Arc::clone(&name)));
+        self.permits.insert(name, Arc::downgrade(&queue.permits));
+        queue
     }
 }
 
@@ -223,7 +231,7 @@ fn run_calls<R>(queue: &SharedQueue<R>, resource: R) {
     drop(resource);
 }
 
-/// The calls that wait, and whether more may come.
+/// The waiting calls, shared by callers and the thread.
 struct SharedQueue<R> {
     state: Mutex<QueueState<Call<R>>>,
     changed: Condvar,
@@ -244,30 +252,30 @@ impl<R> Default for SharedQueue<R> {
 }
 
 impl<R> SharedQueue<R> {
-    fn push(&self, line: &QueueHandle, call: Call<R>) -> Result<(), CallError> {
-        let mut waiting = self.lock();
-        if waiting.is_closed {
+    fn push(&self, queue: &QueueHandle, call: Call<R>) -> Result<(), CallError> {
+        let mut state = self.lock();
+        if state.is_closed {
             return Err(CallError::Closed);
         }
-        waiting.queues.push(line.lane, &line.flow, call, Instant::now());
-        drop(waiting);
+        state.queues.push(queue.lane, &queue.flow, call, Instant::now());
+        drop(state);
         self.changed.notify_one();
         Ok(())
     }
 
-    /// The call whose turn it is; `None` once the queue is closed and empty.
+    /// Waits for the next call; `None` once the queue is closed and empty.
     fn wait_for_call(&self) -> Option<(Lane, Call<R>)> {
-        let mut waiting = self.lock();
+        let mut state = self.lock();
         loop {
             let now = Instant::now();
-            let turn = if waiting.is_closed { waiting.queues.drain() } else { waiting.queues.next(now) };
-            waiting = match turn {
+            let next = if state.is_closed { state.queues.drain() } else { state.queues.next(now) };
+            state = match next {
                 NextCall::Ready(lane, call) => return Some((lane, call)),
-                NextCall::Empty if waiting.is_closed => return None,
-                NextCall::Empty => self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner),
+                NextCall::Empty if state.is_closed => return None,
+                NextCall::Empty => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
                 NextCall::NotBefore(then) => {
-                    let rest = then.saturating_duration_since(now);
-                    self.changed.wait_timeout(waiting, rest).unwrap_or_else(PoisonError::into_inner).0
+                    let pause = then.saturating_duration_since(now);
+                    self.changed.wait_timeout(state, pause).unwrap_or_else(PoisonError::into_inner).0
                 }
             };
         }
@@ -284,23 +292,23 @@ impl<R> SharedQueue<R> {
     }
 }
 
-/// Whose turn it is. Told the time, so that it can be tested without a clock.
+/// Decides which call is next. The time is a parameter, so that tests need no clock.
 struct LaneQueues<T> {
     requests: FairQueue<FlowKey, T>,
     worker: VecDeque<T>,
-    /// Each with the moment from which it has waited.
+    /// Each with the time at which it was queued.
     cleanup: VecDeque<(Instant, T)>,
     /// When the last request ended.
     last_request: Option<Instant>,
     /// When the last call of background work ended.
     last_worker_call: Option<Instant>,
-    /// Until when background work rests while requests come.
+    /// Until when background work pauses while requests come.
     worker_paused_until: Option<Instant>,
 }
 
 enum NextCall<T> {
     Ready(Lane, T),
-    /// Background work rests until then.
+    /// No call may run before that time.
     NotBefore(Instant),
     Empty,
 }
@@ -341,16 +349,16 @@ impl<T> LaneQueues<T> {
                 _ => self.next_cleanup(),
             },
             NextCall::NotBefore(then) => NextCall::NotBefore(then.min(due)),
-            turn @ NextCall::Ready(..) => turn,
+            call @ NextCall::Ready(..) => call,
         }
     }
 
-    /// The next call that is no cleanup.
+    /// The next request or call of background work.
     fn next_request_or_worker(&mut self, now: Instant) -> NextCall<T> {
         let quiet_from = self.last_request.map(|ended| ended + QUIET_PERIOD);
-        let quiet = self.requests.is_empty() && quiet_from.is_none_or(|from| from <= now);
-        let rested = self.worker_paused_until.is_none_or(|until| until <= now);
-        if quiet || rested {
+        let is_quiet = self.requests.is_empty() && quiet_from.is_none_or(|from| from <= now);
+        let has_paused = self.worker_paused_until.is_none_or(|until| until <= now);
+        if is_quiet || has_paused {
             self.next_unpaced()
         } else if let Some(call) = self.requests.pop() {
             NextCall::Ready(Lane::Request, call)
@@ -361,7 +369,7 @@ impl<T> LaneQueues<T> {
         }
     }
 
-    /// Background work first, without any rest.
+    /// The next request or call of background work, without pauses; background work comes first.
     fn next_unpaced(&mut self) -> NextCall<T> {
         let worker = self.worker.pop_front().map(|call| (Lane::Worker, call));
         let next = worker.or_else(|| self.requests.pop().map(|call| (Lane::Request, call)));
@@ -372,11 +380,11 @@ impl<T> LaneQueues<T> {
         self.cleanup.pop_front().map_or(NextCall::Empty, |(_, call)| NextCall::Ready(Lane::Cleanup, call))
     }
 
-    /// The next call that waits, without any rest.
+    /// The next call of any lane, without pauses.
     fn drain(&mut self) -> NextCall<T> {
         match self.next_unpaced() {
             NextCall::Empty => self.next_cleanup(),
-            turn => turn,
+            call => call,
         }
     }
 
@@ -405,19 +413,19 @@ impl<T> LaneQueues<T> {
 mod tests {
     use super::*;
 
-    /// Runs the turns, each of which takes `tenths` of a millisecond, and lists whose they were; `.` is a rest.
-    fn run_order(turns: &mut LaneQueues<&'static str>, tenths: u32) -> String {
-        run_order_from(Instant::now(), turns, tenths)
+    /// Runs all calls, each of which takes `tenths` of a millisecond, and lists their lanes in order; `.` is a pause.
+    fn run_order(queues: &mut LaneQueues<&'static str>, tenths: u32) -> String {
+        run_order_from(Instant::now(), queues, tenths)
     }
 
-    fn run_order_from(mut now: Instant, turns: &mut LaneQueues<&'static str>, tenths: u32) -> String {
+    fn run_order_from(mut now: Instant, queues: &mut LaneQueues<&'static str>, tenths: u32) -> String {
         let mut order = String::new();
         loop {
-            match turns.next(now) {
+            match queues.next(now) {
                 NextCall::Ready(lane, name) => {
                     let took = tenths * MIN_WORKER_PAUSE / 10;
                     now += took;
-                    turns.record_completion(lane, took, now);
+                    queues.record_completion(lane, took, now);
                     order.push_str(name);
                 }
                 NextCall::NotBefore(then) => {
@@ -431,18 +439,18 @@ mod tests {
     }
 
     fn queues_with(requests: usize, worker: usize) -> LaneQueues<&'static str> {
-        let mut turns = LaneQueues::default();
+        let mut queues = LaneQueues::default();
         let now = Instant::now();
-        (0..requests).for_each(|_| turns.push(Lane::Request, &None, "r", now));
-        (0..worker).for_each(|_| turns.push(Lane::Worker, &None, "w", now));
-        turns
+        (0..requests).for_each(|_| queues.push(Lane::Request, &None, "r", now));
+        (0..worker).for_each(|_| queues.push(Lane::Worker, &None, "w", now));
+        queues
     }
 
-    /// As [`run_order`], with a cleanup call that begins to wait when the others do.
+    /// As [`run_order`], with a cleanup call that is queued together with the others.
     fn run_order_with_cleanup(requests: usize, worker: usize, tenths: u32) -> String {
-        let (mut turns, now) = (queues_with(requests, worker), Instant::now());
-        turns.push(Lane::Cleanup, &None, "c", now);
-        run_order_from(now, &mut turns, tenths)
+        let (mut queues, now) = (queues_with(requests, worker), Instant::now());
+        queues.push(Lane::Cleanup, &None, "c", now);
+        run_order_from(now, &mut queues, tenths)
     }
 
     #[test]
@@ -476,16 +484,16 @@ mod tests {
     #[test]
     fn scheduler_is_idle_without_requests_and_worker_calls() {
         let now = Instant::now();
-        let mut turns = LaneQueues::default();
-        assert!(turns.is_idle(now));
-        turns.record_completion(Lane::Cleanup, MIN_WORKER_PAUSE, now);
-        assert!(turns.is_idle(now));
+        let mut queues = LaneQueues::default();
+        assert!(queues.is_idle(now));
+        queues.record_completion(Lane::Cleanup, MIN_WORKER_PAUSE, now);
+        assert!(queues.is_idle(now));
         for lane in [Lane::Request, Lane::Worker] {
-            turns.record_completion(lane, MIN_WORKER_PAUSE, now);
-            assert!(!turns.is_idle(now + IDLE_PERIOD / 2) && turns.is_idle(now + IDLE_PERIOD));
-            turns.push(lane, &None, "waits", now);
-            assert!(!turns.is_idle(now + IDLE_PERIOD));
-            turns.drain();
+            queues.record_completion(lane, MIN_WORKER_PAUSE, now);
+            assert!(!queues.is_idle(now + IDLE_PERIOD / 2) && queues.is_idle(now + IDLE_PERIOD));
+            queues.push(lane, &None, "waits", now);
+            assert!(!queues.is_idle(now + IDLE_PERIOD));
+            queues.drain();
         }
     }
 

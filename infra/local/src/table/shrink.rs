@@ -1,4 +1,4 @@
-//! Gives free pages of an open database back to the file system.
+//! Shrinks the file of an open database.
 
 use std::sync::Arc;
 
@@ -7,25 +7,25 @@ use super::database_file::DatabaseFile;
 use super::open_database::OpenDatabase;
 use super::scheduler::CallScheduler;
 
-/// Gives back what is free beyond the reserve, a few pages at a time and paced; returns how many bytes that were. The
-/// write-ahead log is emptied afterwards, also where much was written before (`has_written`).
+/// Releases the free pages beyond the reserve, a few per call, with pauses. Then truncates the write-ahead log if pages
+/// were released or `has_written`. Returns the number of released bytes.
 ///
 /// # Errors
-/// [`CleanupError`] where the database does not answer or its file cannot be written.
+/// [`CleanupError`] if the table is closed or the file cannot be written.
 pub(super) async fn shrink_file(
     lanes: &CallScheduler<OpenDatabase>,
-    space: &Arc<DatabaseFile>,
+    file: &Arc<DatabaseFile>,
     has_written: bool,
 ) -> Result<u64, CleanupError> {
     let call = |call: fn(&DatabaseFile) -> rusqlite::Result<u64>| {
-        let space = Arc::clone(space);
-        run_paced(lanes, move |_| call(&space))
+        let file = Arc::clone(file);
+        run_paced(lanes, move |_| call(&file))
     };
     let before = call(DatabaseFile::size).await?;
-    while call(|space| space.release_pages().map(u64::from)).await? > 0 {}
+    while call(|file| file.release_pages().map(u64::from)).await? > 0 {}
     let after = call(DatabaseFile::size).await?;
     if has_written || after < before {
-        call(|space| space.truncate_wal().map(|()| 0)).await?;
+        call(|file| file.truncate_wal().map(|()| 0)).await?;
     }
     Ok(before.saturating_sub(after))
 }

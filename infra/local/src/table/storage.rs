@@ -1,8 +1,8 @@
-//! What holds the database: whether its files are still the ones that were opened, and what the disk has done to it.
+//! The state of the storage under the database: faults of the disk, and whether its files are still in place.
 //!
-//! `SQLite` reports a full disk, a failing one and damage where it meets them; it does not notice that its files were
-//! removed, and goes on writing into what nobody can open again. So the files are looked at after each write, before it is
-//! acknowledged.
+//! `SQLite` reports a full disk, a failing disk and damage when it meets them. It does not notice that its files were
+//! removed, and continues to write to files that cannot be opened again. So the files are checked after each write,
+//! before it is acknowledged.
 
 use std::fs;
 use std::io;
@@ -26,10 +26,10 @@ pub(super) struct Storage {
 
 #[derive(Debug, Default)]
 struct FaultState {
-    /// What a call met, until a health check finds that it is over. That others succeed means little: a full disk takes a
-    /// small write for a long time.
+    /// The last fault of a call, until a health check clears it. Other calls that succeed do not: a full disk can still
+    /// take small writes.
     fault: Option<StorageFault>,
-    /// Whether an integrity check runs or has run since damage showed.
+    /// Whether an integrity check was started since damage was found.
     check_started: bool,
 }
 
@@ -41,10 +41,10 @@ struct OpenFile {
 }
 
 impl Storage {
-    /// That of the database at that path, which is open.
+    /// The storage of the open database at a path.
     ///
     /// # Errors
-    /// A file of it cannot be looked at.
+    /// The metadata of a file cannot be read.
     pub(super) fn for_database(path: &Path) -> io::Result<Self> {
         let files = [path.to_owned(), wal_path(path)].into_iter().map(|path| {
             let identity = file_identity(&path)?;
@@ -53,15 +53,15 @@ impl Storage {
         Ok(Self { files: files.collect::<io::Result<_>>()?, state: Mutex::default() })
     }
 
-    /// What is wrong, as far as it is known.
+    /// Returns the current fault, if any. Reads the metadata of the files.
     pub(super) fn fault(&self) -> Option<StorageFault> {
         if self.is_in_place() { self.state().fault } else { Some(StorageFault::Missing) }
     }
 
-    /// Confirms that what was just written is in the files that the next start will open.
+    /// Confirms that a write went to the files that the next start will open.
     ///
     /// # Errors
-    /// [`StorageFault::MissingVariable`] where they were removed or replaced.
+    /// [`StorageFault::Missing`] if they were removed or replaced.
     pub(super) fn verify_in_place(&self) -> Result<(), TableError> {
         if self.is_in_place() {
             return Ok(());
@@ -71,8 +71,8 @@ impl Storage {
         Err(TableError::Storage(StorageFault::Missing, detail))
     }
 
-    /// Notes what a call met, and returns what that is. When damage shows for the first time, the database is checked, and the
-    /// log says what was found.
+    /// Records the fault of a call, and returns it, refined. The first time that damage is found, starts an integrity
+    /// check in the background, which logs its result.
     pub(super) fn record_fault(self: &Arc<Self>, fault: StorageFault) -> StorageFault {
         let directory = self.files.first().and_then(|file| file.path.parent());
         let fault = directory.map_or(fault, |directory| refine_fault(fault, directory));
@@ -88,7 +88,7 @@ impl Storage {
         fault
     }
 
-    /// Notes that as much as a request may write was written: a full disk has room again. Damage stays.
+    /// Clears a disk fault, after as much as a request may write was written. Damage stays.
     pub(super) fn record_recovery(&self) {
         let mut state = self.state();
         if matches!(state.fault, Some(StorageFault::Full | StorageFault::Failing)) {
@@ -99,7 +99,10 @@ impl Storage {
     fn check_integrity(&self, path: &Path) {
         match integrity::check(path) {
             Ok(problems) if problems.is_empty() => {
-                tracing::warn!(path = %path.display(), "a call found the database damaged; the integrity check finds nothing");
+                tracing::warn!(
+                    path = %path.display(),
+                    "a call found the database damaged, but the integrity check found nothing"
+                );
                 *self.state() = FaultState::default();
             }
             Ok(problems) => {
@@ -108,36 +111,42 @@ impl Storage {
                 }
             }
             Err(problem) => {
-                tracing::error!(path = %path.display(), %problem, "the database is damaged, and cannot be checked; restore a backup");
+                tracing::error!(
+                    path = %path.display(),
+                    %problem,
+                    "the database is damaged, and cannot be checked; restore a backup"
+                );
             }
         }
     }
 
     /// Whether the files are still the ones that were opened.
     pub(super) fn is_in_place(&self) -> bool {
-        self.files.iter().all(|file| file_identity(&file.path).is_ok_and(|is| is == file.identity))
+        self.files
+            .iter()
+            .all(|file| file_identity(&file.path).is_ok_and(|identity| identity == file.identity))
     }
 
     fn state(&self) -> MutexGuard<'_, FaultState> {
-        // Nothing is left half done while it is locked.
+        // No update under the lock can panic halfway.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The write-ahead log of a database, which is there as long as the database is open.
+/// The path of a database's write-ahead log, which exists while the database is open.
 fn wal_path(path: &Path) -> PathBuf {
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
     log.into()
 }
 
-/// What tells a file from another one that takes its name.
+/// Device and inode of a file, which distinguish it from a later file of the same name.
 pub(super) fn file_identity(path: &Path) -> io::Result<(u64, u64)> {
     fs::metadata(path).map(|file| (file.dev(), file.ino()))
 }
 
-/// The same fault, or that the disk is full: `SQLite` has no code of its own for a full disk under a part of its files, or for a
-/// quota.
+/// Returns [`StorageFault::Full`] for a failing disk that is full, otherwise the same fault. `SQLite` reports a full
+/// disk under some of its files, or an exceeded quota, as an I/O error.
 pub(super) fn refine_fault(fault: StorageFault, directory: &Path) -> StorageFault {
     if fault == StorageFault::Failing && private_file::is_disk_full(directory) {
         StorageFault::Full
@@ -146,7 +155,7 @@ pub(super) fn refine_fault(fault: StorageFault, directory: &Path) -> StorageFaul
     }
 }
 
-/// What is wrong with the storage, where that is what an error of the database says.
+/// Returns the storage fault behind an error of the database, if it has one.
 pub(super) fn storage_fault(error: &DynoxideError) -> Option<StorageFault> {
     match error {
         DynoxideError::SqliteError(error) => error.sqlite_error_code().and_then(fault_from_code),
@@ -155,7 +164,7 @@ pub(super) fn storage_fault(error: &DynoxideError) -> Option<StorageFault> {
     }
 }
 
-/// What is wrong with the storage, where that is what a code of `SQLite` says.
+/// Returns the storage fault of an `SQLite` error code, if it is one.
 pub(super) fn fault_from_code(code: ErrorCode) -> Option<StorageFault> {
     match code {
         ErrorCode::DiskFull => Some(StorageFault::Full),
@@ -167,9 +176,10 @@ pub(super) fn fault_from_code(code: ErrorCode) -> Option<StorageFault> {
     }
 }
 
-/// The embedded database passes some errors of `SQLite` on as its text alone, which is the same in every version.
+/// Finds a storage fault by its text: the embedded database passes some `SQLite` errors on as text only. `SQLite` has
+/// the same texts in every version.
 fn fault_from_text(text: &str) -> Option<StorageFault> {
-    let known = [
+    let faults = [
         ("database or disk is full", StorageFault::Full),
         ("disk image is malformed", StorageFault::Damaged),
         ("not a valid database", StorageFault::Damaged),
@@ -179,10 +189,10 @@ fn fault_from_text(text: &str) -> Option<StorageFault> {
         ("unable to open database file", StorageFault::Failing),
         ("attempt to write a readonly database", StorageFault::Failing),
     ];
-    known.into_iter().find(|(part, _)| text.contains(part)).map(|(_, fault)| fault)
+    faults.into_iter().find(|(part, _)| text.contains(part)).map(|(_, fault)| fault)
 }
 
-/// Whether an error says that another program has the database locked: a little later it has not.
+/// Whether another program has locked the database, so that a retry will succeed.
 pub(super) fn is_locked(error: &DynoxideError) -> bool {
     match error {
         DynoxideError::SqliteError(error) => {

@@ -1,7 +1,7 @@
-//! The store's calls, answered by the embedded database.
+//! The store's table trait, implemented with the embedded database.
 //!
-//! The database takes and gives Rust values. It could as well be asked as DynamoDB is, in JSON behind the SDK's HTTP
-//! client; then writing and reading that JSON, twice each, and the SDK around it take more time than the database.
+//! The calls pass Rust values. The database could also be called as DynamoDB is, with JSON through the SDK's HTTP
+//! client. Then the SDK, and writing and reading that JSON twice each, would take more time than the database.
 
 use std::slice;
 use std::sync::Arc;
@@ -33,13 +33,13 @@ use super::scheduler::{CallError, CallScheduler, Lane, QueueHandle};
 use super::storage::Storage;
 use crate::TABLE;
 
-/// What a call costs is told: it stands in every request's log line.
+/// Makes a call return the capacity units that it used, for the request's log line.
 const RETURN_TOTAL_CAPACITY: &str = "TOTAL";
 
-/// What a put's condition did not hold of is told.
+/// Makes a put return the old item if its condition fails.
 const RETURN_OLD_ITEM: &str = "ALL_OLD";
 
-/// The embedded table as one lane of it is seen by a store. Cheap to clone.
+/// The embedded table through one lane, as a store uses it. Cheap to clone.
 #[derive(Clone)]
 pub struct TableLane {
     pub(super) scheduler: Arc<CallScheduler<OpenDatabase>>,
@@ -55,14 +55,14 @@ impl std::fmt::Debug for TableLane {
 }
 
 impl TableLane {
-    /// Runs a call when its turn comes, on the thread of the database. What it is asked and what it answers are made and
-    /// read on the caller's own.
+    /// Runs a call on the database's thread, when its turn comes. Requests and responses are converted on the caller's
+    /// thread.
     async fn run<T: Send + 'static>(
         &self,
         call: impl FnOnce(&OpenDatabase) -> Result<T, DynoxideError> + Send + 'static,
     ) -> Result<T, TableError> {
         match self.scheduler.run(&self.queue, call).await {
-            Ok(answer) => answer.map_err(|problem| self.record_failure(to_failure(problem))),
+            Ok(output) => output.map_err(|problem| self.record_failure(to_failure(problem))),
             Err(problem @ CallError::Closed) => Err(TableError::Closed(problem.to_string())),
             Err(problem @ CallError::Panicked) => Err(TableError::Service {
                 code: "InternalServerError".to_owned(),
@@ -71,17 +71,17 @@ impl TableLane {
         }
     }
 
-    /// Runs a call that writes. Its answer comes when what it has written is sure to be found by the next start.
+    /// Runs a call that writes. Returns after confirming that the next start will find what it wrote.
     async fn write<T: Send + 'static>(
         &self,
         call: impl FnOnce(&OpenDatabase) -> Result<T, DynoxideError> + Send + 'static,
     ) -> Result<T, TableError> {
-        let answer = self.run(call).await?;
+        let output = self.run(call).await?;
         self.storage.verify_in_place()?;
-        Ok(answer)
+        Ok(output)
     }
 
-    /// The same failure, which is remembered where the storage has failed.
+    /// Records a failure of the storage. Returns the failure.
     fn record_failure(&self, failure: TableError) -> TableError {
         let TableError::Storage(fault, detail) = failure else { return failure };
         if !self.storage.is_in_place() {
@@ -90,7 +90,7 @@ impl TableLane {
         TableError::Storage(self.storage.record_fault(fault), detail)
     }
 
-    /// Tells of work that was written.
+    /// Notifies the dispatcher if a write opens a work item.
     fn notify_work(&self, written: &[Write]) {
         if written.iter().any(opens_work_item) {
             self.work_notify.notify_one();
@@ -108,9 +108,9 @@ impl Table for TableLane {
                 return_consumed_capacity: Some(RETURN_TOTAL_CAPACITY.to_owned()),
                 ..GetItemRequest::default()
             };
-            let answer = self.run(|opened| opened.database.get_item(request)).await?;
-            let items = answer.item.map(from_item).into_iter().collect();
-            Ok(ReadOutput { items, unprocessed: Vec::new(), units: total_units(&answer.consumed_capacity) })
+            let output = self.run(|opened| opened.database.get_item(request)).await?;
+            let items = output.item.map(from_item).into_iter().collect();
+            Ok(ReadOutput { items, unprocessed: Vec::new(), units: total_units(&output.consumed_capacity) })
         })
     }
 
@@ -128,13 +128,13 @@ impl Table for TableLane {
                 request_items: [(TABLE.to_owned(), wanted)].into(),
                 return_consumed_capacity: Some(RETURN_TOTAL_CAPACITY.to_owned()),
             };
-            // It is never too busy: no key is left unread.
-            let answer = self.run(|opened| opened.database.batch_get_item(request)).await?;
-            let items = answer.responses.into_values().flat_map(from_items).collect();
+            // The embedded database is never throttled, so no key is left unprocessed.
+            let output = self.run(|opened| opened.database.batch_get_item(request)).await?;
+            let items = output.responses.into_values().flat_map(from_items).collect();
             Ok(ReadOutput {
                 items,
                 unprocessed: Vec::new(),
-                units: total_units(answer.consumed_capacity.iter().flatten()),
+                units: total_units(output.consumed_capacity.iter().flatten()),
             })
         })
     }
@@ -158,12 +158,12 @@ impl Table for TableLane {
                 return_consumed_capacity: Some(RETURN_TOTAL_CAPACITY.to_owned()),
                 ..QueryRequest::default()
             };
-            let answer = self.run(|opened| opened.database.query(request)).await?;
+            let output = self.run(|opened| opened.database.query(request)).await?;
             Ok(Page {
-                items: answer.items.map(from_items).into_iter().flatten().collect(),
-                count: answer.count,
-                next: answer.last_evaluated_key.map(from_item),
-                units: total_units(&answer.consumed_capacity),
+                items: output.items.map(from_items).into_iter().flatten().collect(),
+                count: output.count,
+                next: output.last_evaluated_key.map(from_item),
+                units: total_units(&output.consumed_capacity),
             })
         })
     }
@@ -190,20 +190,21 @@ impl Table for TableLane {
             let request = TransactWriteItemsRequest {
                 transact_items: writes.iter().map(to_transact_item).collect::<Result<_, _>>()?,
                 return_consumed_capacity: Some(RETURN_TOTAL_CAPACITY.to_owned()),
-                // No answer is lost on the way, and the database looks through the tokens of ten minutes.
+                // No response gets lost here, so the token is not needed; the database would search those of ten
+                // minutes.
                 client_request_token: None,
                 ..TransactWriteItemsRequest::default()
             };
-            let answer = self.write(|opened| opened.database.transact_write_items(request)).await?;
+            let output = self.write(|opened| opened.database.transact_write_items(request)).await?;
             self.notify_work(writes);
             Ok(WriteOutput {
                 updated: Item::new(),
-                units: total_units(answer.consumed_capacity.iter().flatten()),
+                units: total_units(output.consumed_capacity.iter().flatten()),
             })
         })
     }
 
-    /// Background work has no tenant's flow.
+    /// Requests of a tenant wait in its own queue. Background work has no flows.
     fn for_tenant(&self, tenant: &TenantId) -> Option<Arc<dyn Table>> {
         match self.queue.lane() {
             Lane::Request => {
@@ -226,8 +227,8 @@ impl TableLane {
             return_consumed_capacity: Some(RETURN_TOTAL_CAPACITY.to_owned()),
             ..PutItemRequest::default()
         };
-        let answer = self.write(|opened| opened.database.put_item(request)).await?;
-        Ok(WriteOutput { updated: Item::new(), units: total_units(&answer.consumed_capacity) })
+        let output = self.write(|opened| opened.database.put_item(request)).await?;
+        Ok(WriteOutput { updated: Item::new(), units: total_units(&output.consumed_capacity) })
     }
 
     async fn update(&self, key: &Key, expression: &str, write: &Write) -> Result<WriteOutput, TableError> {
@@ -242,9 +243,9 @@ impl TableLane {
             return_consumed_capacity: Some(RETURN_TOTAL_CAPACITY.to_owned()),
             ..UpdateItemRequest::default()
         };
-        let answer = self.write(|opened| opened.database.update_item(request)).await?;
-        let updated = answer.attributes.map(from_item).unwrap_or_default();
-        Ok(WriteOutput { updated, units: total_units(&answer.consumed_capacity) })
+        let output = self.write(|opened| opened.database.update_item(request)).await?;
+        let updated = output.attributes.map(from_item).unwrap_or_default();
+        Ok(WriteOutput { updated, units: total_units(&output.consumed_capacity) })
     }
 
     async fn delete(&self, key: &Key, write: &Write) -> Result<WriteOutput, TableError> {
@@ -257,8 +258,8 @@ impl TableLane {
             return_consumed_capacity: Some(RETURN_TOTAL_CAPACITY.to_owned()),
             ..DeleteItemRequest::default()
         };
-        let answer = self.write(|opened| opened.database.delete_item(request)).await?;
-        Ok(WriteOutput { updated: Item::new(), units: total_units(&answer.consumed_capacity) })
+        let output = self.write(|opened| opened.database.delete_item(request)).await?;
+        Ok(WriteOutput { updated: Item::new(), units: total_units(&output.consumed_capacity) })
     }
 }
 

@@ -84,7 +84,11 @@ async fn large_write_clears_the_disk_full_fault() {
     let table = EmbeddedTable::open(Some(directory.path())).unwrap();
     table.opened.storage.record_fault(StorageFault::Full);
     table.lane(Lane::Request).write_item(&Write::put(key("a"))).await.unwrap();
-    assert_eq!(table.opened.storage.fault(), Some(StorageFault::Full), "a small write says little");
+    assert_eq!(
+        table.opened.storage.fault(),
+        Some(StorageFault::Full),
+        "a small write does not clear the fault"
+    );
     assert_eq!((table.health().await, table.opened.storage.fault()), (Ok(()), None));
 }
 
@@ -99,7 +103,7 @@ async fn database_files_are_private_in_any_directory() {
         table.lane(Lane::Request).write_item(&Write::put(key("a"))).await.unwrap();
         for file in std::fs::read_dir(directory.path()).unwrap().map(Result::unwrap) {
             assert_eq!(file.metadata().unwrap().permissions().mode() & 0o077, 0, "{file:?}");
-            // As an earlier version left it.
+            // As an earlier version created it.
             std::fs::set_permissions(file.path(), open_to_all(0o644)).unwrap();
         }
         table.close().await;
@@ -150,16 +154,16 @@ async fn unversioned_directory_is_migrated_and_newer_is_rejected() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join(DATABASE_FILE);
     EmbeddedTable::open(Some(directory.path())).unwrap().close().await;
-    let mark = |layout: u32| {
+    let set_layout = |layout: u32| {
         let connection = rusqlite::Connection::open(&path).unwrap();
         connection.execute_batch("DROP TABLE imageshare_directory").unwrap();
         connection.pragma_update(None, "user_version", layout).unwrap();
     };
-    mark(0);
+    set_layout(0);
     EmbeddedTable::open(Some(directory.path())).unwrap().close().await;
     let program = Some(env!("CARGO_PKG_VERSION").to_owned());
     assert_eq!(layout::read_file(&path).unwrap(), Some(layout::DirectoryVersion { layout: LAYOUT, program }));
-    mark(LAYOUT + 1);
+    set_layout(LAYOUT + 1);
     let refused = EmbeddedTable::open(Some(directory.path())).err().unwrap();
     assert!(matches!(refused, OpenError::NewerLayout { .. }), "{refused}");
     assert!(refused.to_string().contains("Start that version"), "{refused}");
@@ -180,23 +184,23 @@ async fn failed_condition_returns_the_old_item() {
 async fn only_committed_work_items_are_notified() {
     let table = EmbeddedTable::open(None).unwrap();
     let requests = table.lane(Lane::Request);
-    let (piece, other) = (item("a", "gpk", text("W#0")), item("a", "gpk", text("O#owner")));
+    let (work_item, other) = (item("a", "gpk", text("W#0")), item("a", "gpk", text("O#owner")));
     let work = table.work_notify();
-    let mut told = std::pin::pin!(work.notified());
+    let mut notified = std::pin::pin!(work.notified());
     requests.write_item(&Write::put(other.clone())).await.unwrap();
     requests.transact_write_items(&[Write::put(other)], TransactionToken::random()).await.unwrap();
-    let refused = Write::put(piece.clone()).only_if("attribute_not_exists(pk)");
+    let refused = Write::put(work_item.clone()).only_if("attribute_not_exists(pk)");
     requests.write_item(&refused).await.unwrap_err();
-    assert!(!told.as_mut().enable());
-    requests.write_item(&Write::put(piece.clone())).await.unwrap();
-    told.await;
-    let told = work.notified();
-    requests.transact_write_items(&[Write::put(piece)], TransactionToken::random()).await.unwrap();
-    told.await;
+    assert!(!notified.as_mut().enable());
+    requests.write_item(&Write::put(work_item.clone())).await.unwrap();
+    notified.await;
+    let notified = work.notified();
+    requests.transact_write_items(&[Write::put(work_item)], TransactionToken::random()).await.unwrap();
+    notified.await;
 }
 
-/// Lists of a hundred items on behalf of one tenant wait, then a read on behalf of another; `in_order` names each call
-/// when its answer comes.
+/// Queues lists of a hundred items for one tenant, then a read for another. Returns the calls in the order in which
+/// they end.
 async fn completion_order(lists: usize) -> Vec<&'static str> {
     let table = EmbeddedTable::open(None).unwrap();
     let requests = table.lane(Lane::Request);
@@ -223,27 +227,27 @@ async fn completion_order(lists: usize) -> Vec<&'static str> {
     });
     has_begun.await.unwrap();
 
-    let (answers, mut in_order) = tokio::sync::mpsc::unbounded_channel();
+    let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
     for _ in 0..lists {
-        let (table, answers) = (of("busy"), answers.clone());
+        let (table, sender) = (of("busy"), sender.clone());
         tokio::spawn(async move {
             let query = Query::new("pk = :pk").value(":pk", text("listed"));
             assert_eq!(table.query(&query).await.unwrap().count, 100);
-            answers.send("list").unwrap();
+            sender.send("list").unwrap();
         });
     }
     waiting(lists.min(256)).await;
     let other = of("other");
     tokio::spawn(async move {
         other.get_item(&key("a")).await.unwrap();
-        answers.send("read").unwrap();
+        sender.send("read").unwrap();
     });
     waiting(lists.min(256) + 1).await;
     open.send(()).unwrap();
     held.await.unwrap();
     let mut order = Vec::new();
-    while let Some(answer) = in_order.recv().await {
-        order.push(answer);
+    while let Some(call) = receiver.recv().await {
+        order.push(call);
     }
     order
 }
@@ -252,8 +256,8 @@ async fn completion_order(lists: usize) -> Vec<&'static str> {
 async fn read_overtakes_queued_lists_of_another_tenant() {
     let order = completion_order(64).await;
     assert_eq!(order.len(), 65);
-    let before = order.iter().position(|answer| *answer == "read").unwrap();
-    // A turn of the other tenant has four calls at most; answers of calls that end together may be seen in any order.
+    let before = order.iter().position(|call| *call == "read").unwrap();
+    // A turn of the other tenant has at most four calls. Calls that end together may be received in any order.
     assert!(before <= 8, "{before}");
 }
 
@@ -261,7 +265,7 @@ async fn read_overtakes_queued_lists_of_another_tenant() {
 async fn tenant_over_queue_capacity_does_not_block_others() {
     let order = completion_order(1_000).await;
     assert_eq!(order.len(), 1_001);
-    let before = order.iter().position(|answer| *answer == "read").unwrap();
+    let before = order.iter().position(|call| *call == "read").unwrap();
     assert!(before <= 8, "{before}");
 }
 
@@ -269,8 +273,8 @@ async fn tenant_over_queue_capacity_does_not_block_others() {
 async fn unused_tenant_queues_are_removed() {
     let lanes = CallScheduler::new("test", ()).unwrap();
     for number in 0..10_000 {
-        let line = lanes.tenant_queue(&format!("tenant-{number}").parse().unwrap());
-        lanes.run(&line, |()| ()).await.unwrap();
+        let queue = lanes.tenant_queue(&format!("tenant-{number}").parse().unwrap());
+        lanes.run(&queue, |()| ()).await.unwrap();
     }
     assert!(lanes.tenant_queue_count() <= 64);
 }

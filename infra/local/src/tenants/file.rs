@@ -1,4 +1,4 @@
-//! Files of tenants: read line by line, with what is wrong in which line, and written.
+//! Reads and writes files of tenants. Errors have the number of their line.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -14,22 +14,22 @@ use super::wire::tenant_json;
 use crate::access_key::sanitize_for_terminal;
 use crate::cli::FileFormat;
 
-/// What a tenant is described by, in the order in which it is written.
+/// The fields of a tenant, in the order in which they are written.
 const FIELDS: [&str; 4] = ["project_id", "account", "project", "region"];
 
 /// A tenant of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct TenantLine {
-    /// The line that it begins in, from 1.
+    /// The line in which it begins, from 1.
     pub(super) number: u64,
     pub(super) tenant: TenantId,
     pub(super) account: Name,
     pub(super) project: Name,
-    /// `None` for that of the service.
+    /// `None` for the service's own region.
     pub(super) region: Option<Region>,
 }
 
-/// What is wrong with a line.
+/// An error in a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct LineError {
     pub(super) line: u64,
@@ -42,7 +42,7 @@ impl fmt::Display for LineError {
     }
 }
 
-/// Reads a file: its tenants, and what is wrong with it, in the order of the lines.
+/// Reads a file. Returns its tenants and its errors, in the order of the lines.
 pub(super) fn parse_file(bytes: &[u8], format: FileFormat) -> (Vec<TenantLine>, Vec<LineError>) {
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text.trim_start_matches('\u{feff}'),
@@ -57,19 +57,19 @@ pub(super) fn parse_file(bytes: &[u8], format: FileFormat) -> (Vec<TenantLine>, 
         FileFormat::Json => parse_json(text),
     };
     let mut lines = Vec::new();
-    let mut wrong = Vec::new();
+    let mut errors = Vec::new();
     for row in rows {
         match row.and_then(RawRow::parse) {
             Ok(line) => lines.push(line),
-            Err(problems) => wrong.extend(problems),
+            Err(problems) => errors.extend(problems),
         }
     }
-    wrong.extend(find_duplicates(&lines));
-    wrong.sort_by_key(|wrong| wrong.line);
-    (lines, wrong)
+    errors.extend(find_duplicates(&lines));
+    errors.sort_by_key(|error| error.line);
+    (lines, errors)
 }
 
-/// The texts of a line by the names of their fields; `None` for what is no text.
+/// The strings of a line, by field; `None` for a value that is not a string.
 struct RawRow {
     number: u64,
     fields: HashMap<String, Option<String>>,
@@ -77,25 +77,27 @@ struct RawRow {
 
 impl RawRow {
     fn parse(self) -> Result<TenantLine, Vec<LineError>> {
-        let mut wrong = Vec::new();
-        let tenant = self.field("project_id", ID_FORMAT, &mut wrong);
-        let (account, project) =
-            (self.field("account", NAME_FORMAT, &mut wrong), self.field("project", NAME_FORMAT, &mut wrong));
+        let mut errors = Vec::new();
+        let tenant = self.field("project_id", ID_FORMAT, &mut errors);
+        let (account, project) = (
+            self.field("account", NAME_FORMAT, &mut errors),
+            self.field("project", NAME_FORMAT, &mut errors),
+        );
         let has_region = self.fields.contains_key("region");
-        let region = if has_region { self.field("region", ID_FORMAT, &mut wrong) } else { None };
+        let region = if has_region { self.field("region", ID_FORMAT, &mut errors) } else { None };
         match (tenant, account, project) {
-            (Some(tenant), Some(account), Some(project)) if wrong.is_empty() => {
+            (Some(tenant), Some(account), Some(project)) if errors.is_empty() => {
                 Ok(TenantLine { number: self.number, tenant, account, project, region })
             }
-            _ => Err(wrong),
+            _ => Err(errors),
         }
     }
 
-    fn field<T: FromStr>(&self, name: &str, expected: &str, wrong: &mut Vec<LineError>) -> Option<T> {
+    fn field<T: FromStr>(&self, name: &str, expected: &str, errors: &mut Vec<LineError>) -> Option<T> {
         let text = self.fields.get(name).and_then(Option::as_deref);
         let value = text.and_then(|text| text.parse().ok());
         if value.is_none() {
-            wrong.push(LineError { line: self.number, problem: format!("{name}: expected {expected}.") });
+            errors.push(LineError { line: self.number, problem: format!("{name}: expected {expected}.") });
         }
         value
     }
@@ -122,7 +124,7 @@ fn parse_csv(text: &str) -> Rows {
             let line = problem.position().map_or(1, csv::Position::line);
             single_error(line, format!("{problem}."))
         })?;
-        // The reader's position is where the row before ended, with the end of that line and empty ones still to come.
+        // The reader's position is the end of the row before: the end of that line and empty lines are still to come.
         let end = record.position().map_or(0, csv::Position::byte);
         let rest = text.get(usize::try_from(end).unwrap_or(usize::MAX)..).unwrap_or_default();
         let number = lines.line_number(rest.trim_start_matches(['\r', '\n']));
@@ -139,7 +141,7 @@ fn parse_csv(text: &str) -> Rows {
 
 fn column_error(columns: &csv::StringRecord) -> Option<String> {
     const EXPECTED: &str =
-        "expected the columns project_id, account, project and, if wanted, region, with commas between them";
+        "expected the columns project_id, account, project and, optionally, region, separated by commas";
     if let Some(unknown) = columns.iter().find(|column| !FIELDS.contains(column)) {
         return Some(format!("{}: {EXPECTED}.", sanitize_for_terminal(unknown)));
     }
@@ -154,7 +156,7 @@ struct TenantsPage<'a> {
     tenants: Vec<&'a RawValue>,
 }
 
-/// An array, or as the service answers it, an object with the array `tenants`.
+/// Parses an array, or an object with the array `tenants`, as in the service's responses.
 fn parse_json(text: &str) -> Rows {
     let values = if text.trim_start().starts_with('{') {
         serde_json::from_str::<TenantsPage<'_>>(text).map(|page| page.tenants)
@@ -169,7 +171,7 @@ fn parse_json(text: &str) -> Rows {
     values.into_iter().map(|raw| parse_json_row(lines.line_number(raw.get()), raw.get())).collect()
 }
 
-/// Counts the lines of a text.
+/// Finds the line numbers of parts of a text.
 struct LineCounter<'a> {
     text: &'a str,
     position: usize,
@@ -181,7 +183,7 @@ impl<'a> LineCounter<'a> {
         Self { text, position: 0, number: 1 }
     }
 
-    /// In which line a part of the text begins, from 1. Parts are asked for in their order.
+    /// Returns the line in which a part of the text begins, from 1. Call it with the parts in their order.
     fn line_number(&mut self, part: &str) -> u64 {
         let begin = part.as_ptr().addr().saturating_sub(self.text.as_ptr().addr());
         let before = self.text.get(self.position..begin).unwrap_or_default();
@@ -207,28 +209,28 @@ fn parse_json_row(number: u64, text: &str) -> Result<RawRow, Vec<LineError>> {
     Ok(RawRow { number, fields: fields.collect() })
 }
 
-/// What stands in a file twice.
+/// Finds ids and names that occur twice.
 fn find_duplicates(lines: &[TenantLine]) -> Vec<LineError> {
-    let (mut tenants, mut names, mut wrong) = (HashMap::new(), HashMap::new(), Vec::new());
+    let (mut tenants, mut names, mut errors) = (HashMap::new(), HashMap::new(), Vec::new());
     for line in lines {
         let repeats = [
-            ("project_id: stands", tenants.insert(&line.tenant, line.number)),
-            ("account, project: stand", names.insert((&line.account, &line.project), line.number)),
+            ("project_id", tenants.insert(&line.tenant, line.number)),
+            ("account, project", names.insert((&line.account, &line.project), line.number)),
         ];
-        for (what, before) in repeats {
+        for (fields, before) in repeats {
             if let Some(before) = before {
-                let problem = format!("{what} in line {before} already.");
-                wrong.push(LineError { line: line.number, problem });
+                let problem = format!("{fields}: already in line {before}.");
+                errors.push(LineError { line: line.number, problem });
             }
         }
     }
-    wrong
+    errors
 }
 
-/// Tenants as a CSV file.
+/// Formats tenants as a CSV file.
 pub(super) fn to_csv(tenants: &[DirectoryEntry]) -> String {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    // Nothing goes wrong in memory.
+    // Writing to memory never fails.
     let _ = writer.write_record(FIELDS);
     for entry in tenants {
         let fields =
@@ -239,7 +241,7 @@ pub(super) fn to_csv(tenants: &[DirectoryEntry]) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Tenants as a JSON file, one in a line.
+/// Formats tenants as a JSON file, one per line.
 pub(super) fn to_json(tenants: &[DirectoryEntry]) -> String {
     let lines: Vec<_> = tenants.iter().map(|entry| tenant_json(entry).to_string()).collect();
     if lines.is_empty() { "[]\n".to_owned() } else { format!("[\n{}\n]\n", lines.join(",\n")) }

@@ -1,8 +1,7 @@
-//! Imports a file of tenants: checks all of it, and then writes it tenant by tenant.
+//! Imports a file of tenants: checks the whole file, then writes it tenant by tenant.
 //!
-//! What is checked against the directory is checked in the order of the file, as it is written: a tenant may take names that
-//! an earlier line has another tenant give up. So the same file can be imported again from its beginning whatever part of it
-//! was written before.
+//! The check against the directory simulates the writes in the order of the file, so a tenant may take names that an
+//! earlier line takes from another. An interrupted import can be repeated from the beginning, whatever it has written.
 
 use std::collections::HashMap;
 use std::io;
@@ -18,7 +17,7 @@ use super::wire::{list_tenants, parse_tenant, tenant_path};
 use crate::cli::FileFormat;
 use crate::client::{Client, ClientError};
 
-/// How often a tenant is sent to a service that is busy, and how long to wait in between.
+/// How often a tenant is sent to a busy service, and how long to wait in between.
 const MAX_ATTEMPTS: u32 = 5;
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
@@ -30,35 +29,40 @@ pub enum ImportError {
     File {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
-    /// Its name does not say what it is.
-    #[error("{}: say what it is with --format csv or --format json", .0.display())]
+    /// The file's name does not end in a known format.
+    #[error("{}: set the file's format with --format csv or --format json", .0.display())]
     UnknownFormat(PathBuf),
-    /// Lines of it are refused, so many; what is wrong with them has been told.
+    /// Lines are invalid. Has their number, as the subject of the message; their errors have been printed.
     #[error("nothing was imported: {} refused", .0)]
     InvalidLines(String),
-    /// The directory cannot be asked; nothing was imported.
+    /// The directory cannot be read; nothing was imported.
     #[error("{0}")]
     Client(#[from] ClientError),
-    /// Some of it was written.
+    /// A write failed after others succeeded.
     #[error(
-        "line {line}: {problem}\n{written} of {total} tenants were written before that; run the same command again to complete it"
+        "line {line}: {problem}\n{written} of {total} tenants were written before that; run the same command again to \
+         complete it"
     )]
     Interrupted {
         /// The line that was not written.
         line: u64,
-        /// Why.
+        /// The error of that line.
         problem: Box<ClientError>,
-        /// How many were.
+        /// How many tenants were written before.
         written: usize,
         /// How many tenants the file has.
         total: usize,
     },
 }
 
-/// Imports a file. Returns what is to be printed; tells on stderr how far it is.
+/// Imports a file. Returns the command's output; prints progress on stderr. One request for each page of the directory
+/// and for each line.
+///
+/// # Errors
+/// [`ImportError`]. Nothing was written, except with [`ImportError::Interrupted`].
 pub(super) async fn import(
     path: &Path,
     format: Option<FileFormat>,
@@ -67,12 +71,12 @@ pub(super) async fn import(
     let format =
         format.or_else(|| detect_format(path)).ok_or_else(|| ImportError::UnknownFormat(path.to_owned()))?;
     let bytes = std::fs::read(path).map_err(|source| ImportError::File { path: path.to_owned(), source })?;
-    let (lines, wrong) = file::parse_file(&bytes, format);
-    reject_invalid_lines(path, &wrong)?;
+    let (lines, errors) = file::parse_file(&bytes, format);
+    reject_invalid_lines(path, &errors)?;
     let client = client()?;
-    let mut known: HashMap<_, _> =
+    let mut directory: HashMap<_, _> =
         list_tenants(&client).await?.into_iter().map(|entry| (entry.tenant.clone(), entry)).collect();
-    reject_invalid_lines(path, &find_name_conflicts(&lines, &known))?;
+    reject_invalid_lines(path, &find_name_conflicts(&lines, &directory))?;
     eprintln!("{} tenants checked, writing", lines.len());
 
     let (mut new, mut changed) = (0, 0);
@@ -84,17 +88,17 @@ pub(super) async fn import(
             written,
             total: lines.len(),
         })?;
-        match known.insert(entry.tenant.clone(), entry.clone()) {
+        match directory.insert(entry.tenant.clone(), entry.clone()) {
             None => new += 1,
             Some(before) if before != entry => changed += 1,
             Some(_) => {}
         }
-        if let Some(told) = progress.report(written + 1, Instant::now()) {
-            eprintln!("{told}");
+        if let Some(report) = progress.report(written + 1, Instant::now()) {
+            eprintln!("{report}");
         }
     }
-    let same = lines.len() - new - changed;
-    Ok(format!("{} tenants imported: {new} new, {changed} changed, {same} as they were\n", lines.len()))
+    let unchanged = lines.len() - new - changed;
+    Ok(format!("{} tenants imported: {new} new, {changed} changed, {unchanged} as they were\n", lines.len()))
 }
 
 fn detect_format(path: &Path) -> Option<FileFormat> {
@@ -105,15 +109,15 @@ fn detect_format(path: &Path) -> Option<FileFormat> {
     }
 }
 
-/// Tells of each line what is wrong with it.
-fn reject_invalid_lines(path: &Path, wrong: &[LineError]) -> Result<(), ImportError> {
-    if wrong.is_empty() {
+/// Prints each error; fails if there is one.
+fn reject_invalid_lines(path: &Path, errors: &[LineError]) -> Result<(), ImportError> {
+    if errors.is_empty() {
         return Ok(());
     }
-    for wrong in wrong {
-        eprintln!("{}:{wrong}", path.display());
+    for error in errors {
+        eprintln!("{}:{error}", path.display());
     }
-    let mut lines: Vec<_> = wrong.iter().map(|wrong| wrong.line).collect();
+    let mut lines: Vec<_> = errors.iter().map(|error| error.line).collect();
     lines.dedup();
     Err(ImportError::InvalidLines(match lines.len() {
         1 => "1 line is".to_owned(),
@@ -121,25 +125,28 @@ fn reject_invalid_lines(path: &Path, wrong: &[LineError]) -> Result<(), ImportEr
     }))
 }
 
-/// The lines whose names are another tenant's when it is their turn.
-fn find_name_conflicts(lines: &[TenantLine], known: &HashMap<TenantId, DirectoryEntry>) -> Vec<LineError> {
-    let places: HashMap<_, _> = lines.iter().map(|line| (&line.tenant, line.number)).collect();
+/// Finds the lines whose names another tenant has at the time when the line is written.
+fn find_name_conflicts(
+    lines: &[TenantLine],
+    directory: &HashMap<TenantId, DirectoryEntry>,
+) -> Vec<LineError> {
+    let line_numbers: HashMap<_, _> = lines.iter().map(|line| (&line.tenant, line.number)).collect();
     let mut names: HashMap<&TenantId, (&Name, &Name)> =
-        known.iter().map(|(tenant, entry)| (tenant, (&entry.account, &entry.project))).collect();
+        directory.iter().map(|(tenant, entry)| (tenant, (&entry.account, &entry.project))).collect();
     let mut holders: HashMap<_, _> = names.iter().map(|(tenant, names)| (*names, *tenant)).collect();
-    let mut wrong = Vec::new();
+    let mut errors = Vec::new();
     for line in lines {
         let wanted = (&line.account, &line.project);
         match holders.get(&wanted) {
             Some(holder) if **holder != line.tenant => {
-                let until = match places.get(*holder) {
+                let until = match line_numbers.get(*holder) {
                     Some(later) if *later > line.number => format!(
                         "until line {later}: put that line first, or give {holder} other names before this file"
                     ),
                     _ => "which keeps them".to_owned(),
                 };
-                let problem = format!("account, project: are those of tenant {holder}, {until}.");
-                wrong.push(LineError { line: line.number, problem });
+                let problem = format!("account, project: belong to tenant {holder}, {until}.");
+                errors.push(LineError { line: line.number, problem });
             }
             _ => {
                 if let Some(former) = names.insert(&line.tenant, wanted) {
@@ -149,10 +156,10 @@ fn find_name_conflicts(lines: &[TenantLine], known: &HashMap<TenantId, Directory
             }
         }
     }
-    wrong
+    errors
 }
 
-/// Writes one tenant; again where the service is busy. Returns it as it stands there.
+/// Writes one tenant, with retries while the service is busy. Returns its directory entry.
 async fn put_tenant(client: &Client, line: &TenantLine) -> Result<DirectoryEntry, ClientError> {
     let (account, project) = (line.account.as_str(), line.project.as_str());
     let body = match &line.region {
@@ -162,7 +169,7 @@ async fn put_tenant(client: &Client, line: &TenantLine) -> Result<DirectoryEntry
     let mut attempt = 1;
     loop {
         match client.request("PUT", &tenant_path(&line.tenant), Some(&body)).await {
-            Ok(answer) => return parse_tenant(answer.get("tenant").unwrap_or(&Value::Null)),
+            Ok(response) => return parse_tenant(response.get("tenant").unwrap_or(&Value::Null)),
             Err(ClientError::Busy(_)) if attempt < MAX_ATTEMPTS => tokio::time::sleep(RETRY_DELAY).await,
             Err(problem) => return Err(problem),
         }

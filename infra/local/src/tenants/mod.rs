@@ -16,13 +16,13 @@ use crate::cli::{ListFormat, ServerLocation, TenantsCommand};
 use crate::client::{Client, ClientError};
 use crate::keys::TokenClaims;
 
-/// What the service's log calls the project that the command acts for.
+/// The project of the command's own tokens, as the service's log names it.
 const ACTING_PROJECT: &str = "command-line";
 
-/// Why nothing came of it.
+/// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum TenantsError {
-    /// The service did not do it.
+    /// The service refused, or cannot be reached.
     #[error(transparent)]
     Client(#[from] ClientError),
     /// A file was not imported.
@@ -30,42 +30,42 @@ pub enum TenantsError {
     Import(#[from] ImportError),
 }
 
-/// Does what was asked for. Returns what is to be printed.
+/// Runs the command, and returns its output.
 ///
 /// # Errors
-/// Says what is in the way.
+/// [`TenantsError`] if the file is invalid, or the service refuses or cannot be reached.
 pub async fn run(command: &TenantsCommand) -> Result<String, TenantsError> {
     match command {
-        TenantsCommand::Import { file, format, location: place } => {
-            Ok(import::import(file, *format, || admin_client(place)).await?)
+        TenantsCommand::Import { file, format, location } => {
+            Ok(import::import(file, *format, || admin_client(location)).await?)
         }
-        TenantsCommand::List { format, location: place } => {
-            let tenants = list_tenants(&admin_client(place)?).await?;
+        TenantsCommand::List { format, location } => {
+            let tenants = list_tenants(&admin_client(location)?).await?;
             Ok(match format {
                 ListFormat::Text => tenants.iter().map(format_tenant).collect(),
                 ListFormat::Csv => file::to_csv(&tenants),
                 ListFormat::Json => file::to_json(&tenants),
             })
         }
-        TenantsCommand::Show { project, location: place } => {
-            let answer = admin_client(place)?.request("GET", &tenant_path(project), None).await?;
-            Ok(format_tenant(&parse_tenant(answer.get("tenant").unwrap_or(&Value::Null))?))
+        TenantsCommand::Show { project, location } => {
+            let response = admin_client(location)?.request("GET", &tenant_path(project), None).await?;
+            Ok(format_tenant(&parse_tenant(response.get("tenant").unwrap_or(&Value::Null))?))
         }
-        TenantsCommand::Delete { project, location: place } => {
-            admin_client(place)?.request("DELETE", &tenant_path(project), None).await?;
+        TenantsCommand::Delete { project, location } => {
+            admin_client(location)?.request("DELETE", &tenant_path(project), None).await?;
             Ok(String::new())
         }
     }
 }
 
-/// Asks as an admin: with the token that was given, or one of a local server's.
-fn admin_client(place: &ServerLocation) -> Result<Client, ClientError> {
+/// Opens a client with the role admin: with the token in the environment, or with tokens for a local server.
+fn admin_client(location: &ServerLocation) -> Result<Client, ClientError> {
     let project = ACTING_PROJECT.parse().map_err(|_| ClientError::UnexpectedResponse)?;
     let (roles, lifetime) = (vec![Role::Admin], Duration::from_mins(1));
-    Client::for_server(place, TokenClaims { project, account: None, user: None, roles, lifetime })
+    Client::for_server(location, TokenClaims { project, account: None, user: None, roles, lifetime })
 }
 
-/// Names hold no control characters, and so no tab.
+/// Formats a tenant as a line with tabs. Names have no control characters, so no tab.
 fn format_tenant(entry: &DirectoryEntry) -> String {
     format!("{}\t{}\t{}\t{}\n", entry.tenant, entry.account, entry.project, entry.region)
 }

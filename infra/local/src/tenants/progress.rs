@@ -1,22 +1,22 @@
-//! How far a long task has come, told no more than once a second.
+//! Reports the progress of an import, at most once a second.
 
 use std::time::{Duration, Instant};
 
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How far it has come.
+/// The progress of an import.
 pub(super) struct Progress {
     total: usize,
     last_report: Instant,
 }
 
 impl Progress {
-    /// A task of so many parts that begins now.
+    /// Starts with a number of tenants to write.
     pub(super) fn start(total: usize, now: Instant) -> Self {
         Self { total, last_report: now }
     }
 
-    /// What is to be told when so many are done, if it is time to tell it.
+    /// Returns the line to print after `done` tenants; `None` within a second of the last line, and at the end.
     pub(super) fn report(&mut self, done: usize, now: Instant) -> Option<String> {
         if done == self.total || now.duration_since(self.last_report) < REPORT_INTERVAL {
             return None;

@@ -1,4 +1,4 @@
-//! Tenants as the service's API has them.
+//! Tenants in the service's API.
 
 use imageshare::domain::{DirectoryEntry, TenantId};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ pub(super) fn tenant_path(tenant: &TenantId) -> String {
     format!("/v1/tenants/{tenant}")
 }
 
-/// The whole directory, page by page.
+/// Reads the whole directory, page by page.
 pub(super) async fn list_tenants(client: &Client) -> Result<Vec<DirectoryEntry>, ClientError> {
     let (mut tenants, mut target) = (Vec::new(), "/v1/tenants".to_owned());
     loop {
@@ -25,7 +25,7 @@ pub(super) async fn list_tenants(client: &Client) -> Result<Vec<DirectoryEntry>,
     }
 }
 
-/// A tenant as the service shows it.
+/// Parses a tenant of a response.
 pub(super) fn parse_tenant(wire: &Value) -> Result<DirectoryEntry, ClientError> {
     fn field<T: std::str::FromStr>(wire: &Value, name: &str) -> Result<T, ClientError> {
         let text = wire.get(name).and_then(Value::as_str);
@@ -39,7 +39,7 @@ pub(super) fn parse_tenant(wire: &Value) -> Result<DirectoryEntry, ClientError> 
     })
 }
 
-/// A tenant as the service, and a JSON file, has it.
+/// Formats a tenant as in the service's responses, and as in a JSON file.
 pub(super) fn tenant_json(entry: &DirectoryEntry) -> Value {
     json!({
         "project_id": entry.tenant.as_str(),

@@ -1,9 +1,9 @@
-//! The rule, cell by cell: every action of every caller on every image and membership.
+//! The access rule, cell by cell: every action of every caller on every image and membership.
 
 use super::*;
 use crate::domain::{Details, JobId, Role, Stamp, Task, Timestamp};
 
-/// What the caller is to the image. Requests name the membership of `mem1`.
+/// The relation of the caller to the image. Requests name the membership of `mem1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Relation {
     Owner,
@@ -23,7 +23,7 @@ const READER: &[Role] = &[Role::Reader];
 const NO_ADMIN: &[Role] = &[Role::Reader, Role::Member];
 const NOT_SHARED: &[Visibility] = &[Private, Community, Public];
 
-/// The columns of the table; the actions of one column are treated alike.
+/// The columns of the table; the actions of a column have the same results.
 const COLUMNS: [&[&str]; 7] = [
     &["view"],
     &["update", "delete", "share", "unshare"],
@@ -34,14 +34,14 @@ const COLUMNS: [&[&str]; 7] = [
     &["decide"],
 ];
 
-/// What becomes of the actions: `ok`, or `i` image not found, `s` not shared, `m` member not found, `o` not the owner,
-/// `r` read only, `p` another project.
+/// The results: `ok`, or `i` image not found, `s` not shared, `m` member not found, `o` not the owner, `r` read only,
+/// `p` another project.
 type Cells = [&'static str; 7];
 
-/// The visibilities, relations and roles that are treated alike.
+/// The visibilities, relations and roles that have the same results.
 type Row = (&'static [Visibility], &'static [Relation], &'static [Role], Cells);
 
-/// The rule. Those of its cells that Glance has are the ones that were measured there (`contract/glance.md` 2.4).
+/// The rule. Cells that Glance has, too, are as measured there (`contract/glance.md` 2.4).
 #[rustfmt::skip]
 const TABLE: [Row; 12] = [
     // visibility         relation                          role      view  change list  add   view  remove decide
@@ -60,10 +60,10 @@ const TABLE: [Row; 12] = [
 ];
 
 fn expected(visibility: Visibility, relation: Relation, role: Role) -> Cells {
-    let row_holds = |(visibilities, relations, roles, _): &&Row| {
+    let applies = |(visibilities, relations, roles, _): &&Row| {
         visibilities.contains(&visibility) && relations.contains(&relation) && roles.contains(&role)
     };
-    let rows: Vec<_> = TABLE.iter().filter(row_holds).collect();
+    let rows: Vec<_> = TABLE.iter().filter(applies).collect();
     assert_eq!(rows.len(), 1, "{visibility} image, {relation:?} as {role:?}");
     rows[0].3
 }
@@ -129,7 +129,7 @@ fn statuses(relation: Relation) -> Vec<(Option<Status>, Option<Status>)> {
 }
 
 #[test]
-fn every_action_on_an_image_is_decided_as_the_table_says() {
+fn every_action_matches_the_access_table() {
     let mem1 = tenant("mem1");
     for visibility in Visibility::ALL {
         for relation in RELATIONS {
@@ -167,7 +167,7 @@ fn every_action_on_an_image_is_decided_as_the_table_says() {
 }
 
 #[test]
-fn own_membership_is_read_only_where_the_rule_needs_it() {
+fn own_membership_is_read_only_if_visibility_depends_on_it() {
     for visibility in Visibility::ALL {
         for project in ["own1", "mem1"] {
             for role in [Role::Reader, Role::Member, Role::Admin] {
@@ -182,7 +182,7 @@ fn own_membership_is_read_only_where_the_rule_needs_it() {
 }
 
 #[test]
-fn owner_and_admin_see_all_members_and_a_member_does_not() {
+fn only_owner_and_admin_see_all_members() {
     let sees_all = |project, role| sees_all_members(&caller(project, role), &image(Shared));
     assert!(sees_all("own1", Role::Reader) && sees_all("str1", Role::Admin));
     assert!(!sees_all("mem1", Role::Member));
@@ -199,11 +199,11 @@ fn only_an_admin_makes_an_image_public() {
 }
 
 #[test]
-fn writing_for_a_project_takes_its_credential_and_no_reader() {
+fn write_requires_own_project_and_member_role() {
     let write = |project, role| authorize_write_for(&caller(project, role), &tenant("own1"));
     let mismatch = Denied::ProjectMismatch { acting: tenant("str1"), named: tenant("own1") };
     assert_eq!(write("own1", Role::Reader), Err(Denied::ReadOnly));
-    assert_eq!(write("str1", Role::Reader), Err(Denied::ReadOnly), "the role comes first");
+    assert_eq!(write("str1", Role::Reader), Err(Denied::ReadOnly), "the role is checked first");
     assert_eq!(write("own1", Role::Member), Ok(()));
     assert_eq!(write("str1", Role::Member), Err(mismatch));
     assert_eq!(write("str1", Role::Admin), Ok(()));

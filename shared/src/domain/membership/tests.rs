@@ -32,8 +32,8 @@ fn owner_request() -> impl Strategy<Value = Request> {
 }
 
 fn any_request() -> impl Strategy<Value = Request> {
-    let answer = prop::sample::select(&Status::ALL[..]).prop_map(Request::Decide);
-    prop_oneof![2 => owner_request(), 1 => answer]
+    let decision = prop::sample::select(&Status::ALL[..]).prop_map(Request::Decide);
+    prop_oneof![2 => owner_request(), 1 => decision]
 }
 
 type History = Vec<(Stamp, Request)>;
@@ -48,11 +48,11 @@ fn history(request: impl Strategy<Value = Request>) -> impl Strategy<Value = (Hi
     })
 }
 
-/// The same, without whether it ended a membership that stood: that depends on what was carried out before.
+/// The same membership, without whether it was active before it ended: that depends on the order of execution.
 fn without_was_active(membership: Membership) -> Membership {
     match membership {
         Membership::Ended(ended) => Membership::Ended(Ended { was_active: false, ..ended }),
-        standing @ Membership::Active(_) => standing,
+        active @ Membership::Active(_) => active,
     }
 }
 
@@ -60,18 +60,18 @@ fn apply_all(requests: &[(Stamp, Request)]) -> Option<Membership> {
     requests.iter().fold(None, |current, (at, request)| apply(current, *at, *request))
 }
 
-/// The answers that found a membership, at the first delivery or at a later one.
+/// The decisions that found a membership, at the first delivery or at a later one.
 fn applied_decisions(requests: &[(Stamp, Request)]) -> BTreeSet<Stamp> {
-    let (mut current, mut heard) = (None, BTreeSet::new());
+    let (mut current, mut applied) = (None, BTreeSet::new());
     for (at, request) in requests {
         if let Request::Decide(status) = request
             && Membership::decide(current.as_ref(), *at, *status).is_ok()
         {
-            heard.insert(*at);
+            applied.insert(*at);
         }
         current = apply(current, *at, *request);
     }
-    heard
+    applied
 }
 
 proptest! {
@@ -79,17 +79,17 @@ proptest! {
 
     #[test]
     fn later_request_wins_in_any_execution_order((ordered, delivered) in history(any_request())) {
-        let heard = applied_decisions(&delivered);
-        let counts = |(at, request): &(Stamp, Request)| !matches!(request, Request::Decide(_)) || heard.contains(at);
+        let applied = applied_decisions(&delivered);
+        let counts = |(at, request): &(Stamp, Request)| !matches!(request, Request::Decide(_)) || applied.contains(at);
         let counted: Vec<_> = ordered.into_iter().filter(counts).collect();
-        let [is, must_be] = [apply_all(&delivered), apply_all(&counted)];
-        let since = |of: &Option<Membership>| of.as_ref().and_then(Membership::active).map(|standing| standing.since);
+        let [result, expected] = [apply_all(&delivered), apply_all(&counted)];
+        let since = |of: &Option<Membership>| of.as_ref().and_then(Membership::active).map(|active| active.since);
         let in_force = |of: &Option<Membership>| of.as_ref().and_then(Membership::active).and_then(Active::effective_decision);
-        prop_assert_eq!(since(&is), since(&must_be));
-        match in_force(&is) {
-            // By its stamp it came before there was a membership. It found one, and no later answer did.
-            Some(answer) if Some(answer.at) < since(&is) => prop_assert_eq!(in_force(&must_be), None),
-            _ => prop_assert_eq!(is.as_ref().and_then(Membership::status), must_be.as_ref().and_then(Membership::status)),
+        prop_assert_eq!(since(&result), since(&expected));
+        match in_force(&result) {
+            // By its stamp it came before the membership began. It found one, and no later decision did.
+            Some(decision) if Some(decision.at) < since(&result) => prop_assert_eq!(in_force(&expected), None),
+            _ => prop_assert_eq!(result.as_ref().and_then(Membership::status), expected.as_ref().and_then(Membership::status)),
         }
     }
 
@@ -103,8 +103,8 @@ proptest! {
         let newest = |wanted: fn(&Request) -> bool| ordered.iter().filter(|(_, r)| wanted(r)).map(|(at, _)| *at).max();
         let shared = newest(|r| matches!(r, Request::Share | Request::ShareAutoAccepted));
         let unshared = newest(|r| matches!(r, Request::Unshare));
-        let stands = apply_all(&delivered).is_some_and(|m| m.active().is_some());
-        prop_assert_eq!(stands, shared > unshared);
+        let is_active = apply_all(&delivered).is_some_and(|m| m.active().is_some());
+        prop_assert_eq!(is_active, shared > unshared);
     }
 
     #[test]
@@ -117,8 +117,8 @@ proptest! {
         let status = |membership: Option<Membership>| membership.and_then(|m| m.status());
         prop_assert_eq!(Membership::unshare(current.as_ref(), now).map(without_was_active), Some(Membership::new_ended(now, None, false)));
         if status(current.clone()).is_some() {
-            let answered = Membership::decide(current.as_ref(), now, Status::Rejected);
-            prop_assert_eq!(status(answered.unwrap()), Some(Status::Rejected));
+            let decided = Membership::decide(current.as_ref(), now, Status::Rejected);
+            prop_assert_eq!(status(decided.unwrap()), Some(Status::Rejected));
         } else {
             prop_assert_eq!(status(Membership::share(current.as_ref(), now)), Some(Status::Pending));
         }
@@ -128,12 +128,12 @@ proptest! {
     fn decision_before_unshare_is_no_consent_to_later_share((ordered, delivered) in history(any_request())) {
         let newest = |wanted: fn(&Request) -> bool| ordered.iter().filter(|(_, r)| wanted(r)).map(|(at, _)| *at).max();
         let unshared = newest(|r| matches!(r, Request::Unshare));
-        let granted = newest(|r| matches!(r, Request::ShareAutoAccepted));
-        if let Some(Membership::Active(standing)) = apply_all(&delivered)
-            && standing.status() != Status::Pending
+        let auto_accepted = newest(|r| matches!(r, Request::ShareAutoAccepted));
+        if let Some(Membership::Active(active)) = apply_all(&delivered)
+            && active.status() != Status::Pending
         {
-            let needs_no_consent = standing.status() == Status::Accepted && granted > unshared;
-            prop_assert!(standing.effective_decision().map(|answer| answer.at) > unshared || needs_no_consent);
+            let needs_no_consent = active.status() == Status::Accepted && auto_accepted > unshared;
+            prop_assert!(active.effective_decision().map(|decision| decision.at) > unshared || needs_no_consent);
         }
     }
 
@@ -150,20 +150,20 @@ proptest! {
 
     #[test]
     fn ordered_requests_match_simple_state_machine(requests in prop::collection::vec(any_request(), 1..20)) {
-        // What the recipient sees, and whether it has said so itself.
-        let mut plain: Option<(Status, bool)> = None;
-        let mut ours = None;
+        // The status, and whether the recipient has set it.
+        let mut simple: Option<(Status, bool)> = None;
+        let mut current = None;
         for (stamp, request) in (1..).map(at).zip(requests) {
-            plain = match (plain, request) {
+            simple = match (simple, request) {
                 (None, Request::Share) => Some((Status::Pending, false)),
                 (None | Some((_, false)), Request::ShareAutoAccepted) => Some((Status::Accepted, false)),
                 (None, _) | (_, Request::Unshare) => None,
                 (Some(_), Request::Decide(status)) => Some((status, true)),
                 (unchanged, Request::Share | Request::ShareAutoAccepted) => unchanged,
             };
-            ours = apply(ours, stamp, request);
-            let status = ours.as_ref().and_then(Membership::status);
-            prop_assert_eq!(status, plain.map(|(status, _)| status));
+            current = apply(current, stamp, request);
+            let status = current.as_ref().and_then(Membership::status);
+            prop_assert_eq!(status, simple.map(|(status, _)| status));
         }
     }
 }
@@ -198,16 +198,20 @@ fn decision_newer_than_reshare_survives_late_unshare() {
     let share = (at(1), Request::Share);
     let (unshare, again) = ((at(2), Request::Unshare), (at(3), Request::Share));
     for status in [Status::Accepted, Status::Rejected] {
-        let answer = (at(4), Request::Decide(status));
-        let told = |history: [_; 4]| {
+        let decision = (at(4), Request::Decide(status));
+        let status_and_applied = |history: [_; 4]| {
             (apply_all(&history).and_then(|m| m.status()), applied_decisions(&history).len())
         };
         let wanted = (Some(status), 1);
-        assert_eq!(told([share, unshare, again, answer]), wanted);
-        assert_eq!(told([share, answer, unshare, again]), wanted);
-        assert_eq!(told([share, answer, again, unshare]), wanted);
-        assert_eq!(told([again, answer, unshare, share]), wanted);
-        assert_eq!(told([share, unshare, answer, again]), (Some(Status::Pending), 0), "told so");
+        assert_eq!(status_and_applied([share, unshare, again, decision]), wanted);
+        assert_eq!(status_and_applied([share, decision, unshare, again]), wanted);
+        assert_eq!(status_and_applied([share, decision, again, unshare]), wanted);
+        assert_eq!(status_and_applied([again, decision, unshare, share]), wanted);
+        assert_eq!(
+            status_and_applied([share, unshare, decision, again]),
+            (Some(Status::Pending), 0),
+            "it fails"
+        );
     }
 }
 
@@ -220,7 +224,7 @@ fn decision_applies_once_earlier_share_arrives() {
     assert_eq!(later.as_ref().and_then(Membership::status), Some(Status::Pending));
     let earlier = apply(later, at(3), Request::Share);
     assert_eq!(earlier.as_ref().and_then(Membership::status), Some(Status::Accepted));
-    // What is done at once comes after all that is remembered.
+    // A request that is executed at once comes after every stamp that is stored.
     assert_eq!(ended.as_ref().map(Membership::newest_stamp), Some(at(4)));
 }
 
@@ -235,14 +239,14 @@ fn decision_with_slow_clock_applies_to_existing_share() {
 
 #[test]
 fn auto_accepted_share_is_accepted_until_decision() {
-    let granted = Membership::share_auto_accepted(None, at(1)).unwrap();
+    let auto_accepted = Membership::share_auto_accepted(None, at(1)).unwrap();
     let status = |membership: &Membership| membership.status().unwrap();
-    assert_eq!(status(&granted), Status::Accepted);
-    let rejected = Membership::decide(Some(&granted), at(2), Status::Rejected).unwrap().unwrap();
+    assert_eq!(status(&auto_accepted), Status::Accepted);
+    let rejected = Membership::decide(Some(&auto_accepted), at(2), Status::Rejected).unwrap().unwrap();
     assert_eq!(status(&Membership::share_auto_accepted(Some(&rejected), at(3)).unwrap()), Status::Rejected);
-    let offered = Membership::share(None, at(1)).unwrap();
-    assert_eq!(status(&Membership::share_auto_accepted(Some(&offered), at(2)).unwrap()), Status::Accepted);
-    assert_eq!(status(&Membership::share(Some(&granted), at(2)).unwrap()), Status::Accepted);
+    let shared = Membership::share(None, at(1)).unwrap();
+    assert_eq!(status(&Membership::share_auto_accepted(Some(&shared), at(2)).unwrap()), Status::Accepted);
+    assert_eq!(status(&Membership::share(Some(&auto_accepted), at(2)).unwrap()), Status::Accepted);
 }
 
 #[test]

@@ -1,8 +1,8 @@
-//! What a request does to a pair: the rules that it has to keep, in their order, and the membership that it leads to.
+//! The effect of a request on a pair: the rules that it has to satisfy, in order, and the membership that results.
 //!
-//! A reservation in a vault, made when a full-ECS image was accepted, is released when the membership ends. So unlike other
-//! images such an image does not begin as accepted by a decision that came before the share: it is pending, as if there had
-//! been no decision, until it is accepted into a vault again.
+//! The end of a membership releases the vault capacity that was reserved when a full-ECS image was accepted. So,
+//! unlike other images, such an image does not begin as accepted by a decision that came before the share: it is
+//! pending, as if there had been no decision, until it is accepted into a vault again.
 
 use super::guard::Guards;
 use super::pair::{Case, Pair};
@@ -11,7 +11,8 @@ use super::step_plan::Effect;
 use super::verdict::Violation;
 use crate::domain::{ImageHead, ImageKind, Membership, Outcome, Stamp, Status, Task, VaultId};
 
-/// Plans a task on one pair. Returns the pair's outcome and what is written; a pair that breaks a rule writes nothing.
+/// Plans a task on one pair. Returns the pair's outcome and what is written; a pair that violates a rule writes
+/// nothing.
 pub(super) fn plan_pair(pair: &Pair<'_>, task: &Task, stamp: Stamp) -> (Outcome, Effect) {
     match apply(pair, task, stamp) {
         Ok(effect) => (outcome(pair, task, &effect), effect),
@@ -36,12 +37,12 @@ fn apply(pair: &Pair<'_>, task: &Task, stamp: Stamp) -> Result<Effect, Violation
     }
 }
 
-/// Plans an unshare, which keeps to no rule.
+/// Plans an unshare, to which no rule applies.
 pub(super) fn unshare(pair: &Pair<'_>, stamp: Stamp) -> Effect {
     let membership = if pair.image_head().is_some() {
         Membership::unshare(pair.current(), stamp)
     } else {
-        // Before the image was deleted it may have been shared again, by a later request.
+        // A later request may have shared the image again before it was deleted.
         Membership::unshare_deleted_image(pair.current(), stamp)
     };
     change(pair, membership, Guards::default())
@@ -50,14 +51,14 @@ pub(super) fn unshare(pair: &Pair<'_>, stamp: Stamp) -> Effect {
 /// Plans a share that needs no consent (`contract/decisions.md` 11).
 ///
 /// # Errors
-/// The rule that it breaks.
+/// The first violation.
 pub(super) fn share_auto_accepted(pair: &Pair<'_>, stamp: Stamp) -> Result<Effect, Violation> {
     let membership = Membership::share_auto_accepted(pair.current(), stamp);
     share(pair, membership, stamp, &[Rule::AutoAccept])
 }
 
-/// Plans a share that leads to that membership, or changes nothing. The rules of `first` are checked before those of every
-/// share.
+/// Plans a share that results in `membership`, or changes nothing. The rules in `first` are checked before those of
+/// every share.
 fn share(
     pair: &Pair<'_>,
     membership: Option<Membership>,
@@ -75,8 +76,8 @@ fn share(
     guards.extend(check(&case, &[Rule::MemberLimit])?);
     match check(&case, &[Rule::KeyGrant, Rule::Region]) {
         Ok(more) => guards.extend(more),
-        // A member stays a member (decision 6); but not beyond an earlier unshare that is executed later, which would let the
-        // membership begin again with this share.
+        // A member stays a member (decision 6). But the share is not stored: after an earlier unshare that is executed
+        // later, the membership would begin again with it.
         Err(_) if current.and_then(Membership::status) == case.next.and_then(Membership::status) => {
             return Ok(Effect::default());
         }
@@ -86,7 +87,8 @@ fn share(
     Ok(change(pair, next, guards))
 }
 
-/// Plans a recipient's decision. Membership first: a stranger must not learn from the outcome whether the image exists.
+/// Plans a recipient's decision. Membership is checked first: a stranger must not learn from the outcome whether the
+/// image exists.
 fn decide(
     pair: &Pair<'_>,
     status: Status,
@@ -112,7 +114,7 @@ fn decide(
 /// Checks rules in order. Returns the guards that they rest on.
 ///
 /// # Errors
-/// The first rule that is broken.
+/// The first violation.
 fn check(case: &Case<'_>, rules: &[Rule]) -> Result<Guards, Violation> {
     let mut guards = Guards::default();
     for rule in rules {
@@ -125,8 +127,8 @@ fn change(pair: &Pair<'_>, membership: Option<Membership>, guards: Guards) -> Ef
     Effect::of_change((pair.image, pair.tenant), membership, pair.input, guards)
 }
 
-/// The outcome of a task with that effect on the pair: done if the pair is then as the task wants it, superseded if a later
-/// request wants it otherwise.
+/// The outcome of a task with that effect on the pair: done if the pair is then as the task wants it, superseded if a
+/// later request wants it otherwise.
 fn outcome(pair: &Pair<'_>, task: &Task, effect: &Effect) -> Outcome {
     let after = effect.membership.as_ref().or(pair.current());
     let status = after.and_then(Membership::status);
@@ -141,7 +143,7 @@ fn outcome(pair: &Pair<'_>, task: &Task, effect: &Effect) -> Outcome {
     if is_as_wanted { Outcome::Done } else { Outcome::Superseded }
 }
 
-/// The same membership, but pending where it would be accepted without the reservation that the image needs.
+/// The same membership, but pending if it would be accepted without the reservation that the image needs.
 fn pending_unless_reserved(image: &ImageHead, membership: Membership) -> Membership {
     let needs_vault = matches!(image.spec.kind, ImageKind::FullEcs { .. });
     if needs_vault && membership.status() == Some(Status::Accepted) && membership.reservation().is_none() {

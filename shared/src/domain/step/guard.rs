@@ -1,19 +1,19 @@
 //! Guards: what must still be true when a plan is committed.
 //!
-//! A plan is made from a snapshot, and the table goes on changing until the plan's transaction. Each rule returns the guards
-//! that it rests on; the store turns each guard into a condition of that transaction, and merges those on one item into
-//! the item's only write. A plan writes no item without a guard on it, so the items of its guards are the items of its
-//! transaction.
+//! A plan is made from a snapshot, and the table may change before the plan's transaction. Each rule returns the
+//! guards that its verdict rests on. The store turns each guard into a condition of that transaction, and merges those
+//! on one item into the item's only write. A plan writes no item without a guard on it, so the items of its guards are
+//! the items of its transaction.
 
 use std::collections::HashMap;
 
 use crate::domain::{ImageId, KeyGrant, Stamp, TenantId, VaultKey};
 
-/// A condition under which a plan is committed. Where it does not hold, the commit is a conflict: nothing is written, and
-/// the step is planned again from what is read then.
+/// A condition of a plan's commit. If it does not hold, the commit is a conflict: nothing is written, and the step is
+/// planned again from a new snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Guard {
-    /// The membership is as it was read; where none was read, there still is none.
+    /// The membership is as it was read; if there was none, there still is none.
     MembershipUnchanged {
         /// The image.
         image: ImageId,
@@ -29,19 +29,19 @@ pub enum Guard {
         /// The revision that was read.
         revision: u64,
     },
-    /// With the members that the plan adds, the image has at most that many.
+    /// With the members that the plan adds, the image has at most `limit`.
     MemberLimit {
         /// The image.
         image: ImageId,
-        /// The most members that it may have.
+        /// The recipient limit.
         limit: u32,
     },
-    /// The key is granted.
+    /// The key grant exists.
     KeyGrantExists(KeyGrant),
     /// The vault is not deleted.
     VaultExists(VaultKey),
-    /// The vault's owner has not changed it since that revision, and with the reservations that the plan adds, at most its
-    /// capacity is reserved.
+    /// The vault's owner has not changed it since that revision, and with the reservations that the plan adds, at most
+    /// its capacity is reserved.
     VaultRoom {
         /// The vault.
         vault: VaultKey,
@@ -57,11 +57,11 @@ pub enum Guard {
 pub enum PlanItem {
     /// The membership of a tenant.
     Membership(ImageId, TenantId),
-    /// The head of an image, which counts its members.
+    /// The head of an image, with its member count.
     ImageHead(ImageId),
     /// A key grant.
     KeyGrant(KeyGrant),
-    /// A vault, which sums up its reservations.
+    /// A vault, with its reserved capacity.
     Vault(VaultKey),
 }
 

@@ -1,10 +1,10 @@
-//! Plans one step of a job: from what was read of its pairs, what becomes of each and what is written.
+//! Plans one step of a job: from a snapshot, the outcome of each of its pairs and what is written.
 //!
-//! A plan is pure. Its writes are made in one transaction under the plan's guards: conditions that what it was planned from is
-//! still true. Where one of them fails, the step is planned again from what is read then.
+//! Planning is a pure function. The writes of a plan are made in one transaction under its guards: conditions that
+//! what it was planned from is still true. If one fails, the step is planned again from a new snapshot.
 //!
-//! `guard` and `verdict` are what a rule returns; `rules` has one file for each rule; `consent` says which rules a request has to
-//! keep.
+//! `guard` and `verdict` are what a rule returns; `rules` has one file for each rule; `consent` has the rules that
+//! each request has to satisfy.
 
 mod consent;
 mod guard;
@@ -27,7 +27,7 @@ pub use self::rules::{Rule, extra_reads, reads_recipients};
 pub use self::step_input::{ExtraReads, Rules, StepInput};
 pub use self::step_plan::{Change, Plan};
 
-/// Plans the pairs of one step of a job; the first of them, where not all fit into one transaction.
+/// Plans the pairs of one step of a job, or only the first of them if not all fit into one transaction.
 pub fn plan(job: &Job, pairs: Range<usize>, input: &StepInput, rules: Rules<'_>) -> Plan {
     let mut plan = Plan::default();
     for (image, tenant) in pairs.filter_map(|number| job.pair(number)) {
@@ -42,8 +42,8 @@ pub fn plan(job: &Job, pairs: Range<usize>, input: &StepInput, rules: Rules<'_>)
     plan
 }
 
-/// Plans that the pairs of a step are not attempted any more: those that are as the job wants them are done, the others have
-/// failed, and no membership is written.
+/// Plans to give up on the pairs of a step: those that are as the job wants them are done, the others have failed. No
+/// membership is written.
 pub fn plan_failure(job: &Job, pairs: Range<usize>, input: &StepInput, rules: Rules<'_>) -> Plan {
     let outcome = |number| {
         let plan = plan(job, number..number + 1, input, rules);
@@ -57,10 +57,10 @@ pub fn plan_failure(job: &Job, pairs: Range<usize>, input: &StepInput, rules: Ru
     Plan { outcomes, ..Plan::default() }
 }
 
-/// Plans an auto-accepted share, one that needs no consent, of one more pair (`contract/decisions.md` 11).
+/// Adds an auto-accepted share of one more pair to a plan (`contract/decisions.md` 11).
 ///
 /// # Errors
-/// Why the image cannot be shared with the tenant in this way.
+/// The outcome of the first rule that forbids this share.
 pub(super) fn plan_auto_accepted_share(
     plan: &mut Plan,
     (image, tenant): (&ImageHead, &TenantId),
@@ -74,7 +74,7 @@ pub(super) fn plan_auto_accepted_share(
     Ok(())
 }
 
-/// Plans an unshare of one more pair.
+/// Adds an unshare of one more pair to a plan.
 pub(super) fn plan_unshare(
     plan: &mut Plan,
     (image, tenant): (&ImageHead, &TenantId),

@@ -1,4 +1,4 @@
-//! A pair of a step, and the request on it as the rules see it.
+//! A pair of a step, and a request on it for the rules to check.
 
 use super::guard::Guard;
 use super::step_input::{Rules, StepInput};
@@ -6,7 +6,7 @@ use super::step_plan::Plan;
 use super::verdict::{Basis, Unguarded, Violation};
 use crate::domain::{ImageHead, ImageId, Membership, Outcome, Stamp, Task, TenantId, VaultId};
 
-/// One pair, with what was read of it and the plan for the pairs before it.
+/// One pair, with the input of its step and the plan for the pairs before it.
 #[derive(Clone, Copy)]
 pub(super) struct Pair<'a> {
     pub(super) image: &'a ImageId,
@@ -32,14 +32,13 @@ impl<'a> Pair<'a> {
         self.input.images.get(self.image)
     }
 
-    /// The guard that the membership is as it was read.
+    /// The guard that the membership is still as it was read.
     pub(super) fn membership_unchanged(&self) -> Guard {
         Guard::MembershipUnchanged { image: self.image.clone(), tenant: self.tenant.clone() }
     }
 }
 
-/// A pair on which a task is planned, when its image is known and nothing else is decided: what a rule reads follows from
-/// it.
+/// A pair of a task, after its image has been read and before anything is decided. What a rule reads follows from it.
 pub(super) struct Subject<'a> {
     pub(super) task: &'a Task,
     pub(super) image: &'a ImageHead,
@@ -51,11 +50,11 @@ pub(super) struct Subject<'a> {
 #[derive(Clone, Copy)]
 pub(super) struct Case<'a> {
     pub(super) pair: &'a Pair<'a>,
-    /// When it was requested.
+    /// The stamp of the request.
     pub(super) stamp: Stamp,
-    /// The membership that the request leads to; `None` where there is none that it could be meant for.
+    /// The membership that the request results in; `None` if there is none that it could be meant for.
     pub(super) next: Option<&'a Membership>,
-    /// The vault that it names.
+    /// The vault that the request names.
     pub(super) vault: Option<&'a VaultId>,
 }
 
@@ -63,14 +62,15 @@ impl<'a> Case<'a> {
     /// The image.
     ///
     /// # Errors
-    /// The violation of every rule about an image that is deleted. That is final: its id is never used again.
+    /// The violation that every rule about the image reports if the image is deleted. It is final: the id is never
+    /// used again.
     pub(super) fn image(&self) -> Result<&'a ImageHead, Violation> {
         let deleted = Violation { outcome: Outcome::ImageDeleted, basis: Unguarded::Final.into() };
         self.pair.image_head().ok_or(deleted)
     }
 
-    /// What a verdict on an image rests on, as long as it is kept: the image as it was read, where a membership begins. An
-    /// owner may change an image afterwards without ending a membership, so one that is active already needs no guard.
+    /// What a satisfied rule about the image rests on: if a membership begins, the image as it was read. An owner may
+    /// change an image later without ending a membership, so one that is active already needs no guard.
     pub(super) fn image_basis(&self, image: &ImageHead) -> Basis {
         if self.begins() {
             Guard::ImageUnchanged { image: image.id.clone(), revision: image.revision }.into()

@@ -1,4 +1,4 @@
-//! What a step is planned from.
+//! The input of a plan.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,21 +6,21 @@ use crate::domain::{
     ImageHead, ImageId, Inbox, KeyGrant, Limits, Membership, Tenant, TenantId, Vault, VaultKey,
 };
 
-/// What the table says of the pairs of a step.
+/// The items that a step is planned from, as they were read.
 #[derive(Debug, Default)]
 pub struct StepInput {
     /// The images; a deleted one is missing.
     pub images: HashMap<ImageId, ImageHead>,
     /// The memberships.
     pub memberships: HashMap<(ImageId, TenantId), Membership>,
-    /// The tenants that the table has an item of.
+    /// The tenants that have an item.
     pub tenants: HashMap<TenantId, Tenant>,
-    /// The inboxes of the tenants that are to decide, as they were a moment ago; one that was not counted is missing. They
-    /// protect a tenant from too many images to decide on, and need not be exact (`contract/decisions.md` 12).
+    /// The inboxes of the tenants that are to decide, counted a moment ago; one that was not counted is missing. Their
+    /// limit protects a tenant from too many pending images, and need not be exact (`contract/decisions.md` 12).
     pub inboxes: HashMap<TenantId, Inbox>,
-    /// Of the key grants that are [`ExtraReads`], those that exist.
+    /// Those of the key grants in [`ExtraReads`] that exist.
     pub key_grants: HashSet<KeyGrant>,
-    /// Of the vaults that are [`ExtraReads`], those that exist.
+    /// Those of the vaults in [`ExtraReads`] that exist.
     pub vaults: HashMap<VaultKey, Vault>,
 }
 
@@ -31,14 +31,14 @@ impl StepInput {
     }
 }
 
-/// What a deployment demands of a sharing.
+/// The settings of a deployment that the rules depend on.
 #[derive(Debug, Clone, Copy)]
 pub struct Rules<'a> {
     /// The limits in force.
     pub limits: &'a Limits,
-    /// The deployment's region; a tenant of another one receives nothing (seed 001).
+    /// The deployment's region. A tenant of another one receives nothing (seed 001).
     pub region: &'a str,
-    /// Whether only tenants of the directory can receive (`contract/decisions.md` 20).
+    /// Whether only tenants in the directory receive images (`contract/decisions.md` 20).
     pub directory_is_complete: bool,
 }
 

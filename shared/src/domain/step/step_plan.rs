@@ -1,4 +1,4 @@
-//! The plan of a step: what becomes of its pairs, what is written, and under which guards.
+//! The plan of a step: the outcomes of its pairs, the writes, and their guards.
 
 use std::collections::HashMap;
 
@@ -17,36 +17,36 @@ pub struct Change {
     pub membership: Membership,
 }
 
-/// What becomes of a step's pairs. All of it is written in one transaction, or none.
+/// The plan of a step. Its writes are made in one transaction, all or none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// One for each pair, in their order.
+    /// The outcomes of the pairs, in their order.
     pub outcomes: Vec<Outcome>,
     /// The memberships that change.
     pub changes: Vec<Change>,
-    /// By how much each image's member count changes.
+    /// The change of each image's member count.
     pub member_deltas: HashMap<ImageId, i32>,
-    /// By how much the number of an owner's images that are pending for a tenant changes, by tenant and owner. It is counted,
-    /// and not written.
+    /// The change of the number of an owner's images that are pending for a tenant, by tenant and owner. That number
+    /// is counted from an index, and not written.
     pub pending_deltas: HashMap<(TenantId, TenantId), i32>,
-    /// By how many GiB the reserved part of each vault changes.
+    /// The change of each vault's reserved capacity, in GiB.
     pub reserved_gib_deltas: HashMap<VaultKey, i64>,
-    /// What must still be true when it is written.
+    /// What must still be true when the plan is committed.
     pub guards: Guards,
 }
 
 /// What a step does to one pair.
 #[derive(Debug, Default)]
 pub(super) struct Effect {
-    /// What the membership becomes; `None` where it stays.
+    /// The new membership; `None` if it stays.
     pub(super) membership: Option<Membership>,
     /// What must still be true when the plan is committed.
     pub(super) guards: Guards,
 }
 
 impl Effect {
-    /// The effect of writing a membership under those guards. No guard where nothing is written: the pair is as the request
-    /// wants it, or a later request has changed it, and that was true when it was read.
+    /// The effect of writing a membership under those guards. If nothing is written, there is no guard: the pair is as
+    /// the request wants it, or a later request has changed it, and that was true when it was read.
     pub(super) fn of_change(
         (image, tenant): (&ImageId, &TenantId),
         membership: Option<Membership>,
@@ -58,7 +58,7 @@ impl Effect {
         all.insert(Guard::MembershipUnchanged { image: image.clone(), tenant: tenant.clone() });
         all.extend(guards);
         let current = input.membership(image, tenant);
-        // A deleted image counts no members any more, and never comes back.
+        // A deleted image has no member count any more, and is never restored.
         if member_delta(current, &next) != 0 && input.images.contains_key(image) {
             all.insert(Guard::ImageExists(image.clone()));
         }
@@ -75,9 +75,9 @@ impl Plan {
         self.member_deltas.get(image).copied().unwrap_or_default()
     }
 
-    /// By how much the number of images that are pending for a tenant grows: of all owners, and of one.
+    /// The change of the number of images that are pending for a tenant: from all owners, and from one.
     pub(super) fn pending_delta(&self, tenant: &TenantId, owner: &TenantId) -> (i64, i64) {
-        let of_all = self.pending_deltas.iter().filter(|((waiting, _), _)| waiting == tenant);
+        let of_all = self.pending_deltas.iter().filter(|((recipient, _), _)| recipient == tenant);
         let of_owner = self.pending_deltas.get(&(tenant.clone(), owner.clone())).copied().unwrap_or_default();
         (of_all.map(|(_, delta)| i64::from(*delta)).sum(), of_owner.into())
     }
@@ -91,7 +91,7 @@ impl Plan {
         self.guards.item_count()
     }
 
-    /// The number of items with one more effect.
+    /// The number of items with the effect on one more pair.
     pub(super) fn item_count_with(&self, effect: &Effect) -> usize {
         self.guards.item_count_with(&effect.guards)
     }
@@ -136,7 +136,7 @@ fn member_delta(current: Option<&Membership>, next: &Membership) -> i32 {
     delta(current, next, |membership| membership.active().is_some())
 }
 
-/// The reservation that is released and the one that takes its place; both `None` where it stays.
+/// The reservation that is released and the one that replaces it; both `None` if nothing changes.
 fn reservation_change<'a>(
     current: Option<&'a Membership>,
     next: &'a Membership,

@@ -1,12 +1,12 @@
-//! What a rule says of a pair, and what that rests on.
+//! The verdict of a rule on a pair, and what it rests on.
 
 use super::guard::Guard;
 use crate::domain::Outcome;
 
-/// Whether a rule is kept. Both results say what they rest on.
+/// Whether a rule is satisfied. Both results say what they rest on.
 pub(super) type Verdict = Result<Basis, Violation>;
 
-/// A rule that is broken, so that the pair fails.
+/// A rule that is not satisfied, so that the pair fails.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Violation {
     /// The outcome of the pair.
@@ -20,7 +20,7 @@ pub(super) struct Violation {
 pub(super) enum Basis {
     /// These must still be true when the plan is committed.
     Guards(Vec<Guard>),
-    /// Nothing has to be.
+    /// Nothing has to hold, for that reason.
     Unguarded(Unguarded),
 }
 
@@ -31,10 +31,10 @@ pub(super) enum Unguarded {
     Approximate,
     /// What was read never changes again.
     Final,
-    /// A change between read and commit leaves the table as the same change after the commit does: it ends no membership, or
-    /// its own job does.
+    /// A change between the read and the commit leaves the table as the same change after the commit would: it ends no
+    /// membership, or its own job does.
     ChangeMayFollow,
-    /// Nothing is written, and the verdict rests on one item, of which it was true when that was read.
+    /// Nothing is written, and the verdict rests on one item, for which it was true when the item was read.
     TrueWhenRead,
 }
 
@@ -60,7 +60,7 @@ impl From<Unguarded> for Basis {
     }
 }
 
-/// The verdict that a rule is broken.
+/// The verdict that a rule is violated.
 pub(super) fn violation(outcome: Outcome, basis: impl Into<Basis>) -> Verdict {
     Err(Violation { outcome, basis: basis.into() })
 }

@@ -1,11 +1,11 @@
-//! Which action a request names. The SDKs name it in headers, in the query, or in both (`contract/alibaba.md` 3.1).
+//! The action of a request. SDKs name it in headers, in the query, or in both (`contract/alibaba.md` 3.1).
 
 use super::{Error, Parameters};
 
 pub(super) const ACTION_HEADER: &str = "x-acs-action";
 const VERSION_HEADER: &str = "x-acs-version";
 
-/// Whose words an action uses.
+/// The product that an action belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Product {
     /// Elastic Desktop Service, 2020-09-30.
@@ -14,7 +14,7 @@ pub(super) enum Product {
     Ecs,
 }
 
-/// What is asked for.
+/// An action of either product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Action {
     ModifyPermission(Product),
@@ -32,16 +32,17 @@ const ACTIONS: [(&str, &str, Action); 6] = [
 ];
 
 impl Action {
-    /// The action that headers and parameters name; `header` finds one by its name.
+    /// Parses the action that headers and parameters name. `header` returns the value of a header.
     pub(super) fn parse<'a>(
         header: impl Fn(&str) -> Option<&'a [u8]>,
         parameters: &'a Parameters,
     ) -> Result<Self, Error> {
-        let named = |name, in_header| header_or_parameter(name, (in_header, header(in_header)), parameters);
-        let action = named("Action", ACTION_HEADER)?;
-        let version = named("Version", VERSION_HEADER)?;
-        let known = ACTIONS.iter().find(|(of, name, _)| *of == version && *name == action);
-        known.map(|(.., action)| *action).ok_or_else(Error::api_not_found)
+        let value =
+            |name, header_name| header_or_parameter(name, (header_name, header(header_name)), parameters);
+        let action = value("Action", ACTION_HEADER)?;
+        let version = value("Version", VERSION_HEADER)?;
+        let found = ACTIONS.iter().find(|(api, name, _)| *api == version && *name == action);
+        found.map(|(.., action)| *action).ok_or_else(Error::api_not_found)
     }
 
     /// Whether the action changes nothing.
@@ -66,25 +67,25 @@ impl Action {
     }
 }
 
-/// The name of the action that a request is said to be, for the log, whether or not there is such an action.
+/// The name of the requested action, for the log. There may be no such action.
 pub(super) fn requested_name<'a>(header: Option<&'a [u8]>, parameters: &'a Parameters) -> Option<&'a str> {
-    let said = header.and_then(|header| std::str::from_utf8(header).ok()).filter(|said| !said.is_empty());
-    said.or_else(|| parameters.text("Action"))
+    let value = header.and_then(|header| std::str::from_utf8(header).ok()).filter(|value| !value.is_empty());
+    value.or_else(|| parameters.text("Action"))
 }
 
-/// What a parameter and its header say, who may not say different things: it is not ours to guess which one counts.
+/// The value of a parameter or of its header. If they differ, it is an error, because either may be the intended one.
 fn header_or_parameter<'a>(
     name: &'static str,
-    (header, said): (&str, Option<&'a [u8]>),
+    (header, value): (&str, Option<&'a [u8]>),
     parameters: &'a Parameters,
 ) -> Result<&'a str, Error> {
-    let said = said.and_then(|said| std::str::from_utf8(said).ok()).filter(|said| !said.is_empty());
-    match (said, parameters.text(name)) {
-        (Some(said), Some(text)) if said != text => Err(Error::invalid_parameter(
+    let value = value.and_then(|value| std::str::from_utf8(value).ok()).filter(|value| !value.is_empty());
+    match (value, parameters.text(name)) {
+        (Some(value), Some(text)) if value != text => Err(Error::invalid_parameter(
             name,
-            format_args!("what the header {header} says, or one of the two left out"),
+            format_args!("the same value as in the header {header}, or one of the two left out"),
         )),
-        (Some(said), _) => Ok(said),
+        (Some(value), _) => Ok(value),
         (None, Some(text)) => Ok(text),
         (None, None) => Err(Error::missing_parameter(name)),
     }
@@ -95,8 +96,8 @@ mod tests {
     use super::*;
 
     fn action(headers: &[(&'static str, &'static str)], query: &str) -> Result<Action, Error> {
-        let header = |wanted: &str| {
-            headers.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value.as_bytes())
+        let header = |header: &str| {
+            headers.iter().find(|(name, _)| *name == header).map(|(_, value)| value.as_bytes())
         };
         Action::parse(header, &Parameters::parse(query, None).unwrap())
     }
@@ -114,16 +115,17 @@ mod tests {
 
     #[test]
     fn missing_unknown_or_conflicting_action_is_rejected() {
-        let refused = |headers: &[_], query| format!("{:?}", action(headers, query).unwrap_err());
-        assert!(refused(&[], "").contains("\\\"Action\\\" that is mandatory"));
-        assert!(refused(&[], "Action=DescribeImages").contains("\\\"Version\\\" that is mandatory"));
-        assert!(refused(&[], "Action=&Version=2020-09-30").contains("\\\"Action\\\" that is mandatory"));
+        let error_text = |headers: &[_], query| format!("{:?}", action(headers, query).unwrap_err());
+        assert!(error_text(&[], "").contains("\\\"Action\\\" that is mandatory"));
+        assert!(error_text(&[], "Action=DescribeImages").contains("\\\"Version\\\" that is mandatory"));
+        assert!(error_text(&[], "Action=&Version=2020-09-30").contains("\\\"Action\\\" that is mandatory"));
         for query in ["Action=CopyImage&Version=2014-05-26", "Action=describeimages&Version=2020-09-30"] {
-            assert!(refused(&[], query).contains("InvalidApi.NotFound"));
+            assert!(error_text(&[], query).contains("InvalidApi.NotFound"));
         }
         let other = [("x-acs-action", "DescribeImages")];
         assert!(
-            refused(&other, "Action=ModifyImagePermission&Version=2020-09-30").contains("InvalidParameter")
+            error_text(&other, "Action=ModifyImagePermission&Version=2020-09-30")
+                .contains("InvalidParameter")
         );
     }
 }

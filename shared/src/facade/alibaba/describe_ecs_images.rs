@@ -1,7 +1,8 @@
-//! `DescribeImages` of ECS 2014-05-26: the images that the account can use, so that those who share by ECS's words can look
-//! before and after. Its own images, those shared with it and accepted, and the public ones.
+//! `DescribeImages` of ECS 2014-05-26: list the images that the account can use, so that ECS clients can look before
+//! and after sharing: its own images, those shared with it and accepted, and the public ones.
 //!
-//! Pages are numbered and all images are counted, so that a list has an end: above [`MAX_IMAGES`] it has to be narrowed.
+//! Pages are numbered and the response has the total count, so every page reads all matching images. More than
+//! [`MAX_IMAGES`] are an error, and the list has to be narrowed.
 
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -14,17 +15,18 @@ use crate::http::AuthenticatedRequest;
 use crate::store::List;
 use crate::usecases::{self, ImageQuery, ImageRow, IndexFilter, ListReason, UseCaseError, VisibleImage};
 
-/// The most images that are counted.
+/// The maximum number of images that are counted.
 const MAX_IMAGES: usize = 1000;
 
-/// The most ids in `ImageId`, which separates them by commas.
+/// The maximum number of ids in `ImageId`, which are separated by commas.
 const MAX_IDS: usize = 100;
 
-/// Filters of ECS that cannot be answered here. To leave one out would show images that were not asked for.
+/// Filters of ECS that are not supported. They are errors, because ignoring one would list images that were not
+/// requested.
 const UNSUPPORTED_FILTERS: [&str; 6] =
     ["ImageFamily", "InstanceType", "ResourceGroupId", "SnapshotId", "Usage", "Usable"];
 
-/// Whose images there are, to ECS.
+/// The values of `ImageOwnerAlias`.
 const OWNER_ALIASES: [(&str, OwnerAlias); 4] = [
     ("self", OwnerAlias::Own),
     ("others", OwnerAlias::Others),
@@ -40,7 +42,7 @@ enum OwnerAlias {
     Marketplace,
 }
 
-/// The filters, all of which must hold.
+/// The filters. An image has to pass all of them.
 #[derive(Debug)]
 struct Filter<'a> {
     owner: Option<OwnerAlias>,
@@ -52,7 +54,7 @@ struct Filter<'a> {
     architecture: Option<&'a str>,
 }
 
-/// Filters, `PageNumber` and `PageSize` in; `ImageSpecs`, `TotalCount` and what was asked for out.
+/// Filters, `PageNumber` and `PageSize` in; `Images`, `TotalCount`, and the page's number and size out.
 pub(super) async fn handle(
     request: &AuthenticatedRequest,
     parameters: &Parameters,
@@ -76,16 +78,16 @@ pub(super) async fn handle(
     .into())
 }
 
-/// All images that pass the filter, the newest first.
+/// All images that pass the filter, newest first.
 async fn matching_rows(
     request: &AuthenticatedRequest,
     filter: &Filter<'_>,
     ids: Option<Vec<ImageId>>,
 ) -> Result<Vec<ImageRow>, Error> {
-    let (service, caller) = (&request.app, request.caller());
+    let (app, caller) = (&request.app, request.caller());
     let query = ImageQuery {
         lists: filter.lists(caller),
-        filter: |seen: &VisibleImage| filter.matches(seen),
+        filter: |visible: &VisibleImage| filter.matches(visible),
         index_filter: IndexFilter {
             names: filter.name.map(|name| vec![name.to_owned()]),
             ..IndexFilter::default()
@@ -96,8 +98,8 @@ async fn matching_rows(
         limit: MAX_IMAGES,
     };
     let page = match ids {
-        Some(ids) => usecases::find_images(service, caller, &ids, query).await,
-        None => usecases::list_images(service, caller, query).await,
+        Some(ids) => usecases::find_images(app, caller, &ids, query).await,
+        None => usecases::list_images(app, caller, query).await,
     };
     match page {
         Ok(page) if page.next.is_none() => Ok(page.rows),
@@ -108,18 +110,18 @@ async fn matching_rows(
                 "More than {MAX_IMAGES} images would have to be counted. Narrow the list by ImageId, ImageName or ImageOwnerAlias."
             ),
         )),
-        Err(refusal) => Err(refusal.into()),
+        Err(error) => Err(error.into()),
     }
 }
 
-/// The images that are asked for by their ids; `None` where none is. An id that none can have is that of no image.
+/// The ids in `ImageId`; `None` without any. A malformed id matches no image, so it is left out.
 fn parse_image_ids(parameters: &Parameters) -> Result<Option<Vec<ImageId>>, Error> {
     let Some(text) = parameters.text("ImageId") else { return Ok(None) };
-    let given: Vec<_> = text.split(',').collect();
-    if given.len() > MAX_IDS {
+    let values: Vec<_> = text.split(',').collect();
+    if values.len() > MAX_IDS {
         return Err(Error::invalid_parameter("ImageId", format_args!("at most {MAX_IDS} images")));
     }
-    let mut ids: Vec<ImageId> = given.iter().filter_map(|id| id.trim().parse().ok()).collect();
+    let mut ids: Vec<ImageId> = values.iter().filter_map(|id| id.trim().parse().ok()).collect();
     ids.sort();
     ids.dedup();
     Ok(Some(ids))
@@ -127,18 +129,19 @@ fn parse_image_ids(parameters: &Parameters) -> Result<Option<Vec<ImageId>>, Erro
 
 impl<'a> Filter<'a> {
     fn parse(parameters: &'a Parameters) -> Result<Self, Error> {
-        let is_unknown = |name: &str| {
+        let is_unsupported = |name: &str| {
             UNSUPPORTED_FILTERS.contains(&name) || name.starts_with("Filter.") || name.starts_with("Tag.")
         };
-        let says_something = |(name, value): &&(String, String)| !value.is_empty() && is_unknown(name);
-        if let Some((name, _)) = parameters.pairs().iter().find(says_something) {
+        let is_set_and_unsupported =
+            |(name, value): &&(String, String)| !value.is_empty() && is_unsupported(name);
+        if let Some((name, _)) = parameters.pairs().iter().find(is_set_and_unsupported) {
             return Err(Error::invalid_parameter(
                 name,
-                "nothing, since images cannot be found by it here: leave it out",
+                "no value, because this filter is not supported here",
             ));
         }
         let owner = parameters.text("ImageOwnerAlias").map(|text| {
-            let found = OWNER_ALIASES.iter().find(|(word, _)| word.eq_ignore_ascii_case(text));
+            let found = OWNER_ALIASES.iter().find(|(alias, _)| alias.eq_ignore_ascii_case(text));
             found.map(|(_, owner)| *owner).ok_or_else(|| {
                 Error::invalid_parameter("ImageOwnerAlias", "self, others, system or marketplace")
             })
@@ -166,30 +169,30 @@ impl<'a> Filter<'a> {
             (OwnerAlias::Others, List::Received(me(), Status::Accepted)),
             (OwnerAlias::System, List::Open(Visibility::Public)),
         ];
-        let wanted = |of| self.owner.is_none_or(|wanted| wanted == of);
-        all.into_iter().filter(|(of, _)| wanted(*of)).map(|(_, list)| list).collect()
+        let is_requested = |alias| self.owner.is_none_or(|owner| owner == alias);
+        all.into_iter().filter(|(alias, _)| is_requested(*alias)).map(|(_, list)| list).collect()
     }
 
-    fn matches(&self, seen: &VisibleImage) -> bool {
-        let (image, details) = (&seen.image, &seen.image.details);
+    fn matches(&self, visible: &VisibleImage) -> bool {
+        let (image, details) = (&visible.image, &visible.image.details);
         self.includes_available
             && self.name.is_none_or(|name| details.name.as_deref() == Some(name))
             && self.owner_id.is_none_or(|owner| image.owner.as_str() == owner)
-            && self.os.is_none_or(|os| os_type(seen).eq_ignore_ascii_case(os))
-            && self.architecture.is_none_or(|wanted| details.property("architecture") == Some(wanted))
+            && self.os.is_none_or(|os| os_type(visible).eq_ignore_ascii_case(os))
+            && self.architecture.is_none_or(|value| details.property("architecture") == Some(value))
     }
 }
 
-fn image_json(seen: &VisibleImage) -> Value {
-    let (image, details) = (&seen.image, &seen.image.details);
+fn image_json(visible: &VisibleImage) -> Value {
+    let (image, details) = (&visible.image, &visible.image.details);
     let text = |name| details.property(name).unwrap_or_default();
-    let owner = match seen.reason {
+    let owner = match visible.reason {
         ListReason::Owned => "self",
         ListReason::Received(_) => "others",
         ListReason::Open if image.visibility == Visibility::Community => "others",
         ListReason::Open => "system",
     };
-    // A number to the SDKs, as the ids of Alibaba's own accounts are.
+    // The SDKs expect a number, as in the ids of Alibaba's own accounts.
     let owner_id =
         image.owner.as_str().parse::<u64>().map_or_else(|_| image.owner.as_str().into(), Value::from);
     let tags: Vec<_> = details.tags.iter().map(|tag| json!({ "TagKey": tag, "TagValue": "" })).collect();
@@ -203,7 +206,7 @@ fn image_json(seen: &VisibleImage) -> Value {
         "Description": text("__description"),
         "Status": AVAILABLE,
         "Progress": "100%",
-        "OSType": os_type(seen).to_ascii_lowercase(),
+        "OSType": os_type(visible).to_ascii_lowercase(),
         "OSName": text("__os_version"),
         "Platform": text("__platform"),
         "Architecture": details.property("architecture").unwrap_or("x86_64"),
@@ -214,9 +217,9 @@ fn image_json(seen: &VisibleImage) -> Value {
         "DiskDeviceMappings": { "DiskDeviceMapping": [disk] },
         "Tags": { "Tag": tags },
     });
-    // With whom else it is shared is its owner's to know.
-    if let (ListReason::Owned, Value::Object(wire)) = (&seen.reason, &mut wire) {
-        let is_shared = if seen.members > 0 { "True" } else { "" };
+    // Only the owner may know whether the image is shared with others.
+    if let (ListReason::Owned, Value::Object(wire)) = (&visible.reason, &mut wire) {
+        let is_shared = if visible.members > 0 { "True" } else { "" };
         wire.insert("IsSelfShared".to_owned(), is_shared.into());
     }
     wire
@@ -251,10 +254,9 @@ mod tests {
     fn unsupported_filter_is_rejected_by_name() {
         for query in ["Tag.1.Key=a", "Filter.1.Key=CreationStartTime", "SnapshotId=s-1", "ImageOwnerAlias=me"]
         {
-            let refused =
-                format!("{:?}", Filter::parse(&Parameters::parse(query, None).unwrap()).unwrap_err());
+            let error = format!("{:?}", Filter::parse(&Parameters::parse(query, None).unwrap()).unwrap_err());
             let name = query.split('=').next().unwrap();
-            assert!(refused.contains("InvalidParameter") && refused.contains(name), "{refused}");
+            assert!(error.contains("InvalidParameter") && error.contains(name), "{error}");
         }
     }
 

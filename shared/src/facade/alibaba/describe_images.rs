@@ -1,5 +1,5 @@
-//! `DescribeImages` of ECD: the images that the account can use: its own, those shared with it and accepted, and the
-//! public ones (`contract/alibaba.md` 3.3).
+//! `DescribeImages` of ECD: list the images that the account can use: its own, those shared with it and accepted, and
+//! the public ones (`contract/alibaba.md` 3.3).
 
 use http::StatusCode;
 use serde_json::{Map, Value, json};
@@ -13,13 +13,13 @@ use crate::usecases::{
     self, ImagePage, ImageQuery, IndexFilter, ListReason, Marker, UseCaseError, VisibleImage,
 };
 
-/// The highest number of `ImageId.N`: one batch read takes so many images and the caller's memberships of them.
+/// The highest `N` of `ImageId.N`: one batch read takes this many images with the caller's memberships of them.
 const MAX_IDS: usize = 50;
 
-/// The status that every image here has; the others are those of images that are being made or have failed.
+/// The status of every image here. ECD's other statuses are for images that are being created or have failed.
 pub(super) const AVAILABLE: &str = "Available";
 
-/// Properties that ECD knows, under the names that it knows them by: compared where a filter names them, and shown.
+/// Properties of ECD, under ECD's names. They can be filtered by, and are shown.
 const PROPERTIES: [&str; 7] = [
     "DesktopInstanceType",
     "FotaVersion",
@@ -30,13 +30,13 @@ const PROPERTIES: [&str; 7] = [
     "SessionType",
 ];
 
-/// One that is only shown.
+/// A property that is only shown.
 const APP_VERSION_PROPERTY: &str = "AppVersion";
 
-/// The one of them that ECD writes as a boolean, and its Python SDK as `True`. An image that does not say is without.
+/// The property that ECD writes as a boolean, and its Python SDK as `True`. An image without it has no GPU.
 const GPU_PROPERTY: &str = "GpuCategory";
 
-/// What images are of, to ECD.
+/// The values of `ImageType`.
 const IMAGE_TYPES: [(&str, ImageType); 3] =
     [("CUSTOM", ImageType::Custom), ("SHARED", ImageType::Shared), ("SYSTEM", ImageType::System)];
 
@@ -47,7 +47,7 @@ enum ImageType {
     System,
 }
 
-/// The filters, all of which must hold.
+/// The filters. An image has to pass all of them.
 #[derive(Debug)]
 struct Filter<'a> {
     image_type: Option<ImageType>,
@@ -58,36 +58,36 @@ struct Filter<'a> {
     properties: Vec<(&'static str, &'a str)>,
 }
 
-/// Filters, `MaxResults` and `NextToken` in, `ImageSpecs` and the next `NextToken` out.
+/// Filters, `MaxResults` and `NextToken` in; `Images` and the next `NextToken` out.
 pub(super) async fn handle(
     request: &AuthenticatedRequest,
     parameters: &Parameters,
 ) -> Result<ActionOutput, Error> {
     let filter = Filter::parse(parameters)?;
     let ids = parse_image_ids(parameters)?;
-    let most = parameters.number("MaxResults", (1, 100), 10)?;
-    let (service, caller) = (&request.app, request.caller());
+    let limit = parameters.number("MaxResults", (1, 100), 10)?;
+    let (app, caller) = (&request.app, request.caller());
     let listing = Listing::new("DescribeImages", caller).with_query(filter_parameters(parameters));
     let after = parameters.text("NextToken").map(|text| parse_next_token(&listing, text)).transpose()?;
     let lists = filter.lists(caller);
-    let matches = |seen: &VisibleImage| filter.matches(seen);
-    let exact =
+    let matches = |visible: &VisibleImage| filter.matches(visible);
+    let index_filter =
         IndexFilter { names: filter.name.map(|name| vec![name.to_owned()]), ..IndexFilter::default() };
     let query = ImageQuery {
         lists,
         filter: matches,
-        index_filter: exact,
+        index_filter,
         needs_member_counts: true,
         sort: Vec::new(),
         after,
-        limit: most,
+        limit,
     };
     let page = match ids {
-        Some(ids) => usecases::find_images(service, caller, &ids, query).await,
-        None => usecases::list_images(service, caller, query).await,
+        Some(ids) => usecases::find_images(app, caller, &ids, query).await,
+        None => usecases::list_images(app, caller, query).await,
     };
-    let page = page.map_err(|refusal| match refusal {
-        // A page without images and with a token would be taken for the end of the list.
+    let page = page.map_err(|error| match error {
+        // Clients would take an empty page for the end of the list, even with a token.
         UseCaseError::ScanLimitReached { examined, next: Some(next) } => Error::new(
             StatusCode::BAD_REQUEST,
             "InvalidParameter",
@@ -102,11 +102,12 @@ pub(super) async fn handle(
 }
 
 fn parse_next_token(listing: &Listing, text: &str) -> Result<Marker, Error> {
-    let place = listing.decode_marker(text).and_then(|place| place.parse().ok());
-    place.ok_or_else(|| Error::invalid_parameter("NextToken", "the NextToken of the page before"))
+    let marker = listing.decode_marker(text).and_then(|marker| marker.parse().ok());
+    marker.ok_or_else(|| Error::invalid_parameter("NextToken", "the NextToken of the page before"))
 }
 
-/// What says which images are wanted. All else, such as a signature, is another one in every call.
+/// The parameters that select images, for which a `NextToken` is valid. All others, such as the signature, differ in
+/// every call.
 fn filter_parameters(parameters: &Parameters) -> impl Iterator<Item = (&str, &str)> {
     const NAMES: [&str; 4] = ["ImageType", "ImageName", "ImageStatus", "OsType"];
     let pairs = parameters.pairs().iter().map(|(name, value)| (name.as_str(), value.as_str()));
@@ -116,16 +117,16 @@ fn filter_parameters(parameters: &Parameters) -> impl Iterator<Item = (&str, &st
     })
 }
 
-/// The images that are asked for by name; `None` where none is. An id that none can have is that of no image.
+/// The ids in `ImageId.N`; `None` without any. A malformed id matches no image, so it is left out.
 fn parse_image_ids(parameters: &Parameters) -> Result<Option<Vec<ImageId>>, Error> {
-    let numbered = parameters.array("ImageId", MAX_IDS)?;
-    if let Some(name) = numbered.ignored.first() {
+    let array = parameters.array("ImageId", MAX_IDS)?;
+    if let Some(name) = array.ignored.first() {
         return Err(Error::invalid_parameter(name, format_args!("at most {MAX_IDS} images")));
     }
-    if numbered.values.is_empty() {
+    if array.values.is_empty() {
         return Ok(None);
     }
-    let mut ids: Vec<ImageId> = numbered.values.iter().filter_map(|(_, id)| id.parse().ok()).collect();
+    let mut ids: Vec<ImageId> = array.values.iter().filter_map(|(_, id)| id.parse().ok()).collect();
     ids.sort();
     ids.dedup();
     Ok(Some(ids))
@@ -136,7 +137,7 @@ impl<'a> Filter<'a> {
         let image_type = parameters.text("ImageType").map(|text| {
             let found = IMAGE_TYPES.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
             found
-                .map(|(_, of)| *of)
+                .map(|(_, image_type)| *image_type)
                 .ok_or_else(|| Error::invalid_parameter("ImageType", "CUSTOM, SHARED or SYSTEM"))
         });
         let properties = PROPERTIES.iter().filter(|name| **name != GPU_PROPERTY);
@@ -159,27 +160,27 @@ impl<'a> Filter<'a> {
             (ImageType::Shared, List::Received(me(), Status::Accepted)),
             (ImageType::System, List::Open(Visibility::Public)),
         ];
-        let wanted = |of| self.image_type.is_none_or(|wanted| wanted == of);
-        all.into_iter().filter(|(of, _)| wanted(*of)).map(|(_, list)| list).collect()
+        let is_requested = |candidate| self.image_type.is_none_or(|image_type| image_type == candidate);
+        all.into_iter().filter(|(image_type, _)| is_requested(*image_type)).map(|(_, list)| list).collect()
     }
 
-    fn matches(&self, seen: &VisibleImage) -> bool {
-        let details = &seen.image.details;
-        let is = |wanted: Option<&str>, value: Option<&str>| wanted.is_none() || wanted == value;
-        is(self.name, details.name.as_deref())
-            && is(self.status, Some(AVAILABLE))
-            && self.os.is_none_or(|os| os_type(seen).eq_ignore_ascii_case(os))
-            && self.gpu.is_none_or(|wanted| wanted == has_gpu(seen))
+    fn matches(&self, visible: &VisibleImage) -> bool {
+        let details = &visible.image.details;
+        let passes = |filter: Option<&str>, value: Option<&str>| filter.is_none() || filter == value;
+        passes(self.name, details.name.as_deref())
+            && passes(self.status, Some(AVAILABLE))
+            && self.os.is_none_or(|os| os_type(visible).eq_ignore_ascii_case(os))
+            && self.gpu.is_none_or(|gpu| gpu == has_gpu(visible))
             && self.properties.iter().all(|(name, value)| details.property(name) == Some(value))
     }
 }
 
-fn has_gpu(seen: &VisibleImage) -> bool {
-    seen.image.details.property(GPU_PROPERTY).is_some_and(|text| text.eq_ignore_ascii_case("true"))
+fn has_gpu(visible: &VisibleImage) -> bool {
+    visible.image.details.property(GPU_PROPERTY).is_some_and(|text| text.eq_ignore_ascii_case("true"))
 }
 
-pub(super) fn os_type(seen: &VisibleImage) -> &str {
-    seen.image.details.property("__os_type").unwrap_or("Other")
+pub(super) fn os_type(visible: &VisibleImage) -> &str {
+    visible.image.details.property("__os_type").unwrap_or("Other")
 }
 
 fn page_json(page: &ImagePage, listing: &Listing) -> Value {
@@ -187,9 +188,9 @@ fn page_json(page: &ImagePage, listing: &Listing) -> Value {
     json!({ "Images": page.rows.iter().map(|row| image_json(&row.visible)).collect::<Vec<_>>(), "NextToken": next })
 }
 
-fn image_json(seen: &VisibleImage) -> Map<String, Value> {
-    let (image, details) = (&seen.image, &seen.image.details);
-    let of = match seen.reason {
+fn image_json(visible: &VisibleImage) -> Map<String, Value> {
+    let (image, details) = (&visible.image, &visible.image.details);
+    let image_type = match visible.reason {
         ListReason::Owned => ImageType::Custom,
         ListReason::Received(_) => ImageType::Shared,
         ListReason::Open => ImageType::System,
@@ -198,17 +199,20 @@ fn image_json(seen: &VisibleImage) -> Map<String, Value> {
     for name in PROPERTIES.into_iter().chain([APP_VERSION_PROPERTY]) {
         let value = details
             .property(name)
-            .map(|value| if name == GPU_PROPERTY { has_gpu(seen).into() } else { value.into() });
+            .map(|value| if name == GPU_PROPERTY { has_gpu(visible).into() } else { value.into() });
         wire.extend(value.map(|value: Value| (name.to_owned(), value)));
     }
     let fixed: [(&str, Value); 14] = [
         ("ImageId", image.id.as_str().into()),
-        ("ImageType", IMAGE_TYPES.iter().find(|(_, known)| *known == of).map(|(name, _)| *name).into()),
+        (
+            "ImageType",
+            IMAGE_TYPES.iter().find(|(_, candidate)| *candidate == image_type).map(|(name, _)| *name).into(),
+        ),
         ("Name", details.name.as_deref().unwrap_or_default().into()),
         ("Description", details.property("__description").unwrap_or_default().into()),
         ("Status", AVAILABLE.into()),
         ("Progress", "100%".into()),
-        ("OsType", os_type(seen).into()),
+        ("OsType", os_type(visible).into()),
         ("Platform", details.property("__platform").unwrap_or_default().into()),
         ("Size", details.min_disk_gib.into()),
         ("DataDiskSize", 0.into()),
@@ -218,9 +222,9 @@ fn image_json(seen: &VisibleImage) -> Map<String, Value> {
         ("VolumeEncryptionEnabled", (details.encryption() != Encryption::None).into()),
     ];
     wire.extend(fixed.map(|(name, value)| (name.to_owned(), value)));
-    // With whom else it is shared, and by what key it is encrypted, is its owner's to know.
-    if seen.reason == ListReason::Owned {
-        wire.insert("SharedCount".to_owned(), seen.members.into());
+    // Only the owner may know with how many tenants the image is shared, and the key that encrypts it.
+    if visible.reason == ListReason::Owned {
+        wire.insert("SharedCount".to_owned(), visible.members.into());
         if let Encryption::Key(key) = details.encryption() {
             wire.insert("VolumeEncryptionKey".to_owned(), key.as_str().into());
         }

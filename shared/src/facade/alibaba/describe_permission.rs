@@ -1,5 +1,5 @@
-//! `DescribeImagePermission` of ECD and `DescribeImageSharePermission` of ECS: with whom an image is shared, whatever they
-//! have said to it (`contract/alibaba.md` 3.3 and 3.4). The owner sees all, an account that received it only itself.
+//! `DescribeImagePermission` of ECD and `DescribeImageSharePermission` of ECS: list the accounts that an image is
+//! shared with, whatever their status (`contract/alibaba.md` 3.3 and 3.4). The owner sees all, a recipient only itself.
 
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ pub(super) async fn handle(
     Ok(json!({ "AliUids": accounts }).into())
 }
 
-/// `ImageId`, `PageNumber`, `PageSize` in; `Accounts`, `TotalCount` and what was asked for out.
+/// `ImageId`, `PageNumber`, `PageSize` in; `Accounts`, `TotalCount`, and the page's number and size out.
 pub(super) async fn handle_paged(
     request: &AuthenticatedRequest,
     parameters: &Parameters,
@@ -40,7 +40,7 @@ pub(super) async fn handle_paged(
     .into())
 }
 
-/// All of them: the answers tell their number, and there is a limit to it.
+/// All members of an image: responses have their count, and the recipient limit bounds it. Usually one query.
 async fn all_members(request: &AuthenticatedRequest, image: &ImageId) -> Result<Vec<MemberView>, Error> {
     let limit = usize::try_from(request.app.settings.limits.members_per_image).unwrap_or(usize::MAX);
     let mut members = Vec::new();

@@ -1,5 +1,5 @@
-//! What stands around every answer: the request's id, and around an error where it came from and where to read of it
-//! (`contract/alibaba.md` 3.7).
+//! What every response contains besides the result of its action: the request's id, and with an error the host and a
+//! link to its description (`contract/alibaba.md` 3.7).
 
 use http::StatusCode;
 use http::header::{HeaderName, HeaderValue, RETRY_AFTER};
@@ -14,21 +14,21 @@ use crate::http::{
     ApiError, ErrorInfo, HttpResponse, IncomingRequest, RejectedRequest, RejectionReason, response,
 };
 
-/// Names the parameters that were given and not looked at.
+/// Names the parameters that were sent and ignored.
 const IGNORED_PARAMETERS_HEADER: HeaderName = HeaderName::from_static("x-ignored-parameters");
 
-/// The SDKs make a throttling error of an answer with this header, and wait so many milliseconds.
+/// The SDKs report a response with this header as throttled, and wait for this number of milliseconds.
 const RETRY_AFTER_MILLIS_HEADER: HeaderName = HeaderName::from_static("x-acs-retry-after");
 
-/// So many of them are named.
+/// The maximum number of ignored parameters that are named.
 const MAX_IGNORED_NAMES: usize = 50;
 
-/// What an action gives back.
+/// The result of an action.
 #[derive(Debug, Default)]
 pub(super) struct ActionOutput {
-    /// The body, an object without the request's id.
+    /// The body, an object without the request's id; null for an empty one.
     pub(super) body: Value,
-    /// The parameters that were not looked at.
+    /// The names of the ignored parameters.
     pub(super) ignored_parameters: Vec<String>,
 }
 
@@ -38,7 +38,7 @@ impl From<Value> for ActionOutput {
     }
 }
 
-/// What stands around the answer to one request.
+/// What a response contains besides the result of its action.
 #[derive(Debug)]
 pub(super) struct Envelope {
     request_id: String,
@@ -47,15 +47,18 @@ pub(super) struct Envelope {
 }
 
 impl Error {
-    /// The error as the answer to a request that did not get as far as its action; with its parameters, where they could be
-    /// read.
+    /// The response to a request that failed before its action. `parameters`, if they could be parsed, choose the
+    /// format.
     pub fn into_response(self, incoming: &IncomingRequest, parameters: Option<&Parameters>) -> HttpResponse {
         Envelope::new(incoming.request_id(), incoming.raw_header("host"), parameters).error(self, None)
     }
 }
 
-/// The response to a request that did not get as far as its action; with its parameters, where they could be read. A body
-/// that is too large is refused in the common form, as the gateway refuses it, which cannot know what the body is.
+/// The response to a request that was rejected before its action. `parameters`, if they could be parsed, choose the
+/// format.
+///
+/// A body that is too large gets the error body of the other facades: the gateway, which also checks the size, cannot
+/// tell the facade by the body.
 pub fn reject(rejected: &RejectedRequest, parameters: Option<&Parameters>) -> HttpResponse {
     let error = match rejected.reason().clone() {
         RejectionReason::BodyTooLarge(problem) => return ApiError::from(problem).into_response(),
@@ -66,17 +69,16 @@ pub fn reject(rejected: &RejectedRequest, parameters: Option<&Parameters>) -> Ht
 }
 
 impl Envelope {
-    /// That of the request with that id, sent to that host, with those parameters where they could be read. A format that
-    /// there is not is refused in the usual one.
+    /// The envelope for a request. Without parameters, or with an unknown format, its format is the default.
     pub(super) fn new(request_id: &str, host: Option<&[u8]>, parameters: Option<&Parameters>) -> Self {
         let host = String::from_utf8_lossy(host.unwrap_or_default()).into_owned();
         let format = parameters.and_then(|parameters| Format::parse(parameters).ok()).unwrap_or_default();
         Self { request_id: request_uuid(request_id), host, format }
     }
 
-    /// An action's answer.
-    pub(super) fn success(&self, action: Action, answer: ActionOutput) -> HttpResponse {
-        let mut body = answer.body;
+    /// The response to a successful action.
+    pub(super) fn success(&self, action: Action, output: ActionOutput) -> HttpResponse {
+        let mut body = output.body;
         if body.is_null() {
             body = json!({});
         }
@@ -84,13 +86,13 @@ impl Envelope {
             members.insert("RequestId".to_owned(), self.request_id.as_str().into());
         }
         let mut response = self.format.response(StatusCode::OK, &format!("{}Response", action.name()), &body);
-        if let Some(named) = ignored_parameters_header(&answer.ignored_parameters) {
-            response.headers_mut().insert(IGNORED_PARAMETERS_HEADER, named);
+        if let Some(names) = ignored_parameters_header(&output.ignored_parameters) {
+            response.headers_mut().insert(IGNORED_PARAMETERS_HEADER, names);
         }
         response
     }
 
-    /// An error in the form that the SDKs read.
+    /// The response for an error, in the form that the SDKs read.
     pub(super) fn error(&self, error: Error, product: Option<Product>) -> HttpResponse {
         let error = error.into_inner();
         let product = match product {
@@ -130,13 +132,13 @@ fn ignored_parameters_header(ignored: &[String]) -> Option<HeaderValue> {
     HeaderValue::from_str(&names.join(", ")).ok()
 }
 
-/// The request's id as clients of this dialect know ids: a UUID in upper case. The gateway's id is one, or one follows
-/// from it.
+/// The request's id as Alibaba's clients expect it: a UUID in upper case. An id of the gateway that is no UUID is
+/// hashed to one.
 fn request_uuid(request_id: &str) -> String {
     let id = Uuid::try_parse(request_id).unwrap_or_else(|_| {
         let digest: [u8; 32] = Sha256::digest(request_id).into();
         let mut bytes = [0; 16];
-        bytes.iter_mut().zip(digest).for_each(|(byte, of_digest)| *byte = of_digest);
+        bytes.iter_mut().zip(digest).for_each(|(byte, digest_byte)| *byte = digest_byte);
         uuid::Builder::from_custom_bytes(bytes).into_uuid()
     });
     id.hyphenated().to_string().to_uppercase()

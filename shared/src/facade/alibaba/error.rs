@@ -1,5 +1,5 @@
-//! Errors with Alibaba's statuses and codes (`contract/alibaba.md` 3.7, and the error codes of ECS's documentation, two of
-//! which are misspelt there and so here). The one table from refusals to codes is [`Error::from`].
+//! Errors with Alibaba's statuses and codes (`contract/alibaba.md` 3.7, and the error codes of ECS's documentation, two
+//! of which are misspelt there and so here). [`Error::from`] is the one table from errors to codes.
 
 use std::fmt::Display;
 
@@ -12,7 +12,7 @@ use crate::http::{ApiError, server_error};
 use crate::store::StoreError;
 use crate::usecases::UseCaseError;
 
-/// An error as this dialect reports it, in a body of its own ([`Envelope`]).
+/// An error of this facade, which has an error body of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error(ApiError);
 
@@ -26,12 +26,12 @@ impl Error {
         self.0
     }
 
-    /// A parameter is not as it must be.
+    /// 400: a parameter is invalid. `expected` describes its valid values.
     pub(super) fn invalid_parameter(name: &str, expected: impl Display) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "InvalidParameter", format!("{name}: expected {expected}."))
     }
 
-    /// A mandatory parameter is missing.
+    /// 400: a mandatory parameter is missing.
     pub(super) fn missing_parameter(name: &str) -> Self {
         Self::new(
             StatusCode::BAD_REQUEST,
@@ -42,12 +42,12 @@ impl Error {
         )
     }
 
-    /// The body is no form.
+    /// 400: the body is not a form.
     pub(super) fn invalid_body() -> Self {
         Self::invalid_parameter("The body", "a form, application/x-www-form-urlencoded, or none")
     }
 
-    /// No such action in that version.
+    /// 404: the version has no such action.
     pub(super) fn api_not_found() -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
@@ -56,12 +56,12 @@ impl Error {
         )
     }
 
-    /// No image of that id that the caller sees.
+    /// 404: the caller sees no image of that id.
     pub(super) fn image_not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "InvalidImageId.NotFound", "The specified ImageId does not exist.")
     }
 
-    /// Another region than this deployment's.
+    /// 404: the request names another region than this deployment's.
     pub(super) fn region_not_found(region: &str) -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
@@ -72,7 +72,7 @@ impl Error {
         )
     }
 
-    /// An account that can be none.
+    /// 404: the account id is malformed.
     pub(super) fn account_not_found(parameter: &str) -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
@@ -83,7 +83,7 @@ impl Error {
         )
     }
 
-    /// An account that is to be added and removed.
+    /// 400: the account is in both arrays.
     pub(super) fn account_in_both_lists(account: &TenantId) -> Self {
         Self::invalid_parameter(
             "AddAccount.N and RemoveAccount.N",
@@ -91,7 +91,7 @@ impl Error {
         )
     }
 
-    /// A change was checked and not made.
+    /// 400: the request is valid, and nothing was changed, because it was a dry run.
     pub(super) fn dry_run_passed() -> Self {
         Self::new(
             StatusCode::BAD_REQUEST,
@@ -100,7 +100,7 @@ impl Error {
         )
     }
 
-    /// A fault of ours, of which the caller is told no more than that.
+    /// A server error. The caller does not learn its cause.
     fn server_error((status, _, message): (StatusCode, &str, &str)) -> Self {
         let code =
             if status == StatusCode::SERVICE_UNAVAILABLE { "ServiceUnavailable" } else { "InternalError" };
@@ -146,7 +146,7 @@ impl From<UseCaseError> for Error {
             UseCaseError::Encrypted(_) => Self::new(
                 S::FORBIDDEN,
                 "OperationDeined.EncryptedSnapshot",
-                "The image contains encrypted snapshots, which do not support share. Where they are under a key of your own, grant it to the project (PUT /v1/keys/{key_id}/grants/{project_id}) and share it by POST /v1/cloudimages/members.",
+                "The image contains encrypted snapshots, which do not support share. If the key is your own, grant it to the project (PUT /v1/keys/{key_id}/grants/{project_id}) and share the image by POST /v1/cloudimages/members.",
             ),
             UseCaseError::MemberLimit { most, .. } => Self::new(
                 S::FORBIDDEN,
@@ -204,7 +204,7 @@ impl From<UseCaseError> for Error {
                 )
             }),
             UseCaseError::Store(problem) => Self::from(problem),
-            // No action of this dialect can meet these.
+            // No action of this facade ends in one of these.
             other @ (UseCaseError::JobNotFound
             | UseCaseError::Unresolved { .. }
             | UseCaseError::MemberNotFound { .. }
@@ -233,18 +233,18 @@ impl From<StoreError> for Error {
 }
 
 impl From<AuthError> for Error {
-    fn from(refused: AuthError) -> Self {
-        let fault = match refused {
+    fn from(error: AuthError) -> Self {
+        let fault = match error {
             AuthError::Store(problem) => return problem.into(),
             AuthError::IssuerUnavailable(problem) => {
                 return Self::server_error(server_error::for_issuer_error(&problem));
             }
             AuthError::Credential(CredentialError::Signature(fault)) => fault,
-            AuthError::Credential(refused) if refused.is_forbidden() => {
-                return Self::forbidden(format_args!("{refused}."));
+            AuthError::Credential(error) if error.is_forbidden() => {
+                return Self::forbidden(format_args!("{error}."));
             }
-            AuthError::Credential(refused) => {
-                return Self::new(StatusCode::UNAUTHORIZED, "InvalidSecurityToken", format!("{refused}."));
+            AuthError::Credential(error) => {
+                return Self::new(StatusCode::UNAUTHORIZED, "InvalidSecurityToken", format!("{error}."));
             }
         };
         let bad =

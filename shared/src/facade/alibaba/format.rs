@@ -1,4 +1,4 @@
-//! The two forms of an answer, which the parameter `Format` chooses. Without it an answer is JSON, as the SDKs expect it,
+//! The two formats of a response, which the parameter `Format` selects. The default is JSON, as the SDKs expect it,
 //! although Alibaba's own default for a call without an SDK is XML.
 
 use std::fmt::Write as _;
@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{Error, Parameters};
 use crate::http::{HttpResponse, response};
 
-/// How an answer is written.
+/// The format of a response.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Format {
     #[default]
@@ -20,7 +20,7 @@ pub(super) enum Format {
 }
 
 impl Format {
-    /// The format that the parameters ask for.
+    /// The format that the parameters select.
     pub(super) fn parse(parameters: &Parameters) -> Result<Self, Error> {
         match parameters.text("Format") {
             None => Ok(Self::Json),
@@ -30,7 +30,7 @@ impl Format {
         }
     }
 
-    /// An answer with that body; `root` is the name of the element that holds it in XML.
+    /// A response with that body. `root` is the name of the root element in XML.
     pub(super) fn response(self, status: StatusCode, root: &str, body: &Value) -> HttpResponse {
         match self {
             Self::Json => response::json_response(status, body),
@@ -47,7 +47,7 @@ impl Format {
     }
 }
 
-/// Writes an element; an array is an element of that name for each of its values.
+/// Writes an element. An array becomes one element of that name for each of its values.
 fn write_element(text: &mut String, name: &str, value: &Value) {
     if let Value::Array(values) = value {
         for value in values {
@@ -71,7 +71,7 @@ fn write_element(text: &mut String, name: &str, value: &Value) {
     let _ = write!(text, "</{name}>");
 }
 
-/// Writes a text so that XML may hold it.
+/// Writes text, with XML's special characters escaped.
 fn write_text(text: &mut String, value: &str) {
     for character in value.chars() {
         match character {
@@ -81,7 +81,7 @@ fn write_text(text: &mut String, value: &str) {
             '\t' | '\n' | '\r' => {
                 let _ = write!(text, "&#{};", u32::from(character));
             }
-            // XML 1.0 has no way to write these.
+            // XML 1.0 cannot represent these.
             '\0'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => text.push(char::REPLACEMENT_CHARACTER),
             other => text.push(other),
         }

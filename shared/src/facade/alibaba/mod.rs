@@ -1,8 +1,8 @@
 //! Alibaba Cloud's RPC dialect (`contract/alibaba.md`): Elastic Desktop Service (ECD) 2020-09-30 and Elastic Compute
 //! Service (ECS) 2014-05-26.
 //!
-//! Every action has the one path `/`. Its parameters stand in the query or in a form, arrays as `Name.1`, `Name.2`, …; the
-//! action and its version stand there or in headers. An account is a tenant. A share is effective at once.
+//! All actions have the path `/`. Parameters are in the query or in a form, arrays as `Name.1`, `Name.2`, …; the action
+//! and its version are among them or in headers. An account is a tenant. A share takes effect at once, without consent.
 
 mod action;
 mod describe_ecs_images;
@@ -30,18 +30,18 @@ pub const GET_ROUTE: &str = "GET /";
 /// The route of an action by POST.
 pub const POST_ROUTE: &str = "POST /";
 
-/// Whether a request to `/` names an action, and so is meant for this dialect.
+/// Whether a request to `/` names an action, and so belongs to this facade.
 pub fn has_action(request: &Request) -> bool {
     let query = request.uri().query().unwrap_or_default();
     request.headers().contains_key(action::ACTION_HEADER)
         || query.split('&').any(|pair| pair.split('=').next() == Some("Action"))
 }
 
-/// The parameters of a request, in its query and its form: the credential may be among them. The log is told which action
-/// they name.
+/// Parses the parameters of a request, in its query and its form, before authentication, since they may have the
+/// credential. Records the action's name for the log.
 ///
 /// # Errors
-/// [`Error`] names what cannot be read.
+/// [`Error`] names the parameter that cannot be decoded or is a duplicate, or the body, if it is not a form.
 pub fn parse_parameters(incoming: &IncomingRequest) -> Result<Parameters, Error> {
     let form = match incoming.body() {
         [] => None,
@@ -55,7 +55,7 @@ pub fn parse_parameters(incoming: &IncomingRequest) -> Result<Parameters, Error>
     Ok(parameters)
 }
 
-/// An action in, its answer out, with the request's id.
+/// Runs the action that the request names. Returns its result or its error, with the request's id.
 pub async fn handle(request: &AuthenticatedRequest, parameters: &Parameters) -> HttpResponse {
     let envelope = Envelope::new(request.request_id(), request.raw_header("host"), Some(parameters));
     let action = match Action::parse(|name| request.raw_header(name), parameters) {
@@ -63,7 +63,7 @@ pub async fn handle(request: &AuthenticatedRequest, parameters: &Parameters) -> 
         Err(error) => return envelope.error(error, None),
     };
     match run_action(request, action, parameters).await {
-        Ok(answer) => envelope.success(action, answer),
+        Ok(output) => envelope.success(action, output),
         Err(error) => envelope.error(error, Some(action.product())),
     }
 }
@@ -73,7 +73,7 @@ async fn run_action(
     action: Action,
     parameters: &Parameters,
 ) -> Result<envelope::ActionOutput, Error> {
-    // Before anything is changed: a client that cannot read the answer would try again.
+    // Before any change: a client that cannot parse the response would retry.
     Format::parse(parameters)?;
     if action.is_read_only() {
         request.check_read_rate()?;

@@ -1,5 +1,5 @@
-//! `ModifyImagePermission` of ECD and `ModifyImageSharePermission` of ECS: share an image with accounts, and stop sharing
-//! it with others, in one call that takes effect wholly or not at all (`contract/alibaba.md` 3.2 and 3.4).
+//! `ModifyImagePermission` of ECD and `ModifyImageSharePermission` of ECS: share an image with accounts and unshare it
+//! from others, in one call that takes effect wholly or not at all (`contract/alibaba.md` 3.2 and 3.4).
 
 use std::collections::BTreeSet;
 
@@ -13,21 +13,21 @@ use crate::domain::{AddedAndRemoved, PermissionChange, TenantId};
 use crate::http::AuthenticatedRequest;
 use crate::usecases::{DryRun, change_permissions};
 
-/// The highest number of `AddAccount.N` and of `RemoveAccount.N` that is looked at (`contract/decisions.md` 11).
+/// The highest `N` of `AddAccount.N` and `RemoveAccount.N`; accounts above it are ignored (`contract/decisions.md` 11).
 const MAX_ACCOUNTS: usize = 10;
 
-/// `ImageId`, `AddAccount.N`, `RemoveAccount.N` in, nothing out.
+/// `ImageId`, `AddAccount.N` and `RemoveAccount.N` in; an empty body out, with the ignored parameters in a header.
 pub(super) async fn handle(
     request: &AuthenticatedRequest,
     parameters: &Parameters,
     product: Product,
 ) -> Result<ActionOutput, Error> {
     let image = parameters.image_id()?;
-    // What is not supported is told first: it may stand alone, without any account.
-    let effect = if product == Product::Ecs { parse_dry_run(parameters)? } else { DryRun::Off };
+    // Unsupported options are rejected first: a request may have one without any account.
+    let dry_run = if product == Product::Ecs { parse_dry_run(parameters)? } else { DryRun::Off };
     let (permissions, ignored) = parse_permissions(parameters)?;
-    change_permissions(&request.app, request.caller(), &image, &permissions, effect).await?;
-    if effect == DryRun::On {
+    change_permissions(&request.app, request.caller(), &image, &permissions, dry_run).await?;
+    if dry_run == DryRun::On {
         return Err(Error::dry_run_passed());
     }
     Ok(ActionOutput { ignored_parameters: ignored, ..ActionOutput::default() })
@@ -45,13 +45,14 @@ fn parse_permissions(parameters: &Parameters) -> Result<(PermissionChange, Vec<S
     Ok((permissions, ignored))
 }
 
-fn parse_accounts(given: &ArrayParameter<'_>) -> Result<BTreeSet<TenantId>, Error> {
-    given.values.iter().map(|(name, id)| id.parse().map_err(|_| Error::account_not_found(name))).collect()
+fn parse_accounts(accounts: &ArrayParameter<'_>) -> Result<BTreeSet<TenantId>, Error> {
+    accounts.values.iter().map(|(name, id)| id.parse().map_err(|_| Error::account_not_found(name))).collect()
 }
 
-/// Refuses what only ECS offers: community images, launch permissions, groups. A dry run checks all and changes nothing.
+/// Parses `DryRun`, which checks everything and changes nothing. Rejects the options that only ECS has: community
+/// images, launch permissions, groups.
 fn parse_dry_run(parameters: &Parameters) -> Result<DryRun, Error> {
-    // Without accounts, an image is to be withdrawn from everybody, to whom it was never published.
+    // `IsPublic=False` without accounts withdraws a published image, and no image is published here.
     let names_accounts = parameters
         .pairs()
         .iter()
@@ -88,14 +89,14 @@ fn parse_dry_run(parameters: &Parameters) -> Result<DryRun, Error> {
 mod tests {
     use super::*;
 
-    fn read(query: &str) -> Parameters {
+    fn parse(query: &str) -> Parameters {
         Parameters::parse(query, None).unwrap()
     }
 
     #[test]
     fn accounts_above_ten_are_reported_as_ignored() {
         let query = "AddAccount.1=118272523431001&AddAccount.11=a&RemoveAccount.10=b&RemoveAccount.12=c&AddAccount.2=118272523431001";
-        let (permissions, ignored) = parse_permissions(&read(query)).unwrap();
+        let (permissions, ignored) = parse_permissions(&parse(query)).unwrap();
         assert_eq!(permissions.add().iter().map(TenantId::as_str).collect::<Vec<_>>(), ["118272523431001"]);
         assert_eq!(permissions.remove().iter().map(TenantId::as_str).collect::<Vec<_>>(), ["b"]);
         assert_eq!(ignored, ["AddAccount.11", "RemoveAccount.12"]);
@@ -103,24 +104,24 @@ mod tests {
 
     #[test]
     fn invalid_accounts_are_rejected() {
-        let refused = |query| format!("{:?}", parse_permissions(&read(query)).unwrap_err());
-        assert!(refused("").contains("AddAccount.N or RemoveAccount.N"));
+        let error_text = |query| format!("{:?}", parse_permissions(&parse(query)).unwrap_err());
+        assert!(error_text("").contains("AddAccount.N or RemoveAccount.N"));
         for bad in ["AddAccount.1=a%2Fb", "AddAccount.1=", "AddAccount.1=a%20b", "AddAccount.1=%00"] {
-            assert!(refused(bad).contains("InvalidAccount.NotFound"), "{bad}");
-            assert!(refused(bad).contains("AddAccount.1"), "{bad}");
+            assert!(error_text(bad).contains("InvalidAccount.NotFound"), "{bad}");
+            assert!(error_text(bad).contains("AddAccount.1"), "{bad}");
         }
-        assert!(refused("AddAccount.1=a&RemoveAccount.2=a").contains("a in one of them, not in both"));
+        assert!(error_text("AddAccount.1=a&RemoveAccount.2=a").contains("a in one of them, not in both"));
     }
 
     #[test]
     fn unsupported_ecs_options_are_rejected() {
-        let refused = |query| parse_dry_run(&read(query)).unwrap_err().into_inner().code;
-        assert_eq!(refused("IsPublic=True"), "CurrentRegion.NotSupportPublicImage");
-        assert_eq!(refused("IsPublic=False"), "CurrentRegion.NotSupportPublicImage");
-        assert_eq!(refused("IsPublic=maybe"), "InvalidParameter");
-        assert_eq!(refused("LaunchPermission=hide"), "ForbiddenParameter.LaunchPermission");
-        assert_eq!(refused("AddGroup.1=all"), "InvalidGroup.Malformed");
-        assert_eq!(parse_dry_run(&read("AddAccount.1=a&IsPublic=False&DryRun=True")), Ok(DryRun::On));
-        assert_eq!(parse_dry_run(&read("IsPublic=&LaunchPermission=&DryRun=false")), Ok(DryRun::Off));
+        let error_code = |query| parse_dry_run(&parse(query)).unwrap_err().into_inner().code;
+        assert_eq!(error_code("IsPublic=True"), "CurrentRegion.NotSupportPublicImage");
+        assert_eq!(error_code("IsPublic=False"), "CurrentRegion.NotSupportPublicImage");
+        assert_eq!(error_code("IsPublic=maybe"), "InvalidParameter");
+        assert_eq!(error_code("LaunchPermission=hide"), "ForbiddenParameter.LaunchPermission");
+        assert_eq!(error_code("AddGroup.1=all"), "InvalidGroup.Malformed");
+        assert_eq!(parse_dry_run(&parse("AddAccount.1=a&IsPublic=False&DryRun=True")), Ok(DryRun::On));
+        assert_eq!(parse_dry_run(&parse("IsPublic=&LaunchPermission=&DryRun=false")), Ok(DryRun::Off));
     }
 }

@@ -1,7 +1,7 @@
-//! The parameters of a call, from its query and its form alike, decoded and in their order.
+//! The parameters of a call, decoded, from its query and its form, in their order.
 //!
-//! Blank values are kept, since the old SDK signs one; a blank value says nothing, as if it were left out. Unknown names are
-//! ignored, as Alibaba does; a name that is given twice is refused, since which of the two counts would be a guess.
+//! Blank values are kept, since the old SDK signs one, but count as missing. Unknown names are ignored, as Alibaba
+//! does. A duplicate name is an error, since either value may be the intended one.
 
 use std::collections::HashSet;
 use std::fmt::Display;
@@ -11,24 +11,24 @@ use super::Error;
 use crate::domain::ImageId;
 use crate::http::query;
 
-/// Names and values.
+/// Decoded names and values.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Parameters(Vec<(String, String)>);
 
-/// The members of an array that are given: each with the name under which it stands.
+/// The elements of an array parameter.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct ArrayParameter<'a> {
-    /// Name and value.
+    /// The full name and the value of each element.
     pub(super) values: Vec<(&'a str, &'a str)>,
-    /// The names whose number is too high, which are ignored.
+    /// The names whose number is too high. They are ignored.
     pub(super) ignored: Vec<&'a str>,
 }
 
 impl Parameters {
-    /// Reads what stands after the question mark, and the body where that is a form.
+    /// Parses a query string, and a body that is a form.
     ///
     /// # Errors
-    /// [`Error`] names what cannot be decoded or is given twice.
+    /// [`Error`] names the parameter that cannot be decoded or is a duplicate.
     pub fn parse(query: &str, form: Option<&[u8]>) -> Result<Self, Error> {
         let form = std::str::from_utf8(form.unwrap_or_default())
             .map_err(|_| Error::invalid_parameter("The body", "percent-encoded UTF-8"))?;
@@ -43,33 +43,33 @@ impl Parameters {
         Ok(Self(pairs))
     }
 
-    /// Names and values in the order in which they came, the query's first.
+    /// Names and values in the order in which they were sent, the query's first.
     pub fn pairs(&self) -> &[(String, String)] {
         &self.0
     }
 
-    /// A parameter that says something.
+    /// The value of a parameter. `None` if it is missing or blank.
     pub(super) fn text(&self, name: &str) -> Option<&str> {
-        let found = self.0.iter().find(|(known, _)| known == name);
+        let found = self.0.iter().find(|(candidate, _)| candidate == name);
         found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 
-    /// A parameter without which nothing can be done.
+    /// The value of a mandatory parameter.
     pub(super) fn required(&self, name: &'static str) -> Result<&str, Error> {
         self.text(name).ok_or_else(|| Error::missing_parameter(name))
     }
 
-    /// The image that the call is about. An id that none can have is not found.
+    /// The image of the call. A malformed id is not found, like an unknown one.
     pub(super) fn image_id(&self) -> Result<ImageId, Error> {
         self.required("ImageId")?.parse().map_err(|_| Error::image_not_found())
     }
 
-    /// Refuses a call that is meant for another region: there is no sharing across regions (seed 002).
+    /// Rejects a call for another region, because images are not shared across regions (seed 002).
     pub(super) fn check_region(&self, region: &str) -> Result<(), Error> {
         if self.required("RegionId")? == region { Ok(()) } else { Err(Error::region_not_found(region)) }
     }
 
-    /// A parameter of some type; `expected` says what its values look like.
+    /// The parsed value of a parameter. `expected` describes its valid values.
     pub(super) fn parse_value<T: FromStr>(
         &self,
         name: &str,
@@ -80,22 +80,22 @@ impl Parameters {
             .transpose()
     }
 
-    /// A number within limits, or its default.
+    /// A number from `min` to `max`, or the default.
     pub(super) fn number(
         &self,
         name: &str,
-        (least, most): (usize, usize),
+        (min, max): (usize, usize),
         default: usize,
     ) -> Result<usize, Error> {
-        let expected = format!("a number from {least} to {most}");
+        let expected = format!("a number from {min} to {max}");
         match self.parse_value(name, &expected)? {
             None => Ok(default),
-            Some(number) if (least..=most).contains(&number) => Ok(number),
+            Some(number) if (min..=max).contains(&number) => Ok(number),
             Some(_) => Err(Error::invalid_parameter(name, expected)),
         }
     }
 
-    /// A truth value; the Python SDK writes `True` and `False`.
+    /// A boolean, by default false. The Python SDK writes `True` and `False`.
     pub(super) fn flag(&self, name: &str) -> Result<bool, Error> {
         match self.text(name) {
             None => Ok(false),
@@ -105,10 +105,10 @@ impl Parameters {
         }
     }
 
-    /// The members of an array, which are numbered from 1; those above `most` are ignored (`contract/decisions.md` 11).
-    /// A name without a number is refused: to ignore it would be to do less than was asked without saying so.
+    /// The elements of an array, which are numbered from 1. Those above `max` are ignored (`contract/decisions.md` 11).
+    /// A name without a number is an error: ignoring it would silently do less than was requested.
     pub(super) fn array(&self, array: &str, max: usize) -> Result<ArrayParameter<'_>, Error> {
-        let mut numbered = ArrayParameter::default();
+        let mut elements = ArrayParameter::default();
         for (name, value) in &self.0 {
             let number = match name.strip_prefix(array) {
                 Some("") => "",
@@ -125,11 +125,11 @@ impl Parameters {
                 ));
             }
             match number.parse::<usize>() {
-                Ok(number) if number <= max => numbered.values.push((name, value)),
-                _ => numbered.ignored.push(name),
+                Ok(number) if number <= max => elements.values.push((name, value)),
+                _ => elements.ignored.push(name),
             }
         }
-        Ok(numbered)
+        Ok(elements)
     }
 }
 
@@ -140,7 +140,7 @@ mod tests {
 
     use super::*;
 
-    fn read(query: &str) -> Parameters {
+    fn parse(query: &str) -> Parameters {
         Parameters::parse(query, None).unwrap()
     }
 
@@ -161,32 +161,32 @@ mod tests {
                 pairs.collect::<Vec<_>>().join("&")
             };
             let (query, form) = pairs.split_at(in_query.min(pairs.len()));
-            let read = Parameters::parse(&write(query), Some(write(form).as_bytes())).unwrap();
-            prop_assert_eq!(read.pairs(), pairs.as_slice());
+            let parsed = Parameters::parse(&write(query), Some(write(form).as_bytes())).unwrap();
+            prop_assert_eq!(parsed.pairs(), pairs.as_slice());
         }
 
         #[test]
         fn parameter_names_are_unique_for_any_input(query in "[ -~é]{0,60}", form in prop::collection::vec(any::<u8>(), 0..60)) {
-            if let Ok(read) = Parameters::parse(&query, Some(&form)) {
-                let names: HashSet<_> = read.pairs().iter().map(|(name, _)| name).collect();
-                prop_assert_eq!(names.len(), read.pairs().len());
-                let _ = read.array("AddAccount", 10);
+            if let Ok(parsed) = Parameters::parse(&query, Some(&form)) {
+                let names: HashSet<_> = parsed.pairs().iter().map(|(name, _)| name).collect();
+                prop_assert_eq!(names.len(), parsed.pairs().len());
+                let _ = parsed.array("AddAccount", 10);
             }
         }
 
         #[test]
         fn array_index_above_limit_is_ignored(number in 1_u64..u64::MAX) {
             let query = format!("AddAccount.{number}=a");
-            let parameters = read(&query);
-            let numbered = parameters.array("AddAccount", 10).unwrap();
-            prop_assert_eq!(numbered.values.len(), usize::from(number <= 10));
-            prop_assert_eq!(numbered.ignored.len(), usize::from(number > 10));
+            let parameters = parse(&query);
+            let elements = parameters.array("AddAccount", 10).unwrap();
+            prop_assert_eq!(elements.values.len(), usize::from(number <= 10));
+            prop_assert_eq!(elements.ignored.len(), usize::from(number > 10));
         }
     }
 
     #[test]
     fn blank_value_is_kept_but_treated_as_absent() {
-        let parameters = read("SignatureType=&Flag&Name=a+b%2Bc");
+        let parameters = parse("SignatureType=&Flag&Name=a+b%2Bc");
         let pairs = [("SignatureType", ""), ("Flag", ""), ("Name", "a b+c")];
         assert_eq!(parameters.pairs(), pairs.map(|(name, value)| (name.to_owned(), value.to_owned())));
         assert_eq!((parameters.text("Flag"), parameters.text("Name")), (None, Some("a b+c")));
@@ -204,10 +204,10 @@ mod tests {
     #[test]
     fn array_is_numbered_from_one() {
         let parameters =
-            read("AddAccount.2=b&AddAccount.1=a&AddAccount.11=k&AddAccounts=x&RemoveAccount.1=r");
-        let numbered = parameters.array("AddAccount", 10).unwrap();
-        assert_eq!(numbered.values, [("AddAccount.2", "b"), ("AddAccount.1", "a")]);
-        assert_eq!(numbered.ignored, ["AddAccount.11"]);
+            parse("AddAccount.2=b&AddAccount.1=a&AddAccount.11=k&AddAccounts=x&RemoveAccount.1=r");
+        let elements = parameters.array("AddAccount", 10).unwrap();
+        assert_eq!(elements.values, [("AddAccount.2", "b"), ("AddAccount.1", "a")]);
+        assert_eq!(elements.ignored, ["AddAccount.11"]);
         for bad in [
             "AddAccount=a",
             "AddAccount.=a",
@@ -217,7 +217,7 @@ mod tests {
             "AddAccount.-1=a",
         ] {
             assert!(
-                error_text(read(bad).array("AddAccount", 10)).contains("AddAccount.1, AddAccount.2"),
+                error_text(parse(bad).array("AddAccount", 10)).contains("AddAccount.1, AddAccount.2"),
                 "{bad}"
             );
         }
@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn invalid_numbers_and_flags_are_rejected() {
-        let parameters = read("PageSize=101&PageNumber=2&DryRun=True&IsPublic=no");
+        let parameters = parse("PageSize=101&PageNumber=2&DryRun=True&IsPublic=no");
         assert_eq!(parameters.number("PageNumber", (1, 9), 1), Ok(2));
         assert_eq!(parameters.number("Other", (1, 9), 7), Ok(7));
         assert!(error_text(parameters.number("PageSize", (1, 100), 10)).contains("a number from 1 to 100"));

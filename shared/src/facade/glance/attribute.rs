@@ -1,7 +1,7 @@
-//! What a client may say of an image, one attribute at a time: the same rules for creating and for changing it.
+//! The attributes of an image that clients can set, with the same rules for creating and for updating it.
 //!
-//! Glance's base attributes have types of their own; any other name is a free property, whose value is a text. What the
-//! service itself says of an image is read-only.
+//! Glance's base attributes have types of their own; any other name is a free property, whose value is a string.
+//! Attributes that the service sets are read-only.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::Error;
 use crate::domain::{Details, Visibility, is_reserved_property};
 
-/// What only the service says of an image.
+/// Attributes that only the service sets.
 const READ_ONLY: [&str; 15] = [
     "checksum",
     "created_at",
@@ -30,10 +30,10 @@ const READ_ONLY: [&str; 15] = [
     "virtual_size",
 ];
 
-/// Names that mean something to Glance and cannot be said here: the bits of an image live elsewhere.
+/// Attributes of Glance that cannot be set here, because the image's data live elsewhere.
 const RESERVED: [&str; 4] = ["deleted", "deleted_at", "location", "locations"];
 
-/// The greatest `min_disk` and `min_ram`.
+/// The maximum `min_disk` and `min_ram`.
 pub(super) const MAX_SIZE: u32 = i32::MAX.unsigned_abs();
 
 pub(super) const DISK_FORMATS: [&str; 14] = [
@@ -55,12 +55,12 @@ pub(super) enum Attribute {
     Protected(bool),
     Hidden(bool),
     Tags(BTreeSet<String>),
-    /// A free property; without a value it is as if it were not there.
+    /// A free property. `None` removes it.
     Property(String, Option<String>),
 }
 
 impl Attribute {
-    /// Reads the value of the attribute of that name.
+    /// Parses the value of the attribute of that name.
     pub(super) fn parse(name: &str, value: &Value) -> Result<Self, Error> {
         let expected = |expected: &str| Error::invalid_field(name, expected);
         check_writable(name)?;
@@ -88,7 +88,7 @@ impl Attribute {
         })
     }
 
-    /// Says it of an image.
+    /// Sets the attribute of an image.
     pub(super) fn apply(self, visibility: &mut Visibility, details: &mut Details) {
         match self {
             Self::Name(name) => details.name = name,
@@ -126,7 +126,7 @@ pub(super) fn is_base(name: &str) -> bool {
     )
 }
 
-/// Refuses the name of an attribute that clients cannot say.
+/// Rejects the name of an attribute that clients cannot set.
 pub(super) fn check_writable(name: &str) -> Result<(), Error> {
     check_removable(name)?;
     if is_reserved_property(name) {
@@ -136,8 +136,8 @@ pub(super) fn check_writable(name: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Refuses the name of an attribute that clients cannot take away. A property with a reserved name they can, since there may
-/// be one from a time at which it was not reserved.
+/// Rejects the name of an attribute that clients cannot remove. They can remove a property with a reserved name, since
+/// an image may have it from before the name was reserved.
 pub(super) fn check_removable(name: &str) -> Result<(), Error> {
     if READ_ONLY.contains(&name) {
         Err(forbidden(name, "read-only"))
@@ -160,12 +160,12 @@ fn parse_nullable_text(name: &str, value: &Value) -> Result<Option<String>, Erro
     }
 }
 
-fn parse_one_of(name: &str, value: &Value, words: &[&str]) -> Result<Option<String>, Error> {
+fn parse_one_of(name: &str, value: &Value, allowed: &[&str]) -> Result<Option<String>, Error> {
     let text = parse_nullable_text(name, value)?;
-    if text.as_deref().is_none_or(|text| words.contains(&text)) {
+    if text.as_deref().is_none_or(|text| allowed.contains(&text)) {
         Ok(text)
     } else {
-        Err(Error::invalid_field(name, &format!("null or one of {}", words.join(", "))))
+        Err(Error::invalid_field(name, &format!("null or one of {}", allowed.join(", "))))
     }
 }
 
@@ -242,8 +242,8 @@ mod tests {
             ("__whole_image", json!(true)),
             ("any", Value::Null),
         ] {
-            let refused = format!("{:?}", Attribute::parse(name, &value).unwrap_err());
-            assert!(refused.contains(&format!("{name}: expected")) && refused.contains("400"), "{refused}");
+            let error = format!("{:?}", Attribute::parse(name, &value).unwrap_err());
+            assert!(error.contains(&format!("{name}: expected")) && error.contains("400"), "{error}");
         }
         let range = format!("{:?}", Attribute::parse("min_ram", &json!(-1)).unwrap_err());
         assert!(range.contains("min_ram: expected a whole number of MiB from 0 to 2147483647."), "{range}");
@@ -251,10 +251,10 @@ mod tests {
 
     #[test]
     fn read_only_and_reserved_attributes_are_forbidden() {
-        let of_clients = ["properties", "metadata", "owner_id", "os_glance_import_task", "Tags"];
-        for name in READ_ONLY.into_iter().chain(RESERVED).chain(of_clients) {
-            let refused = Attribute::parse(name, &json!("x")).unwrap_err().into_response();
-            assert_eq!(refused.status(), 403, "{name}");
+        let client_attributes = ["properties", "metadata", "owner_id", "os_glance_import_task", "Tags"];
+        for name in READ_ONLY.into_iter().chain(RESERVED).chain(client_attributes) {
+            let error = Attribute::parse(name, &json!("x")).unwrap_err().into_response();
+            assert_eq!(error.status(), 403, "{name}");
         }
         assert_eq!(check_removable("properties"), Ok(()));
     }

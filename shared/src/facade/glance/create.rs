@@ -15,7 +15,7 @@ use crate::usecases::{self, NewImage};
 /// The operation's route.
 pub const ROUTE: &str = "POST /v2/images";
 
-/// Attributes and free properties in, the image out with 201.
+/// Attributes and free properties in, the image out (201).
 pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
     create(request).await.unwrap_or_else(Error::into_response)
 }

@@ -8,7 +8,7 @@ use crate::usecases;
 /// The operation's route.
 pub const ROUTE: &str = "DELETE /v2/images/{image_id}";
 
-/// Nothing out, with 204.
+/// No body out (204).
 pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
     delete(request).await.unwrap_or_else(Error::into_response)
 }

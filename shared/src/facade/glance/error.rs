@@ -1,7 +1,7 @@
-//! Errors of the Glance paths: Glance's statuses, in the one body that every OpenStack and IMS client reads.
+//! Errors of the Glance facade: Glance's statuses, in the error body that every OpenStack and IMS client reads.
 //!
-//! The `code` is that of IMS, whose endpoint has these paths too and answers them with its own codes (`contract/ims.md`
-//! 1.6). OpenStack clients look at the status alone. The one table from refusals to statuses is [`Error::from`].
+//! The `code` is that of IMS, whose endpoint has these paths too, with its own codes (`contract/ims.md` 1.6). OpenStack
+//! clients look at the status alone. [`Error::from`] is the one table from errors to statuses.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::http::{ApiError, HttpResponse, RejectionReason, UnexpectedBody};
 use crate::store::StoreError;
 use crate::usecases::{ExceededLimit, UseCaseError, rule_error};
 
-/// An error as these paths report it: what other dialects have, with the statuses and messages of Glance.
+/// An error of this facade: an [`ApiError`] with the statuses and messages of Glance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error(ApiError);
 
@@ -22,28 +22,28 @@ impl Error {
         Self(ApiError::new(status, code, message))
     }
 
-    /// The request is not as it must be.
+    /// 400: the request is invalid.
     pub(super) fn bad_request(message: impl Into<String>) -> Self {
         Self(ApiError::malformed(message))
     }
 
-    fn too_many_to_sort(most: usize) -> Self {
+    fn too_many_to_sort(limit: usize) -> Self {
         Self::bad_request(format!(
-            "More than {most} images: only sort_key=created_at, name or updated_at is possible, without a filter by tag or owner."
+            "More than {limit} images: only sort_key=created_at, name or updated_at is possible, without a filter by tag or owner."
         ))
     }
 
-    /// A field is not as it must be.
+    /// 400: a field is invalid. `expected` describes its valid values.
     pub(super) fn invalid_field(field: &str, expected: &str) -> Self {
         Self::bad_request(format!("{field}: expected {expected}."))
     }
 
-    /// No image of that id that the caller sees; the id may be anything.
+    /// 404: the caller sees no image of that id, which may be malformed.
     pub(super) fn image_not_found(id: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "IMG.0027", format!("No image found with ID {id}"))
     }
 
-    /// The error in the body that OpenStack clients read.
+    /// The response with the error, in the body that OpenStack clients read.
     pub fn into_response(self) -> HttpResponse {
         self.0.into_response()
     }
@@ -105,7 +105,7 @@ impl From<UseCaseError> for Error {
                 let (code, message) = rule_error(&image, &tenant, outcome);
                 Self::new(outcome_status(outcome), code, message)
             }
-            UseCaseError::FormatImmutable { image, field } => format_fixed(&image, field),
+            UseCaseError::FormatImmutable { image, field } => format_immutable(&image, field),
             UseCaseError::InvalidStatus(_) => Self::bad_request(
                 "Incorrect request: Status must be \"pending\", \"accepted\" or \"rejected\".",
             ),
@@ -117,12 +117,12 @@ impl From<UseCaseError> for Error {
             UseCaseError::IdTaken(id) => Self::new(
                 S::CONFLICT,
                 "IMG.0031",
-                format!("Image ID {id} already exists, or did. Leave it out, or choose another."),
+                format!("Image ID {id} already exists, or has existed. Leave it out, or choose another."),
             ),
-            UseCaseError::TooManyImages(most) => Self::new(
+            UseCaseError::TooManyImages(limit) => Self::new(
                 S::PAYLOAD_TOO_LARGE,
                 "IMG.0088",
-                format!("You have {most} images, the most allowed. Delete one first."),
+                format!("You have {limit} images, the most allowed. Delete one first."),
             ),
             UseCaseError::Protected(id) => Self::new(
                 S::FORBIDDEN,
@@ -131,15 +131,15 @@ impl From<UseCaseError> for Error {
             ),
             UseCaseError::InvalidDetail(problem) => Self::invalid_field(&problem.field, problem.expected),
             UseCaseError::MarkerNotFound => Self::bad_request("marker: no image found with that ID."),
-            UseCaseError::TooManyToSort(most) => Self::too_many_to_sort(most),
+            UseCaseError::TooManyToSort(limit) => Self::too_many_to_sort(limit),
             UseCaseError::ScanLimitReached { examined, .. } => {
                 Self::bad_request(format!("None of the first {examined} images matches. Narrow the list."))
             }
             UseCaseError::TooManyRequests { retry_after, excess } => too_many_requests(retry_after, excess),
-            same @ (UseCaseError::SharedImageImmutable(_)
+            other @ (UseCaseError::SharedImageImmutable(_)
             | UseCaseError::InProgress(_)
             | UseCaseError::Conflict(_)
-            | UseCaseError::Store(_)) => Self(same.into()),
+            | UseCaseError::Store(_)) => Self(other.into()),
         }
     }
 }
@@ -166,7 +166,7 @@ impl From<RejectionReason> for Error {
     fn from(reason: RejectionReason) -> Self {
         match reason {
             RejectionReason::UseCase(error) => error.into(),
-            same @ (RejectionReason::BodyTooLarge(_) | RejectionReason::Auth(_)) => Self(same.into()),
+            other @ (RejectionReason::BodyTooLarge(_) | RejectionReason::Auth(_)) => Self(other.into()),
         }
     }
 }
@@ -181,39 +181,39 @@ pub(super) fn not_shared_reason(image: &ImageId, visibility: Visibility) -> Stri
     format!("Only shared images have members. Its visibility is {visibility}: {what}.")
 }
 
-/// Refuses another format of an image, in Glance's words.
-fn format_fixed(image: &ImageId, field: &str) -> Error {
+/// 403: the format of an active image does not change, in Glance's words.
+fn format_immutable(image: &ImageId, field: &str) -> Error {
     let message = format!(
         "Attribute {field} can be only replaced for a queued image: image {image} is active, and others may have consented to it as it is. Register another image for another format."
     );
     Error::new(StatusCode::FORBIDDEN, "IMG.0105", message)
 }
 
-/// Refuses a member that is there already, in Glance's words.
+/// 409: the image is already shared with the tenant, in Glance's words.
 fn member_exists(image: &ImageId, tenant: &TenantId) -> Error {
     let message =
         format!("Member {tenant} is duplicated for image {image}: it is shared with {tenant} already.");
     Error::new(StatusCode::CONFLICT, "IMG.0031", message)
 }
 
-/// Refuses a member above the limit, as Glance words it.
-fn member_limit(image: &ImageId, members: u32, most: u32) -> Error {
+/// 413: the image is at its recipient limit, in Glance's words.
+fn member_limit(image: &ImageId, members: u32, limit: u32) -> Error {
     let attempted = members.saturating_add(1);
     let message = format!(
-        "Image member limit exceeded for image {image}: The limit has been exceeded on the number of allowed image members for this image. Attempted: {attempted}, Maximum: {most}: Remove a member that does not need it first."
+        "Image member limit exceeded for image {image}: The limit has been exceeded on the number of allowed image members for this image. Attempted: {attempted}, Maximum: {limit}: Remove a member that does not need it first."
     );
     Error::new(StatusCode::PAYLOAD_TOO_LARGE, "IMG.0088", message)
 }
 
-/// Refuses a request of a tenant that asks for too much. Glance has no such answer of its own; its clients know the status
-/// from what stands before it in other clouds.
+/// 429: the tenant exceeds a limit. Glance has no such response of its own; its clients know the status from proxies in
+/// front of it.
 fn too_many_requests(retry_after: Duration, excess: ExceededLimit) -> Error {
     let message = format!("This request was rate-limited: {excess}.");
     let error = ApiError::new(StatusCode::TOO_MANY_REQUESTS, "IMG.0060", message);
     Error(ApiError { retry_after: Some(retry_after), ..error })
 }
 
-/// The status of a rule that Glance does not know.
+/// The status for a rule that Glance does not have.
 fn outcome_status(outcome: Outcome) -> StatusCode {
     match outcome {
         Outcome::DefaultKey | Outcome::KeyNotGranted | Outcome::NotFromBackup => StatusCode::FORBIDDEN,

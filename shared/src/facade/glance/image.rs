@@ -1,5 +1,5 @@
-//! An image as Glance shows it (`contract/glance.md` 2.1): base attributes, and free properties beside them at top level,
-//! where they cannot replace a base one.
+//! An image as Glance shows it (`contract/glance.md` 2.1): base attributes, and free properties beside them at top
+//! level. A property cannot replace a base attribute.
 
 use http::StatusCode;
 use serde::ser::SerializeMap;
@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use crate::domain::Image;
 use crate::http::{FieldValue, HttpResponse, json_response};
 
-/// The image as an answer.
+/// A response with an image.
 pub(super) fn image_response(status: StatusCode, image: &Image) -> HttpResponse {
     json_response(status, &ImageJson(image))
 }
@@ -34,8 +34,8 @@ impl Serialize for ImageJson<'_> {
             ("status", Text("active")),
             ("visibility", Text(image.visibility.as_str())),
             ("owner", Text(image.owner.as_str())),
-            // The bits live elsewhere: none of them are here, and nothing else is known of them. Of a size that is null, the
-            // command `openstack image show --human-readable` makes no text, but fails.
+            // The data live elsewhere, so nothing is known about them. The size is 0 and not null, because
+            // `openstack image show --human-readable` fails on null.
             ("size", Number(0)),
             ("virtual_size", Null),
             ("checksum", Null),
@@ -58,7 +58,7 @@ impl Serialize for ImageJson<'_> {
         for (name, value) in &base {
             map.serialize_entry(name, value)?;
         }
-        let is_free = |name: &str| base.iter().all(|(known, _)| *known != name);
+        let is_free = |name: &str| base.iter().all(|(candidate, _)| *candidate != name);
         for (name, value) in details.properties.iter().filter(|(name, _)| is_free(name)) {
             map.serialize_entry(name, value)?;
         }

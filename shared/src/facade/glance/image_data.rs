@@ -1,12 +1,12 @@
-//! The calls that move the data of an image, which live elsewhere: `…/file`, `…/stage` and `…/import` of an image. Clients
-//! upload in the same breath as they register, and are told here why that cannot be.
+//! The calls that move the data of an image: `…/file`, `…/stage` and `…/import`. Clients upload data directly after
+//! registering an image. The data live elsewhere, and the errors say so.
 //!
-//! The refusals look at no image, so that nobody learns from them which ones there are. Data that come are 409, as in Glance
-//! when the image is active already. A download is 404: Glance's 204 for an image without data would be saved as an empty one.
+//! Refusals do not read the image, so that none reveals which images exist. An upload is 409, as in Glance for an active
+//! image. A download is 404: after Glance's 204 for an image without data, clients would save an empty file.
 //!
-//! openstacksdk, and with it `openstack image save`, writes the body of whatever answer it gets into the image file, without a
-//! look at the status. So a refused download has no body, unless the client says that it reads JSON; and it has a checksum
-//! that no data have, which makes that client fail and tell its user the checksum.
+//! openstacksdk, and with it `openstack image save`, writes the body of any response into the image file, whatever the
+//! status. So a refused download has no body, unless the client accepts JSON; and its checksum matches no data, which
+//! makes that client fail and show the checksum to its user.
 
 use http::StatusCode;
 use http::header::{HeaderName, HeaderValue};
@@ -24,7 +24,7 @@ pub const DOWNLOAD_ROUTE: &str = "GET /v2/images/{image_id}/file";
 /// The route of an upload.
 pub const UPLOAD_ROUTE: &str = "PUT /v2/images/{image_id}/file";
 
-/// The route of an upload to be imported afterwards.
+/// The route of an upload that is imported afterwards.
 pub const STAGE_ROUTE: &str = "PUT /v2/images/{image_id}/stage";
 
 /// The route of an import.
@@ -33,10 +33,10 @@ pub const IMPORT_ROUTE: &str = "POST /v2/images/{image_id}/import";
 /// The checksum of a refused download, as openstacksdk shows it: `checksum mismatch: no-image-data-here-… != …`.
 const INVALID_CHECKSUM: &str = "no-image-data-here-they-live-elsewhere";
 
-/// Refuses to give data.
+/// Refuses a download: 404.
 pub fn handle_download(request: &AuthenticatedRequest) -> HttpResponse {
-    if let Err(refused) = request.ensure_no_body() {
-        return Error::from(refused).into_response();
+    if let Err(error) = request.ensure_no_body() {
+        return Error::from(error).into_response();
     }
     let mut response = if accepts_json(request.raw_header("accept").unwrap_or_default()) {
         let message = "There are no image data here: they live elsewhere, and this service keeps only an image's record and its members.";
@@ -50,14 +50,15 @@ pub fn handle_download(request: &AuthenticatedRequest) -> HttpResponse {
     response
 }
 
-/// Whether a header `Accept` names JSON, and not only everything.
+/// Whether an `Accept` header names JSON. A wildcard does not count.
 fn accepts_json(accept: &[u8]) -> bool {
-    let types = accept.split(|byte| *byte == b',').filter_map(|one| one.split(|byte| *byte == b';').next());
+    let types = accept.split(|byte| *byte == b',').filter_map(|item| item.split(|byte| *byte == b';').next());
     types.into_iter().any(|media_type| media_type.trim_ascii().eq_ignore_ascii_case(b"application/json"))
 }
 
-/// Refuses data. No data are taken from whoever may change the image, with 204: `openstack image create` and
-/// `glance image-create` upload their standard input unless that is a terminal, and where they run by themselves it is empty.
+/// Refuses an upload: 409. An empty body is accepted with 204 from a caller that may update the image:
+/// `openstack image create` and `glance image-create` upload their standard input unless it is a terminal, and in a
+/// script it is empty.
 pub async fn handle_upload(request: &AuthenticatedRequest) -> HttpResponse {
     if !request.body().is_empty() {
         return handle_import();
@@ -71,7 +72,7 @@ async fn accept_empty_upload(request: &AuthenticatedRequest) -> Result<HttpRespo
     Ok(no_content())
 }
 
-/// Refuses data that are to be staged or imported.
+/// Refuses to stage or import data: 409.
 pub fn handle_import() -> HttpResponse {
     let message = "The body was not kept: image data live elsewhere, and this service keeps only an image's record and its members. An image is active without data.";
     Error::new(StatusCode::CONFLICT, "IMG.0105", message).into_response()

@@ -1,7 +1,7 @@
 //! OpenStack Glance v2 (`contract/glance.md`): the image registry and the members of an image.
 //!
-//! Bodies are checked before the image is looked for, so that a bad request is 400 also for a stranger; then whether the
-//! caller sees the image (404), and then whether it may (403).
+//! Bodies are checked before the image is read, so that an invalid one is 400 for every caller. Then come the
+//! visibility of the image (404) and the caller's permission (403).
 
 mod attribute;
 pub mod create;

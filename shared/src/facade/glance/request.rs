@@ -1,4 +1,4 @@
-//! What the registry's requests have in common: the image of the path, bodies, and bodies that should not be.
+//! What the requests of this facade have in common: the image of the path, and JSON bodies.
 
 use serde_json::{Map, Value};
 
@@ -6,25 +6,26 @@ use super::Error;
 use crate::domain::ImageId;
 use crate::http::{AuthenticatedRequest, strict_json};
 
-/// The image that the path names. An id that none can have is not found.
+/// The image of the path. A malformed id is not found, like an unknown one.
 pub(super) fn path_image_id(request: &AuthenticatedRequest) -> Result<ImageId, Error> {
     let text = request.path_parameter("image_id");
     text.parse().map_err(|_| Error::image_not_found(text))
 }
 
-/// Reads a body as JSON, whatever its type.
+/// Parses a body as JSON of any type.
 pub(super) fn parse_json(body: &[u8]) -> Result<Value, Error> {
     ensure_body(body)?;
     strict_json::parse(body)
         .map_err(|problem| Error::bad_request(format!("Malformed JSON in request body: {problem}.")))
 }
 
-/// Reads a body that must be an object, and says in Glance's words what it is instead; `list` is what it says to one.
-pub(super) fn parse_object(body: &[u8], list: &'static str) -> Result<Map<String, Value>, Error> {
+/// Parses a body that has to be an object. The errors for other types are Glance's; `array_message` is the one for an
+/// array.
+pub(super) fn parse_object(body: &[u8], array_message: &'static str) -> Result<Map<String, Value>, Error> {
     ensure_body(body)?;
     match strict_json::parse(body) {
         Ok(Value::Object(members)) => Ok(members),
-        Ok(Value::Array(_)) => Err(Error::bad_request(list)),
+        Ok(Value::Array(_)) => Err(Error::bad_request(array_message)),
         Ok(_) => Err(Error::bad_request("Unexpected body type. Expected list/dict.")),
         Err(_) => Err(Error::bad_request("Malformed JSON in request body.")),
     }

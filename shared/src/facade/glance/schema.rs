@@ -1,5 +1,5 @@
-//! `GET /v2/schemas/{schema_name}`: what an image and a member look like. python-glanceclient asks for them after every
-//! member call, and holds the answer to them (`contract/glance.md` 2.1).
+//! `GET /v2/schemas/{schema_name}`: the schemas of images and members. python-glanceclient requests them after every
+//! member call, and validates the response against them (`contract/glance.md` 2.1).
 
 use http::StatusCode;
 use serde_json::{Map, Value, json};
@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::Error;
 use super::attribute::{CONTAINER_FORMATS, DISK_FORMATS, MAX_SIZE};
 use crate::domain::{Status, Visibility};
-use crate::http::{AuthenticatedRequest, HttpResponse, json_response as reply_json};
+use crate::http::{AuthenticatedRequest, HttpResponse, json_response};
 
 /// The operation's route.
 pub const ROUTE: &str = "GET /v2/schemas/{schema_name}";
@@ -30,7 +30,7 @@ fn show(request: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
             return Err(Error::new(StatusCode::NOT_FOUND, "IMG.0086", message));
         }
     };
-    Ok(reply_json(StatusCode::OK, &schema))
+    Ok(json_response(StatusCode::OK, &schema))
 }
 
 /// The pattern of an image's id.
@@ -62,10 +62,10 @@ fn image_schema() -> Value {
     let read_only = |kind: Value, description: &str| json!({ "type": kind, "readOnly": true, "description": description });
     let size = |description: &str| json!({ "type": "integer", "minimum": 0, "maximum": MAX_SIZE, "description": description });
     let nullable = |kind: &str| json!(["null", kind]);
-    let format = |words: &[&str], description: &str| {
-        let words: Vec<_> =
-            std::iter::once(Value::Null).chain(words.iter().map(|word| (*word).into())).collect();
-        json!({ "type": ["null", "string"], "enum": words, "description": description })
+    let format = |names: &[&str], description: &str| {
+        let values: Vec<_> =
+            std::iter::once(Value::Null).chain(names.iter().map(|name| (*name).into())).collect();
+        json!({ "type": ["null", "string"], "enum": values, "description": description })
     };
     let properties: Map<String, Value> = [
         ("id", json!({ "type": "string", "pattern": UUID_PATTERN, "description": "An identifier for the image" })),
@@ -122,8 +122,8 @@ fn image_schema() -> Value {
     })
 }
 
-/// The properties of Glance's own `etc/schema-image.json`. python-glanceclient has an option for each, and loses its value
-/// where the schema does not name it.
+/// The properties of Glance's own `etc/schema-image.json`. python-glanceclient has an option for each, and drops its
+/// value if the schema lacks the property.
 fn common_properties() -> [(&'static str, Value); 7] {
     const KEYS: &str = "https://docs.openstack.org/python-glanceclient/latest/cli/property-keys.html";
     let text = |description: &str| json!({ "type": "string", "is_base": false, "description": description });

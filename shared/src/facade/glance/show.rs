@@ -1,4 +1,4 @@
-//! `GET /v2/images/{image_id}`: an image, for everybody who can see it.
+//! `GET /v2/images/{image_id}`: show an image to every caller that can see it.
 
 use http::StatusCode;
 

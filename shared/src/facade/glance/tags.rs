@@ -1,7 +1,7 @@
-//! `PUT` and `DELETE /v2/images/{image_id}/tags/{tag}`: put one tag on an image, or take one off. Whatever else is changed of
-//! the image at the same time stays changed.
+//! `PUT` and `DELETE /v2/images/{image_id}/tags/{tag}`: add one tag to an image, or remove one. Concurrent changes of
+//! the image are kept.
 //!
-//! As in Glance, what can be no tag is refused before the image is looked for; to take it off is only not to find it.
+//! As in Glance, adding an invalid tag is rejected before the image is read, and removing one is 404.
 
 use http::StatusCode;
 
@@ -11,13 +11,13 @@ use crate::domain::{Image, MAX_TAGS, is_tag};
 use crate::http::{AuthenticatedRequest, HttpResponse, no_content};
 use crate::usecases;
 
-/// The route that puts a tag on.
+/// The route that adds a tag.
 pub const ADD_ROUTE: &str = "PUT /v2/images/{image_id}/tags/{tag}";
 
-/// The route that takes a tag off.
+/// The route that removes a tag.
 pub const REMOVE_ROUTE: &str = "DELETE /v2/images/{image_id}/tags/{tag}";
 
-/// Nothing out, with 204, also where the image has the tag already.
+/// No body out (204), also if the image has the tag already.
 pub async fn handle_add(request: &AuthenticatedRequest) -> HttpResponse {
     add(request).await.unwrap_or_else(Error::into_response)
 }
@@ -32,7 +32,7 @@ async fn add(request: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
     Ok(no_content())
 }
 
-/// Nothing out, with 204.
+/// No body out (204).
 pub async fn handle_remove(request: &AuthenticatedRequest) -> HttpResponse {
     remove(request).await.unwrap_or_else(Error::into_response)
 }
@@ -47,7 +47,8 @@ async fn remove(request: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
     Ok(no_content())
 }
 
-/// A tag as the path has it. What is no UTF-8 there has come as replacement characters, and is not what the client meant.
+/// The tag of the path. A path that is not UTF-8 arrives with replacement characters, which are not what the client
+/// meant.
 fn parse_tag(text: &str) -> Result<&str, Error> {
     if is_tag(text) && !text.contains(char::REPLACEMENT_CHARACTER) {
         Ok(text)
@@ -97,9 +98,9 @@ mod tests {
             assert_eq!(parse_tag(good), Ok(good));
         }
         for bad in ["", "a\0b", "\n", "a\u{fffd}", &too_long] {
-            let refused = parse_tag(bad).unwrap_err();
-            assert!(format!("{refused:?}").contains("tag: expected 1 to 255 characters"), "{bad}");
-            assert_eq!(refused.into_response().status(), 400, "{bad}");
+            let error = parse_tag(bad).unwrap_err();
+            assert!(format!("{error:?}").contains("tag: expected 1 to 255 characters"), "{bad}");
+            assert_eq!(error.into_response().status(), 400, "{bad}");
         }
     }
 
@@ -110,9 +111,9 @@ mod tests {
             assert_eq!(status(add_tag(&mut image, &number.to_string())), 204);
         }
         assert_eq!(status(add_tag(&mut image.clone(), "7")), 204);
-        let refused = add_tag(&mut image, "one more").unwrap_err();
-        assert!(format!("{refused:?}").contains("Attempted: 129, Maximum: 128"), "{refused:?}");
-        assert_eq!(refused.into_response().status(), 413);
+        let error = add_tag(&mut image, "one more").unwrap_err();
+        assert!(format!("{error:?}").contains("Attempted: 129, Maximum: 128"), "{error:?}");
+        assert_eq!(error.into_response().status(), 413);
     }
 
     proptest! {

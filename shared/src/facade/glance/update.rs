@@ -1,6 +1,6 @@
-//! `PATCH /v2/images/{image_id}`: change an image by Glance's JSON patch, all of it or nothing.
+//! `PATCH /v2/images/{image_id}`: update an image by Glance's JSON patch, wholly or not at all.
 //!
-//! Glance has two forms of it, told apart by the content type: in 2.1 an operation is
+//! The content type selects one of Glance's two formats: in 2.1 an operation is
 //! `{"op":"replace","path":"/name","value":…}`, in 2.0 it is `{"replace":"/name","value":…}`. Paths have one step.
 
 use http::StatusCode;
@@ -17,24 +17,24 @@ use crate::usecases;
 /// The operation's route.
 pub const ROUTE: &str = "PATCH /v2/images/{image_id}";
 
-/// Operations that one request may hold: as many as an image may have properties.
+/// The maximum number of operations in one request: as many as an image may have properties.
 const MAX_OPERATIONS: usize = 128;
 
-/// A JSON patch in, the image as it then is out.
+/// A JSON patch in, the updated image out.
 pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
     update(request).await.unwrap_or_else(Error::into_response)
 }
 
 async fn update(request: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
-    let form = PatchFormat::from_content_type(request.raw_header("content-type").unwrap_or_default())?;
-    let changes = parse(form, request.body())?;
+    let format = PatchFormat::from_content_type(request.raw_header("content-type").unwrap_or_default())?;
+    let changes = parse(format, request.body())?;
     let apply = |image: &mut Image| changes.iter().try_for_each(|change| change.apply(image));
     let image =
         usecases::update_image(&request.app, request.caller(), &path_image_id(request)?, apply).await?;
     Ok(image_response(StatusCode::OK, &image))
 }
 
-/// How operations are written.
+/// The format of operations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum PatchFormat {
     /// `{"replace":"/name"}`
@@ -79,7 +79,7 @@ impl PatchFormat {
 
 const OPERATION_NAMES: [&str; 3] = ["add", "remove", "replace"];
 
-/// One operation.
+/// A parsed operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Operation {
     Add(Attribute),
@@ -108,7 +108,7 @@ fn property_not_found(name: &str) -> Error {
     Error::new(StatusCode::CONFLICT, "IMG.0031", format!("Property {name} does not exist."))
 }
 
-fn parse(form: PatchFormat, body: &[u8]) -> Result<Vec<Operation>, Error> {
+fn parse(format: PatchFormat, body: &[u8]) -> Result<Vec<Operation>, Error> {
     let Value::Array(changes) = parse_json(body)? else {
         return Err(Error::bad_request("Request body must be a JSON array of operation objects."));
     };
@@ -118,13 +118,13 @@ fn parse(form: PatchFormat, body: &[u8]) -> Result<Vec<Operation>, Error> {
             changes.len()
         )));
     }
-    changes.iter().enumerate().map(|(place, change)| parse_operation(form, place, change)).collect()
+    changes.iter().enumerate().map(|(index, change)| parse_operation(format, index, change)).collect()
 }
 
-fn parse_operation(form: PatchFormat, place: usize, change: &Value) -> Result<Operation, Error> {
-    let expected = |expected: &str| Error::invalid_field(&format!("Operation {place}"), expected);
-    let change = change.as_object().ok_or_else(|| expected(form.expected_shape()))?;
-    let (operation, path) = form.name_and_path(change).ok_or_else(|| expected(form.expected_shape()))?;
+fn parse_operation(format: PatchFormat, index: usize, change: &Value) -> Result<Operation, Error> {
+    let expected = |expected: &str| Error::invalid_field(&format!("Operation {index}"), expected);
+    let change = change.as_object().ok_or_else(|| expected(format.expected_shape()))?;
+    let (operation, path) = format.name_and_path(change).ok_or_else(|| expected(format.expected_shape()))?;
     let name = parse_pointer(path).ok_or_else(|| expected("a path of one step, such as /name"))?;
     let attribute = || {
         check_writable(&name)?;
@@ -145,7 +145,7 @@ fn parse_operation(form: PatchFormat, place: usize, change: &Value) -> Result<Op
             }
             Ok(Operation::Remove(name))
         }
-        _ => Err(expected(form.expected_shape())),
+        _ => Err(expected(format.expected_shape())),
     }
 }
 
@@ -175,9 +175,9 @@ mod tests {
     use crate::domain::Visibility;
     use crate::http::fixtures;
 
-    fn patched(form: PatchFormat, patch: &Value) -> Result<Image, Error> {
+    fn patched(format: PatchFormat, patch: &Value) -> Result<Image, Error> {
         let mut image = fixtures::image(&[("a/b", "1"), ("own", "2")]);
-        for change in parse(form, patch.to_string().as_bytes())? {
+        for change in parse(format, patch.to_string().as_bytes())? {
             change.apply(&mut image)?;
         }
         Ok(image)
@@ -271,14 +271,14 @@ mod tests {
 
     #[test]
     fn content_type_selects_the_patch_format() {
-        let form = |text: &str| PatchFormat::from_content_type(text.as_bytes()).ok();
-        assert_eq!(form("application/openstack-images-v2.1-json-patch"), Some(PatchFormat::V21));
+        let format = |text: &str| PatchFormat::from_content_type(text.as_bytes()).ok();
+        assert_eq!(format("application/openstack-images-v2.1-json-patch"), Some(PatchFormat::V21));
         assert_eq!(
-            form("Application/OpenStack-images-v2.0-json-patch; charset=utf-8"),
+            format("Application/OpenStack-images-v2.0-json-patch; charset=utf-8"),
             Some(PatchFormat::V20)
         );
         for other in ["", "application/json", "application/json-patch+json"] {
-            assert_eq!(form(other), None);
+            assert_eq!(format(other), None);
         }
     }
 
@@ -286,8 +286,8 @@ mod tests {
         #[test]
         fn patch_parser_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..80), path in ".{0,20}") {
             let patch = json!([{ "op": "remove", "path": path }]).to_string();
-            for form in [PatchFormat::V20, PatchFormat::V21] {
-                let _ = (parse(form, &bytes), parse(form, patch.as_bytes()));
+            for format in [PatchFormat::V20, PatchFormat::V21] {
+                let _ = (parse(format, &bytes), parse(format, patch.as_bytes()));
             }
         }
 

@@ -1,8 +1,8 @@
-//! Which versions of the Glance API there are, for clients that look before they call (`contract/glance.md` 2.8). Nobody
-//! has to say who it is.
+//! The versions of the Glance API, for clients that discover them first (`contract/glance.md` 2.8). Needs no
+//! authentication.
 //!
-//! `GET /` is 300, since it is a choice; real Glance knows nothing else. `/v2` and `/v2/` are for clients whose endpoint
-//! ends in it.
+//! `GET /` is 300, as in Glance, since it is a choice of versions. `/v2` and `/v2/` are for clients whose endpoint ends
+//! so.
 
 use http::StatusCode;
 use lambda_http::Request;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::Error;
 use crate::Settings;
-use crate::http::{HttpResponse, UnexpectedBody, base_url, json_response as reply_json};
+use crate::http::{HttpResponse, UnexpectedBody, base_url, json_response};
 
 /// The routes with their statuses.
 const ROUTES: [(&str, StatusCode); 4] = [
@@ -20,18 +20,18 @@ const ROUTES: [(&str, StatusCode); 4] = [
     ("GET /v2/", StatusCode::OK),
 ];
 
-/// The newest version, and those that are part of it.
+/// The newest version, and the older ones that it includes.
 const CURRENT_VERSION: &str = "v2.17";
 const SUPPORTED_VERSIONS: [&str; 9] =
     ["v2.9", "v2.7", "v2.6", "v2.5", "v2.4", "v2.3", "v2.2", "v2.1", "v2.0"];
 
-/// The answer to a request for the versions: `{"versions":[{"id","status","links":[{"rel":"self","href"}]}]}`, in which
-/// `href` is the address that clients see. `None` for any other route.
+/// Returns the handler of a route for versions, `None` for any other route. It responds
+/// `{"versions":[{"id","status","links":[{"rel":"self","href"}]}]}`, in which `href` is the address that clients see.
 pub fn handler(route: &str) -> Option<impl FnOnce(&Settings, &Request) -> HttpResponse + use<>> {
-    let (_, status) = ROUTES.iter().find(|(known, _)| *known == route)?;
+    let (_, status) = ROUTES.iter().find(|(candidate, _)| *candidate == route)?;
     Some(move |settings: &Settings, request: &Request| {
         if request.body().is_empty() {
-            reply_json(*status, &versions_json(&base_url(settings, request)))
+            json_response(*status, &versions_json(&base_url(settings, request)))
         } else {
             Error::from(UnexpectedBody).into_response()
         }
@@ -53,14 +53,14 @@ mod tests {
     use super::*;
     use crate::domain::Limits;
 
-    fn href(public_url: Option<&str>, asked: &str) -> Value {
+    fn href(public_url: Option<&str>, url: &str) -> Value {
         let settings = Settings {
             region: "local".to_owned(),
             directory_is_complete: false,
             public_url: public_url.map(str::to_owned),
             limits: Limits::default(),
         };
-        let request = http::Request::get(asked).body(Body::Empty).unwrap();
+        let request = http::Request::get(url).body(Body::Empty).unwrap();
         let response = handler("GET /").unwrap()(&settings, &request);
         assert_eq!(response.status(), 300);
         let Body::Text(text) = response.body() else { panic!("{response:?}") };

@@ -1,10 +1,10 @@
-//! An access key as it is shown: everything but its secret, which only the answer to its creation has.
+//! The JSON of an access key. Only the response to its creation contains the secret.
 
 use serde::Serialize;
 
 use crate::domain::AccessKey;
 
-/// An access key as it is shown.
+/// An access key in a response.
 #[derive(Serialize)]
 pub(super) struct AccessKeyJson<'a> {
     id: &'a str,

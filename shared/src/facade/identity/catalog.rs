@@ -1,18 +1,19 @@
-//! `GET /v3/auth/catalog`: where the services are. Here all are one, at its root: clients add the version themselves.
+//! `GET /v3/auth/catalog`: the service catalog. All services have the same base URL; clients of images and IMS append
+//! the version themselves.
 
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, json_response as reply_json};
+use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, json_response};
 
 /// The operation's route.
 pub const ROUTE: &str = "GET /v3/auth/catalog";
 
-/// The services by their types, their names, and what comes after the address.
+/// Type, name and path of each service.
 const SERVICES: [(&str, &str, &str); 3] =
     [("image", "glance", ""), ("ims", "ims", ""), ("identity", "keystone", "/v3")];
 
-/// Nothing in, `{"catalog":[…],"links":{"self"}}` out.
+/// No body in, `{"catalog":[…],"links":{"self"}}` out.
 pub fn handle(request: &AuthenticatedRequest) -> HttpResponse {
     show(request).unwrap_or_else(ApiError::into_response)
 }
@@ -24,15 +25,15 @@ fn show(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
         "catalog": catalog_json(&address, &request.app.settings.region),
         "links": { "self": format!("{address}/v3/auth/catalog"), "previous": null, "next": null },
     });
-    Ok(reply_json(StatusCode::OK, &body))
+    Ok(json_response(StatusCode::OK, &body))
 }
 
-/// The services of a deployment.
+/// The service catalog as JSON.
 pub(super) fn catalog_json(address: &str, region: &str) -> Value {
-    let service = |(of, name, path): (&str, &str, &str)| {
+    let service = |(kind, name, path): (&str, &str, &str)| {
         let endpoint = |interface: &str| {
             json!({
-                "id": format!("{of}-{interface}"),
+                "id": format!("{kind}-{interface}"),
                 "interface": interface,
                 "region": region,
                 "region_id": region,
@@ -40,7 +41,7 @@ pub(super) fn catalog_json(address: &str, region: &str) -> Value {
             })
         };
         let endpoints = ["public", "internal", "admin"].map(endpoint);
-        json!({ "id": of, "type": of, "name": name, "endpoints": endpoints })
+        json!({ "id": kind, "type": kind, "name": name, "endpoints": endpoints })
     };
     SERVICES.map(service).into()
 }

@@ -1,5 +1,5 @@
-//! `POST /v1/access-keys`: a new access key of the caller's project, with its secret, which is never shown again but to who
-//! repeats the request under its `Idempotency-Key`.
+//! `POST /v1/access-keys`: create an access key of the caller's project. The response has the secret, which is never
+//! shown again, except to a retry with the same `Idempotency-Key`.
 
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, HeaderValue};
@@ -13,10 +13,10 @@ use crate::usecases::{self, NewAccessKey};
 /// The operation's route.
 pub const ROUTE: &str = "POST /v1/access-keys";
 
-/// How many characters the name of an access key has at most.
+/// The maximum length of an access key's name, in characters.
 const MAX_NAME_CHARS: usize = 255;
 
-/// `{"name":"…","roles":["member"]}` in, the access key and its secret out with 201.
+/// `{"name":"…","roles":["member"]}` in, the access key with its secret out (201).
 pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
     create(request).await.unwrap_or_else(ApiError::into_response)
 }
@@ -24,7 +24,8 @@ pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
 async fn create(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
     let new = parse(request.body())?;
     let caller = request.caller();
-    // Another user of the project does not get the secret of this one's key by sending the same.
+    // The user is part of the content: another user of the project must not get the secret by sending the same request
+    // with the same idempotency key.
     let content = (&caller.user, &new.name, new.roles.iter().map(|role| role.name()).collect::<Vec<_>>());
     let idempotency = idempotency::parse_header(request, &content)?;
     let (key, secret) =
@@ -35,7 +36,7 @@ async fn create(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError
     Ok(response)
 }
 
-/// A name that nobody knows is refused: an access key must not get another role than was meant.
+/// Parses the body. An unknown member is an error: a misspelt `roles` would create a key with the default role.
 fn parse(body: &[u8]) -> Result<NewAccessKey, ApiError> {
     let body = strict_json::parse(body)
         .map_err(|problem| ApiError::malformed(format!("The request body cannot be read: {problem}.")))?;
@@ -48,7 +49,7 @@ fn parse(body: &[u8]) -> Result<NewAccessKey, ApiError> {
     let name = body.get("name").and_then(Value::as_str);
     let name = name.filter(|name| (1..=MAX_NAME_CHARS).contains(&name.chars().count()));
     let name = name.ok_or_else(|| {
-        ApiError::malformed(format!("name: expected a text of 1 to {MAX_NAME_CHARS} characters."))
+        ApiError::malformed(format!("name: expected a string of 1 to {MAX_NAME_CHARS} characters."))
     })?;
     let roles = body.get("roles").map_or(Some(vec![Role::Member]), parse_roles);
     let roles = roles.ok_or_else(|| ApiError::malformed("roles: expected some of reader, member, admin."))?;
@@ -80,10 +81,10 @@ mod tests {
             let _ = parse(&bytes);
             if let Ok(new) = parse(body.to_string().as_bytes()) {
                 prop_assert_eq!(body["name"].as_str(), Some(new.name.as_str()));
-                let given = body["roles"].as_array().into_iter().flatten().filter_map(Value::as_str);
-                let given: Vec<_> = given.filter_map(Role::from_name).collect();
-                let all_given = new.roles.iter().all(|role| given.contains(role));
-                prop_assert!(all_given || (body.get("roles").is_none() && new.roles == [Role::Member]));
+                let sent = body["roles"].as_array().into_iter().flatten().filter_map(Value::as_str);
+                let sent: Vec<_> = sent.filter_map(Role::from_name).collect();
+                let all_sent = new.roles.iter().all(|role| sent.contains(role));
+                prop_assert!(all_sent || (body.get("roles").is_none() && new.roles == [Role::Member]));
             }
         }
     }
@@ -98,18 +99,20 @@ mod tests {
 
     #[test]
     fn invalid_create_key_field_is_named() {
-        let refused = |body: &str| format!("{:?}", parse(body.as_bytes()).unwrap_err());
+        let error_text = |body: &str| format!("{:?}", parse(body.as_bytes()).unwrap_err());
         for name in ["7", "null", "\"\"", &format!("\"{}\"", "x".repeat(256))] {
-            assert!(refused(&format!(r#"{{"name":{name}}}"#)).contains("name: expected a text of 1 to 255"));
+            assert!(
+                error_text(&format!(r#"{{"name":{name}}}"#)).contains("name: expected a string of 1 to 255")
+            );
         }
         for roles in ["[]", "null", "\"member\"", "[7]", "[\"owner\"]"] {
             assert!(
-                refused(&format!(r#"{{"name":"a","roles":{roles}}}"#)).contains("roles: expected some of")
+                error_text(&format!(r#"{{"name":"a","roles":{roles}}}"#)).contains("roles: expected some of")
             );
         }
-        assert!(refused(r#"{"name":"a","role":"reader"}"#).contains("role: expected only name and roles"));
-        assert!(refused(r#"{"name":"a","name":"b"}"#).contains("given twice"));
-        assert!(refused("[]").contains("not a JSON object"));
-        assert!(refused("").contains("cannot be read"));
+        assert!(error_text(r#"{"name":"a","role":"reader"}"#).contains("role: expected only name and roles"));
+        assert!(error_text(r#"{"name":"a","name":"b"}"#).contains("given twice"));
+        assert!(error_text("[]").contains("not a JSON object"));
+        assert!(error_text("").contains("cannot be read"));
     }
 }

@@ -1,7 +1,8 @@
-//! `POST /v3/auth/tokens`: a token for the holder of an access key, or of a token, scoped to the project that it acts for.
+//! `POST /v3/auth/tokens`: issue a token for an access key, or return the token that was sent, scoped to the project of
+//! the credential.
 //!
-//! A wrong id, a wrong secret and a disabled key are one and the same 401. Only who has proved to hold the credential is
-//! told that it acts for another project than the one that was asked for, and for which: 403.
+//! A wrong id, a wrong secret and a disabled key are the same 401. Only a caller with a valid credential learns that it
+//! acts for another project than the requested one, and for which: 403.
 
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, HeaderValue};
@@ -18,8 +19,8 @@ use crate::usecases;
 /// The operation's route.
 pub const ROUTE: &str = "POST /v3/auth/tokens";
 
-/// `{"auth":{"identity":{"methods":[…],…},"scope":{…}}}` in, the token in `X-Subject-Token` and its description out with
-/// 201.
+/// `{"auth":{"identity":{"methods":[…],…},"scope":{…}}}` in; the token in `X-Subject-Token` and its description out
+/// (201).
 pub async fn handle(authenticator: &Authenticator, incoming: &IncomingRequest) -> HttpResponse {
     create(authenticator, incoming).await.unwrap_or_else(ApiError::into_response)
 }
@@ -54,6 +55,8 @@ async fn create(authenticator: &Authenticator, incoming: &IncomingRequest) -> Re
     Ok(response)
 }
 
+/// Issues a token for an access key. Returns `None` if the key does not exist or is disabled, or the secret is wrong.
+/// At most one read.
 async fn issue_for_access_key(
     authenticator: &Authenticator,
     incoming: &IncomingRequest,
@@ -63,15 +66,15 @@ async fn issue_for_access_key(
     let (keyring, store) = (authenticator.keyring(), &incoming.app.store);
     let Ok(id) = id.parse() else { return Ok(None) };
     let Some(credential) = keyring.find(store, &id, now).await? else { return Ok(None) };
-    let is_right = credential.secret.as_ref().is_some_and(|right| right.matches(secret));
-    if !is_right || credential.key.disabled_at.is_some() {
+    let secret_matches = credential.secret.as_ref().is_some_and(|expected| expected.matches(secret));
+    if !secret_matches || credential.key.disabled_at.is_some() {
         return Ok(None);
     }
     let issued = keyring.issue_token(&credential.key, now);
     Ok(issued.map(|issued| (credential.key.caller(), issued)))
 }
 
-/// A token buys itself: it is good for its own project, and for no longer than it was.
+/// A token requested with a token is that same token: for the same project, with the same expiry.
 async fn issue_for_token(
     authenticator: &Authenticator,
     incoming: &IncomingRequest,
@@ -89,7 +92,7 @@ async fn issue_for_token(
     }
 }
 
-/// What a body asks for.
+/// The parsed request body.
 #[derive(Debug, PartialEq, Eq)]
 struct TokenRequest {
     credential: Credential,
@@ -102,7 +105,7 @@ enum Credential {
     Token(String),
 }
 
-/// Shows which kind it is, and nothing of it.
+/// Shows the method of the credential, never its content.
 impl std::fmt::Debug for Credential {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.method())
@@ -111,12 +114,12 @@ impl std::fmt::Debug for Credential {
 
 #[derive(Debug, PartialEq, Eq)]
 enum Scope {
-    /// The project of the credential, whichever it is. Also what a domain's scope comes to: a credential is good in one
-    /// project, and Open Telekom Cloud's Terraform provider insists on a token of the domain beside that of the project.
+    /// The project of the credential. A domain scope means the same: a credential acts for one project, and Open
+    /// Telekom Cloud's Terraform provider requests a token of the domain beside that of the project.
     OwnProject,
-    /// A project of that id or name; in that domain, where one is named.
+    /// A project by id or name; in that domain, if there is one.
     Project { id_or_name: String, domain: Option<String> },
-    /// Something that there is not here: the system, nothing at all.
+    /// A scope that this service does not have: the system, or no project at all.
     Unsupported,
 }
 
@@ -130,23 +133,23 @@ impl Credential {
 }
 
 impl Scope {
-    /// Whether it is the caller's. A project goes by its id, as in IMS by the name of its region too, and by its name in
-    /// the directory: one read, where it is neither of the others.
+    /// Whether the scope is the caller's project, by its id, by the region's name as in IMS, or by its name in the
+    /// directory. One read, only for the last.
     async fn matches_caller(&self, app: &App, caller: &Caller) -> Result<bool, ApiError> {
-        let (named, domain) = match self {
+        let (id_or_name, domain) = match self {
             Self::OwnProject => return Ok(true),
             Self::Unsupported => return Ok(false),
-            Self::Project { id_or_name: named, domain } => (named.as_str(), domain.as_deref()),
+            Self::Project { id_or_name, domain } => (id_or_name.as_str(), domain.as_deref()),
         };
-        if named == caller.tenant.as_str() || named == app.settings.region {
+        if id_or_name == caller.tenant.as_str() || id_or_name == app.settings.region {
             return Ok(true);
         }
         let entry = usecases::own_entry(app, caller).await?;
-        Ok(entry.is_some_and(|own| {
+        Ok(entry.is_some_and(|entry| {
             let is_in_domain = domain.is_none_or(|domain| {
-                DEFAULT_DOMAIN_NAMES.contains(&domain) || domain == own.account.as_str()
+                DEFAULT_DOMAIN_NAMES.contains(&domain) || domain == entry.account.as_str()
             });
-            is_in_domain && named == own.project.as_str()
+            is_in_domain && id_or_name == entry.project.as_str()
         }))
     }
 }
@@ -155,33 +158,33 @@ impl TokenRequest {
     fn parse(body: &[u8]) -> Result<Self, ApiError> {
         let body = strict_json::parse(body)
             .map_err(|problem| ApiError::malformed(format!("The request body cannot be read: {problem}.")))?;
-        let text = |place: &str| body.pointer(place).and_then(Value::as_str).map(str::to_owned);
+        let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
         let methods = body.pointer("/auth/identity/methods").and_then(Value::as_array);
         let method = match methods.map(Vec::as_slice) {
             Some([Value::String(method)]) => method.as_str(),
             _ => "",
         };
-        let of_key = |id: Option<String>, secret: Option<String>| {
+        let access_key = |id: Option<String>, secret: Option<String>| {
             Some(Credential::AccessKey { id: id?, secret: secret? })
         };
-        let (credential, place, wanted) = match method {
+        let (credential, field, expected) = match method {
             "password" => {
                 let user = |name| text(&format!("/auth/identity/password/user/{name}"));
-                let credential = of_key(user("id").or_else(|| user("name")), user("password"));
+                let credential = access_key(user("id").or_else(|| user("name")), user("password"));
                 (credential, "auth.identity.password.user", "an id or name, and a password")
             }
             "application_credential" => {
-                let of = |name| text(&format!("/auth/identity/application_credential/{name}"));
-                let credential = of_key(of("id").or_else(|| of("name")), of("secret"));
+                let member = |name| text(&format!("/auth/identity/application_credential/{name}"));
+                let credential = access_key(member("id").or_else(|| member("name")), member("secret"));
                 (credential, "auth.identity.application_credential", "an id and a secret")
             }
             "token" => {
                 let token = text("/auth/identity/token/id").map(Credential::Token);
-                (token, "auth.identity.token.id", "a text")
+                (token, "auth.identity.token.id", "a string")
             }
             _ => (None, "auth.identity.methods", "one of password, application_credential, token"),
         };
-        let credential = credential.ok_or_else(|| invalid_field(place, wanted))?;
+        let credential = credential.ok_or_else(|| invalid_field(field, expected))?;
         Ok(Self { credential, scope: parse_scope(body.pointer("/auth/scope"))? })
     }
 }
@@ -197,14 +200,14 @@ fn parse_scope(scope: Option<&Value>) -> Result<Scope, ApiError> {
             (None, Some(domain)) => parse_id_or_name(domain, "auth.scope.domain").map(|_| Scope::OwnProject),
             (None, None) => Ok(Scope::Unsupported),
         },
-        // The word of Keystone for a token that acts nowhere.
+        // Keystone's word for a token without a project.
         Some(Value::String(word)) if word == "unscoped" => Ok(Scope::Unsupported),
         Some(_) => Err(invalid_field("auth.scope", "an object")),
     }
 }
 
-fn parse_id_or_name(of: &Value, field: &str) -> Result<String, ApiError> {
-    let text = |name| of.get(name).and_then(Value::as_str);
+fn parse_id_or_name(value: &Value, field: &str) -> Result<String, ApiError> {
+    let text = |name| value.get(name).and_then(Value::as_str);
     let name = text("id").or_else(|| text("name"));
     name.map(str::to_owned).ok_or_else(|| invalid_field(field, "an id or a name"))
 }
@@ -247,15 +250,16 @@ mod tests {
             let _ = TokenRequest::parse(&bytes);
             if let Ok(TokenRequest { credential, scope }) = TokenRequest::parse(body.to_string().as_bytes()) {
                 let identity = &body["auth"]["identity"];
-                let (user, of_key) = (&identity["password"]["user"], &identity["application_credential"]);
-                let texts = |of: &Value, names: &[&str]| -> Vec<_> {
-                    names.iter().filter_map(|name| of[name].as_str().map(str::to_owned)).collect()
+                let (user, application_credential) = (&identity["password"]["user"], &identity["application_credential"]);
+                let texts = |value: &Value, names: &[&str]| -> Vec<_> {
+                    names.iter().filter_map(|name| value[name].as_str().map(str::to_owned)).collect()
                 };
                 match credential {
                     Credential::Token(id) => prop_assert_eq!(identity["token"]["id"].as_str(), Some(id.as_str())),
                     Credential::AccessKey { id, secret } => prop_assert!(
                         texts(user, &["id", "name"]).contains(&id) && texts(user, &["password"]).contains(&secret)
-                            || texts(of_key, &["id", "name"]).contains(&id) && texts(of_key, &["secret"]).contains(&secret)
+                            || texts(application_credential, &["id", "name"]).contains(&id)
+                                && texts(application_credential, &["secret"]).contains(&secret)
                     ),
                 }
                 if let Scope::Project { id_or_name: project, .. } = scope {
@@ -278,9 +282,9 @@ mod tests {
             json!({"methods": ["password"], "password": {"user": {"name": "ak", "domain": domain, "password": "sk"}}}),
             json!({"methods": ["application_credential"], "application_credential": {"id": "ak", "secret": "sk"}}),
         ] {
-            let wanted = parse(&json!({ "identity": identity })).unwrap();
-            assert_eq!(wanted, TokenRequest { credential: key(), scope: Scope::OwnProject });
-            assert!(!format!("{wanted:?}").contains("sk"), "{wanted:?}");
+            let request = parse(&json!({ "identity": identity })).unwrap();
+            assert_eq!(request, TokenRequest { credential: key(), scope: Scope::OwnProject });
+            assert!(!format!("{request:?}").contains("sk"), "{request:?}");
         }
         let token = json!({"identity": {"methods": ["token"], "token": {"id": "t"}}});
         assert_eq!(parse(&token).unwrap().credential, Credential::Token("t".to_owned()));
@@ -290,7 +294,7 @@ mod tests {
     fn scope_is_project_domain_or_unsupported() {
         let with = |scope: Value| {
             parse(&json!({"identity": {"methods": ["token"], "token": {"id": "t"}}, "scope": scope}))
-                .map(|w| w.scope)
+                .map(|request| request.scope)
         };
         for (project, domain) in [
             (json!({"id": "own1"}), None),
@@ -315,7 +319,7 @@ mod tests {
 
     #[test]
     fn incomplete_token_request_names_missing_field() {
-        for (auth, named) in [
+        for (auth, field) in [
             (json!(null), "auth.identity.methods"),
             (json!({"identity": {"methods": []}}), "auth.identity.methods"),
             (json!({"identity": {"methods": ["password", "totp"]}}), "auth.identity.methods"),
@@ -327,8 +331,8 @@ mod tests {
             ),
             (json!({"identity": {"methods": ["token"], "token": {"id": null}}}), "auth.identity.token.id"),
         ] {
-            let refused = format!("{:?}", parse(&auth).unwrap_err());
-            assert!(refused.contains(named), "{refused}");
+            let error = format!("{:?}", parse(&auth).unwrap_err());
+            assert!(error.contains(field), "{error}");
         }
         for bad in [&b""[..], b"[]", b"{}", b"{", b"null", b"\"auth\""] {
             assert!(TokenRequest::parse(bad).is_err());

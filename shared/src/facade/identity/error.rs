@@ -1,4 +1,4 @@
-//! Errors of the identity paths, beside those that they share with the other dialects ([`ApiError`]).
+//! Errors that only this facade has. [`ApiError`] has those that it shares with others.
 
 use http::StatusCode;
 
@@ -6,16 +6,16 @@ use crate::domain::TenantId;
 use crate::http::ApiError;
 use crate::usecases::AccessKeyError;
 
-/// The credential is right, but acts for that project alone.
+/// 403: the credential is valid, but acts for the project `acting` alone.
 pub(super) fn wrong_scope(acting: &TenantId) -> ApiError {
     let message = format!(
-        "Your credential is right, but it acts for project {acting} alone: send that project as scope, or no scope, or a \
+        "Your credential is valid, but it acts for project {acting} alone. Send that project as scope, or no scope, or use a \
          credential of the other project."
     );
     ApiError::new(StatusCode::FORBIDDEN, "IMG.0026", message)
 }
 
-/// Nobody of that name has that secret: the same words whatever is wrong.
+/// 401, with the same message whether the id, the secret or the token is wrong.
 pub(super) fn unauthenticated() -> ApiError {
     ApiError::new(
         StatusCode::UNAUTHORIZED,
@@ -36,21 +36,24 @@ impl From<AccessKeyError> for ApiError {
             AccessKeyError::RoleExceedsCaller(role) => Self::new(
                 S::FORBIDDEN,
                 "IMG.0026",
-                format!("roles: {} is more than your own role. Give no more than you have.", role.name()),
+                format!(
+                    "roles: {} is more than your own role. Give the key no more than your own.",
+                    role.name()
+                ),
             ),
             AccessKeyError::KeyRoleExceedsCaller(role) => Self::new(
                 S::FORBIDDEN,
                 "IMG.0026",
                 format!(
-                    "The access key has the role {}, which is more than your own. Ask somebody who has it to disable it.",
+                    "The access key has the role {}, which is more than your own. Ask a user with that role to disable it.",
                     role.name()
                 ),
             ),
-            AccessKeyError::KeyLimit(most) => Self::new(
+            AccessKeyError::KeyLimit(limit) => Self::new(
                 S::FORBIDDEN,
                 "IMG.0088",
                 format!(
-                    "Your project has {most} access keys, the most allowed. Disable one that is not needed."
+                    "Your project has {limit} access keys, the most allowed. Disable one that is not needed."
                 ),
             ),
             AccessKeyError::NotFound => {
@@ -59,7 +62,7 @@ impl From<AccessKeyError> for ApiError {
             AccessKeyError::NoMasterKey => Self::new(
                 S::CONFLICT,
                 "IMG.0105",
-                "This deployment has no access keys. Its operator can set IMAGESHARE_MASTER_KEYS.",
+                "Access keys are not enabled here. The operator of the service enables them with IMAGESHARE_MASTER_KEYS.",
             ),
             AccessKeyError::IdempotencyKeyReused => Self::new(
                 S::UNPROCESSABLE_ENTITY,

@@ -1,4 +1,4 @@
-//! `GET /v1/access-keys`: the access keys of the caller's project, without their secrets, the oldest first.
+//! `GET /v1/access-keys`: list the access keys of the caller's project without their secrets, oldest first.
 
 use http::StatusCode;
 use serde::Serialize;
@@ -11,10 +11,10 @@ use crate::usecases;
 /// The operation's route.
 pub const ROUTE: &str = "GET /v1/access-keys";
 
-/// How many access keys a page has unless told otherwise, and at most: as many as one batch read takes.
+/// The default and maximum page size: as many access keys as one batch read takes.
 const MAX_PAGE_SIZE: usize = 100;
 
-/// `?limit=&marker=` in, `{"access_keys":[…],"page_info":{"next_marker","current_count"}}` out; `next_marker` only where
+/// `?limit=&marker=` in, `{"access_keys":[…],"page_info":{"next_marker","current_count"}}` out; `next_marker` only if
 /// there are more.
 pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
     list(request).await.unwrap_or_else(ApiError::into_response)
@@ -31,16 +31,16 @@ async fn list(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> 
     let listing = Listing::new(ROUTE, request.caller());
     let after = query.text("marker").map(|text| parse_marker(&listing, text)).transpose()?;
     let page = usecases::list_access_keys(&request.app, request.caller(), after.as_ref(), limit).await?;
-    let wire = PageBody {
+    let body = PageBody {
         access_keys: page.items.iter().map(|key| AccessKeyJson::new(key, None)).collect(),
         page_info: PageInfo::new(&page, &listing),
     };
-    Ok(json_response(StatusCode::OK, &wire))
+    Ok(json_response(StatusCode::OK, &body))
 }
 
 fn parse_marker(listing: &Listing, text: &str) -> Result<AccessKeyId, ApiError> {
-    let read = listing.decode_marker(text).and_then(|last| last.parse().ok());
-    read.ok_or_else(|| ApiError::malformed("marker: expected next_marker of the page before."))
+    let id = listing.decode_marker(text).and_then(|last| last.parse().ok());
+    id.ok_or_else(|| ApiError::malformed("marker: expected next_marker of the page before."))
 }
 
 #[derive(Serialize)]

@@ -1,7 +1,8 @@
-//! Who may call the service: the access keys of a project, and as much of Keystone as clients need that insist on one
-//! (`contract/README.md` 0.1, rows 14 to 18): it issues tokens to holders of access keys.
+//! Authentication: the access keys of a project, and the Keystone calls that clients insist on (`contract/README.md`
+//! 0.1, rows 14 to 18), which issue tokens for access keys.
 //!
-//! One operation, one file, in one order: the route, the answer, the wire types, the tests. Errors have the one body that every OpenStack and IMS client reads.
+//! One operation, one file, in one order: route, handler, wire types, tests. Errors have the body that every OpenStack
+//! and IMS client reads.
 
 mod access_key;
 pub mod catalog;

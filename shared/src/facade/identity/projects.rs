@@ -1,20 +1,20 @@
 //! `GET /v3/projects/{project_id}`, `GET /v3/projects?name=` and `GET /v3/auth/projects`: the caller's own project, and
-//! those whose names it knows. The directory's accounts are the domains.
+//! projects that it can name. A domain is an account of the directory.
 //!
-//! Who may share an image knows its recipients by their names or their ids, and the `openstack` command asks which of both
-//! it was given: first for a project of that id, then for one of that name. After 403 it takes the text for an id, after
-//! 404 or an empty list it gives up. So what the directory does not know, or not in the caller's account, is 403 in either
-//! call; a name that it knows is 404 as an id, since some versions look for names only then, and is found as a name.
+//! The `openstack` command takes a recipient's id or name, and looks for a project of that id first, then for one of
+//! that name. After 403 it takes the text as an id; after 404 or an empty list it gives up. So a text that is no
+//! project's name in the account is 403 in both calls. One that is a name is 404 as an id, because some versions look
+//! for names only then, and is found as a name.
 //!
-//! Nobody can browse: without a name the list is 403, as Keystone's is to everybody but an administrator. Versions of the
-//! command before 9 fail at any project in the answer to that.
+//! Projects cannot be browsed: without a name the list is 403, as in Keystone for all but an administrator. Versions of
+//! the command before 9 fail on any project in that list.
 
 use http::StatusCode;
 use serde_json::json;
 
 use super::token::{DEFAULT_DOMAIN, Project};
 use crate::domain::{DirectoryEntry, Name};
-use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, Query, json_response as reply_json};
+use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, Query, json_response};
 use crate::usecases;
 
 /// The route of one project.
@@ -26,7 +26,8 @@ pub const FIND_ROUTE: &str = "GET /v3/projects";
 /// The route of the projects that the caller acts for.
 pub const OWN_ROUTE: &str = "GET /v3/auth/projects";
 
-/// A project's id in, `{"project":{…}}` out. `?domain_id=` is the account whose names are looked up.
+/// A project's id in, `{"project":{…}}` out. `?domain_id=` is the account in which a name is looked up, by default the
+/// caller's.
 pub async fn handle_show(request: &AuthenticatedRequest) -> HttpResponse {
     show(request).await.unwrap_or_else(ApiError::into_response)
 }
@@ -34,23 +35,29 @@ pub async fn handle_show(request: &AuthenticatedRequest) -> HttpResponse {
 async fn show(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
     request.ensure_no_body()?;
     let query = Query::parse(request.raw_query())?;
-    let asked = request.path_parameter("project_id");
-    if asked == request.caller().tenant.as_str() {
+    let project_id = request.path_parameter("project_id");
+    if project_id == request.caller().tenant.as_str() {
         let project = own_project(request).await?;
-        return Ok(reply_json(StatusCode::OK, &json!({ "project": project.to_json(&request.base_url()) })));
+        return Ok(json_response(
+            StatusCode::OK,
+            &json!({ "project": project.to_json(&request.base_url()) }),
+        ));
     }
-    match find_by_name(request, &query, asked).await? {
+    match find_by_name(request, &query, project_id).await? {
         Some(_) => Err(ApiError::new(
             StatusCode::NOT_FOUND,
             "IMG.0108",
-            format!("{asked} is the name of a project, not an id. Ask for it by GET /v3/projects?name=."),
+            format!(
+                "{project_id} is the name of a project, not an id. Look up its id by GET /v3/projects?name=."
+            ),
         )),
         None => Err(forbidden(request)),
     }
 }
 
-/// `?name=` in, `{"projects":[…]}` out; `?domain_id=` is the account, where it is not the caller's. In IMS a project is named
-/// after its region, so where the directory knows no project of the region's name, it means the caller's.
+/// `?name=` in, `{"projects":[…]}` out. `?domain_id=` is the account, by default the caller's. In IMS a project is
+/// named after its region, so the region's name means the caller's project, unless the directory has a project of that
+/// name.
 pub async fn handle_find(request: &AuthenticatedRequest) -> HttpResponse {
     list(request).await.unwrap_or_else(ApiError::into_response)
 }
@@ -72,7 +79,7 @@ async fn list(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> 
     Ok(projects_response(request, "/v3/projects", &project))
 }
 
-/// Nothing in, `{"projects":[…]}` out: a credential acts for one project.
+/// No body in, `{"projects":[…]}` out: the one project that the credential acts for.
 pub async fn handle_own(request: &AuthenticatedRequest) -> HttpResponse {
     list_own(request).await.unwrap_or_else(ApiError::into_response)
 }
@@ -82,13 +89,14 @@ async fn list_own(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiErr
     Ok(projects_response(request, "/v3/auth/projects", &own_project(request).await?))
 }
 
-/// The caller's project, with the names that it has in the directory.
+/// The caller's project, with its names in the directory. One read.
 async fn own_project(request: &AuthenticatedRequest) -> Result<Project, ApiError> {
     let entry = usecases::own_entry(&request.app, request.caller()).await?;
     Ok(entry.map_or_else(|| request.caller().tenant.clone().into(), Project::from))
 }
 
-/// The project of that name in the account that the query names, or the caller's.
+/// The project of that name in the account of `?domain_id=`, by default the caller's; `None` also for a malformed name.
+/// One read, and another for the caller's own account.
 async fn find_by_name(
     request: &AuthenticatedRequest,
     query: &Query,
@@ -111,15 +119,15 @@ fn projects_response(request: &AuthenticatedRequest, path: &str, project: &Proje
         "projects": [project.to_json(&address)],
         "links": { "self": format!("{address}{path}"), "previous": null, "next": null },
     });
-    reply_json(StatusCode::OK, &body)
+    json_response(StatusCode::OK, &body)
 }
 
-/// SDKs that ask for the project of a wrong region show their users this.
+/// 403. SDKs show the message to users who have configured a wrong region.
 fn forbidden(request: &AuthenticatedRequest) -> ApiError {
     let region = &request.app.settings.region;
     let message = format!(
-        "You are not authorized to see other projects than your own, or whether there are any. Name them by their ids, or by \
-         their exact names in your account's directory; yours is also called {region}, after this region."
+        "You are not authorized to list projects, or to show any but your own. Name others by their ids, or by their exact names \
+         in your account's directory; yours is also called {region}, after this region."
     );
     ApiError::new(StatusCode::FORBIDDEN, "IMG.0026", message)
 }

@@ -1,5 +1,5 @@
-//! `DELETE /v3/auth/tokens`: the token in `X-Subject-Token` ends now. One of another project is not found, like one that is
-//! not good.
+//! `DELETE /v3/auth/tokens`: revoke the token in `X-Subject-Token`. A token of another project is 404, like an invalid
+//! one.
 
 use http::StatusCode;
 
@@ -11,7 +11,8 @@ use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, no_content};
 /// The operation's route.
 pub const ROUTE: &str = "DELETE /v3/auth/tokens";
 
-/// The token in `X-Subject-Token` in, 204 out. A token may revoke itself, a role one that is no stronger.
+/// The token in `X-Subject-Token` in, 204 out. A token may revoke itself. A member or admin may also revoke tokens of
+/// its project whose role is not higher than its own.
 pub async fn handle(authenticator: &Authenticator, request: &AuthenticatedRequest) -> HttpResponse {
     revoke(authenticator, request).await.unwrap_or_else(ApiError::into_response)
 }
@@ -28,15 +29,15 @@ async fn revoke(
             StatusCode::FORBIDDEN,
             "IMG.0026",
             format!(
-                "X-Subject-Token: your role here is {}, which revokes no token of a stronger one, nor another's.",
+                "X-Subject-Token: your role here is {}, which cannot revoke this token. Use the token itself, or the role member or admin, no lower than the token's.",
                 request.caller().role.name()
             ),
         ));
     }
     match authenticator.revoke(subject, &request.app.store, now).await {
         Ok(()) => Ok(no_content()),
-        Err(AuthError::Credential(refused @ CredentialError::NotRevocable)) => {
-            Err(ApiError::new(StatusCode::FORBIDDEN, "IMG.0026", format!("X-Subject-Token: {refused}.")))
+        Err(AuthError::Credential(error @ CredentialError::NotRevocable)) => {
+            Err(ApiError::new(StatusCode::FORBIDDEN, "IMG.0026", format!("X-Subject-Token: {error}.")))
         }
         Err(AuthError::Credential(_)) => Err(token_not_found()),
         Err(AuthError::Store(problem)) => Err(problem.into()),

@@ -1,5 +1,5 @@
-//! `GET /v3/auth/tokens` and `HEAD` of it: whom the token in `X-Subject-Token` stands for. One of another project is not
-//! found, like one that is not good.
+//! `GET` and `HEAD /v3/auth/tokens`: describe the token in `X-Subject-Token`. A token of another project is 404, like
+//! an invalid one.
 
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, HeaderValue};
@@ -12,7 +12,7 @@ use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, json_response};
 /// The operation's route.
 pub const ROUTE: &str = "GET /v3/auth/tokens";
 
-/// The route of all other methods, `HEAD` among them.
+/// The route of all other methods, including `HEAD`.
 pub const ANY_ROUTE: &str = "ANY /v3/auth/tokens";
 
 /// The token in `X-Subject-Token` in, its description out.

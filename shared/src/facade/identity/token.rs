@@ -1,4 +1,4 @@
-//! A token as Keystone describes it: whom it stands for, where, until when, and where the services are.
+//! A token as Keystone describes it: its user, project, roles, expiry and service catalog.
 
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -8,26 +8,26 @@ use crate::auth::{AuthError, Authenticator, Bearer};
 use crate::domain::{Caller, DirectoryEntry, Role, TenantId, Timestamp};
 use crate::http::{ApiError, AuthenticatedRequest};
 
-/// What carries a token that is asked about, or was issued.
+/// The header with the token that a request is about, or that was issued.
 pub(super) const SUBJECT_TOKEN_HEADER: &str = "x-subject-token";
 
-/// The domain of everything here, for clients that cannot do without.
+/// The domain of users, and of projects that are not in the directory. Clients require one.
 pub(super) const DEFAULT_DOMAIN: &str = "default";
 
-/// Its id and its name.
+/// The default domain's id and name.
 pub(super) const DEFAULT_DOMAIN_NAMES: [&str; 2] = [DEFAULT_DOMAIN, "Default"];
 
-/// What a token is shown with.
+/// What the description of a token is made from.
 pub(super) struct TokenDescription<'a> {
-    /// How its bearer has proved who they are.
+    /// How the caller authenticated.
     pub(super) method: &'static str,
-    /// Who bears it.
+    /// The caller that the token acts for.
     pub(super) caller: &'a Caller,
-    /// Since when it is good.
+    /// When the token was issued.
     pub(super) issued: Timestamp,
-    /// Until when.
+    /// When the token expires.
     pub(super) expires: Timestamp,
-    /// Where the client reaches the service.
+    /// The base URL of the service, as the client sees it.
     pub(super) address: &'a str,
     /// The region of the deployment.
     pub(super) region: &'a str,
@@ -56,16 +56,16 @@ impl TokenDescription<'_> {
 
 /// A project as Keystone describes it.
 pub(super) struct Project {
-    /// Its id.
+    /// The project's id.
     pub(super) id: TenantId,
-    /// Its name in the directory, else its id.
+    /// The project's name in the directory, or else its id.
     pub(super) name: String,
-    /// The name of its account in the directory, else the domain of everything.
+    /// The account's name in the directory, or else the default domain.
     pub(super) domain: String,
 }
 
 impl Project {
-    /// The members of `project`.
+    /// The project as JSON.
     pub(super) fn to_json(&self, address: &str) -> Value {
         let Self { id, name, domain } = self;
         json!({
@@ -84,7 +84,7 @@ impl Project {
 }
 
 impl From<TenantId> for Project {
-    /// A project of which the directory says nothing.
+    /// A project that is not in the directory.
     fn from(id: TenantId) -> Self {
         Self { name: id.as_str().to_owned(), id, domain: DEFAULT_DOMAIN.to_owned() }
     }
@@ -97,28 +97,29 @@ impl From<DirectoryEntry> for Project {
     }
 }
 
-/// The token in `X-Subject-Token`, and who bears it. One of another project is not found, like one that is not good.
+/// The token in `X-Subject-Token`, and its bearer. Fails with 400 without the header, and with 404 if the token is
+/// invalid or of another project.
 pub(super) async fn subject_token<'a>(
     authenticator: &Authenticator,
-    call: &'a AuthenticatedRequest,
+    request: &'a AuthenticatedRequest,
     now: Timestamp,
 ) -> Result<(&'a str, Bearer), ApiError> {
-    let subject = call.raw_header(SUBJECT_TOKEN_HEADER).and_then(|token| std::str::from_utf8(token).ok());
+    let subject = request.raw_header(SUBJECT_TOKEN_HEADER).and_then(|token| std::str::from_utf8(token).ok());
     let subject = subject.ok_or_else(|| ApiError::malformed("X-Subject-Token: expected a token."))?.trim();
-    match authenticator.token_bearer(subject, &call.app.store, now).await {
-        Ok(bearer) if call.caller().can_read_for(&bearer.caller.tenant) => Ok((subject, bearer)),
+    match authenticator.token_bearer(subject, &request.app.store, now).await {
+        Ok(bearer) if request.caller().can_read_for(&bearer.caller.tenant) => Ok((subject, bearer)),
         Ok(_) | Err(AuthError::Credential(_)) => Err(token_not_found()),
         Err(AuthError::Store(problem)) => Err(problem.into()),
         Err(AuthError::IssuerUnavailable(problem)) => Err(ApiError::issuer_unavailable(&problem)),
     }
 }
 
-/// The token in `X-Subject-Token` is none, or none that the caller may know of.
+/// 404: the token in `X-Subject-Token` is invalid, or of another project.
 pub(super) fn token_not_found() -> ApiError {
     ApiError::new(
         StatusCode::NOT_FOUND,
         "IMG.0087",
-        "X-Subject-Token: your project has no such token, or it is not good any more.",
+        "X-Subject-Token: your project has no such token, or it is no longer valid.",
     )
 }
 
@@ -126,10 +127,10 @@ fn default_domain() -> Value {
     json!({ "id": DEFAULT_DOMAIN, "name": "Default" })
 }
 
-/// The last moment that clients can read, 9999-12-31T23:59:59.999Z in milliseconds.
+/// The latest time that clients can parse: 9999-12-31T23:59:59.999Z, in milliseconds.
 const MAX_TIMESTAMP_MILLIS: i64 = 253_402_300_799_999;
 
-/// `2026-11-21T22:46:56.123000Z`, as Keystone dates tokens.
+/// Formats a time as Keystone does in tokens: `2026-11-21T22:46:56.123000Z`.
 fn format_micros(moment: Timestamp) -> String {
     let moment = moment.min(Timestamp::from_unix_millis(MAX_TIMESTAMP_MILLIS));
     format!("{}000Z", moment.to_iso_millis().trim_end_matches('Z'))

@@ -1,16 +1,16 @@
-//! `GET /v3`: that this is version 3 of the identity API. Nobody has to say who it is.
+//! `GET /v3`: announces version 3 of the identity API. Needs no authentication.
 
 use http::StatusCode;
 use lambda_http::Request;
 use serde_json::json;
 
 use crate::Settings;
-use crate::http::{ApiError, HttpResponse, UnexpectedBody, base_url, json_response as reply_json};
+use crate::http::{ApiError, HttpResponse, UnexpectedBody, base_url, json_response};
 
 /// The operation's routes.
 pub const ROUTES: [&str; 2] = ["GET /v3", "GET /v3/"];
 
-/// Nothing in, `{"version":{"id","status","updated","links","media-types"}}` out.
+/// No body in, `{"version":{"id","status","updated","links","media-types"}}` out.
 pub fn handle(settings: &Settings, request: &Request) -> HttpResponse {
     if !request.body().is_empty() {
         return ApiError::from(UnexpectedBody).into_response();
@@ -23,5 +23,5 @@ pub fn handle(settings: &Settings, request: &Request) -> HttpResponse {
         "media-types":
             [{ "base": "application/json", "type": "application/vnd.openstack.identity-v3+json" }],
     });
-    reply_json(StatusCode::OK, &json!({ "version": version }))
+    json_response(StatusCode::OK, &json!({ "version": version }))
 }

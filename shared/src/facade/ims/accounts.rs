@@ -1,5 +1,5 @@
-//! `accounts` in the body of a share and of an unshare: tenants by the names of their account and project (seed 000,
-//! `contract/decisions.md` 21).
+//! `accounts` in the body of a share or unshare request: recipients by the names of their account and project (seed
+//! 000, `contract/decisions.md` 21).
 
 use std::collections::HashSet;
 
@@ -9,41 +9,43 @@ use super::error::too_many_items;
 use crate::domain::{MAX_NAMES_PER_BATCH, NAME_FORMAT, Name, TenantName};
 use crate::http::ApiError;
 
-/// Reads `[{"name":"…","project":"…"}]`; each with its place, without repetitions; none where it is left out or empty.
+/// Parses `[{"name":"…","project":"…"}]`. Returns the names without duplicates, each with its index in the array. A
+/// missing, null or empty array has none.
 ///
-/// A misspelt `project` would share the image with whatever project the account has, so a member that is not known is
-/// refused.
+/// An unknown member is an error: a misspelt `project` would share the image with whatever project the account has.
 pub(super) fn parse(value: Option<&Value>) -> Result<Vec<(usize, TenantName)>, ApiError> {
-    let wrong = |message: String| ApiError::malformed(message);
-    let given = match value {
+    let malformed = |message: String| ApiError::malformed(message);
+    let values = match value {
         None | Some(Value::Null) => return Ok(Vec::new()),
-        Some(Value::Array(given)) => given,
+        Some(Value::Array(values)) => values,
         Some(_) => {
-            return Err(wrong("accounts: expected an array of objects with name and project.".to_owned()));
+            return Err(malformed(
+                "accounts: expected an array of objects with name and project.".to_owned(),
+            ));
         }
     };
-    if given.len() > MAX_NAMES_PER_BATCH {
-        return Err(too_many_items("accounts", given.len()));
+    if values.len() > MAX_NAMES_PER_BATCH {
+        return Err(too_many_items("accounts", values.len()));
     }
-    let (mut accounts, mut seen) = (Vec::with_capacity(given.len()), HashSet::with_capacity(given.len()));
-    for (place, value) in given.iter().enumerate() {
+    let (mut accounts, mut seen) = (Vec::with_capacity(values.len()), HashSet::with_capacity(values.len()));
+    for (index, value) in values.iter().enumerate() {
         let Value::Object(fields) = value else {
-            return Err(wrong(format!("accounts[{place}]: expected an object with name and project.")));
+            return Err(malformed(format!("accounts[{index}]: expected an object with name and project.")));
         };
         if let Some(unknown) = fields.keys().find(|field| !["name", "project"].contains(&field.as_str())) {
-            return Err(wrong(format!("accounts[{place}].{unknown}: expected only name and project.")));
+            return Err(malformed(format!("accounts[{index}].{unknown}: expected only name and project.")));
         }
         let name = |field: &str| {
             let name = fields.get(field).and_then(Value::as_str).and_then(|text| text.parse::<Name>().ok());
-            name.ok_or_else(|| wrong(format!("accounts[{place}].{field}: expected {NAME_FORMAT}.")))
+            name.ok_or_else(|| malformed(format!("accounts[{index}].{field}: expected {NAME_FORMAT}.")))
         };
         let project = match fields.get("project") {
             None | Some(Value::Null) => None,
             Some(_) => Some(name("project")?),
         };
-        let named = TenantName { account: name("name")?, project };
-        if seen.insert(named.clone()) {
-            accounts.push((place, named));
+        let account = TenantName { account: name("name")?, project };
+        if seen.insert(account.clone()) {
+            accounts.push((index, account));
         }
     }
     Ok(accounts)
@@ -59,12 +61,12 @@ mod tests {
     fn accounts_are_parsed_with_positions_and_deduplicated() {
         let acme = json!({"name": "acme"});
         let web = json!({"name": "acme", "project": "web"});
-        let read = parse(Some(&json!([acme, web, acme, {"name": "acme", "project": null}, web]))).unwrap();
+        let parsed = parse(Some(&json!([acme, web, acme, {"name": "acme", "project": null}, web]))).unwrap();
         let named = |project: Option<&str>| TenantName {
             account: "acme".parse().unwrap(),
             project: project.map(|project| project.parse().unwrap()),
         };
-        assert_eq!(read, [(0, named(None)), (1, named(Some("web")))]);
+        assert_eq!(parsed, [(0, named(None)), (1, named(Some("web")))]);
         for none in [None, Some(&Value::Null), Some(&json!([]))] {
             assert_eq!(parse(none), Ok(Vec::new()));
         }
@@ -73,7 +75,7 @@ mod tests {
     #[test]
     fn invalid_account_error_names_the_position() {
         let good = json!({"name": "acme"});
-        for (bad, told) in [
+        for (bad, expected) in [
             (json!("acme"), "accounts: expected an array"),
             (json!({"name": "acme"}), "accounts: expected an array"),
             (json!([good, "acme"]), "accounts[1]: expected an object"),
@@ -86,8 +88,8 @@ mod tests {
             ),
             (json!(vec![good; 101]), "accounts: expected at most 100, got 101"),
         ] {
-            let refused = format!("{:?}", parse(Some(&bad)).unwrap_err());
-            assert!(refused.contains("IMG.0001") && refused.contains(told), "{refused}");
+            let error = format!("{:?}", parse(Some(&bad)).unwrap_err());
+            assert!(error.contains("IMG.0001") && error.contains(expected), "{error}");
         }
     }
 }

@@ -1,9 +1,9 @@
-//! What the three batch calls have in common: how their bodies are read, and how a client makes a retry safe.
+//! What the batch calls have in common: the parsing of bodies, and the response with the job's id.
 //!
-//! Bodies are read by hand from JSON values, so that an error names the field and what was expected of it. A member that the
-//! call does not know is refused, unlike in IMS: whoever sends `expires_at` or `owner` believes that it counts
-//! (`contract/decisions.md` 30). So is a member that is given twice, half a surrogate pair, or nesting without end: not
-//! every reader of the same request would read the same.
+//! Bodies are parsed by hand from JSON values, so that an error names the field and what it expects. An unknown member
+//! is an error, unlike in IMS: a client that sends `expires_at` or `owner` relies on its effect
+//! (`contract/decisions.md` 30). So are duplicate members, lone surrogates and unlimited nesting, which parsers
+//! interpret differently.
 
 use std::collections::HashSet;
 use std::hash::Hash;
@@ -18,8 +18,11 @@ use super::error::too_many_items;
 use crate::domain::{ID_FORMAT, ImageId, JobId, MAX_NAMES_PER_BATCH, RecipientList};
 use crate::http::{ApiError, HttpResponse, json_response, strict_json};
 
-/// `{"images":[…],"projects":[…],"accounts":[…]}`: the body of a share and of an unshare (`contract/ims.md` 1.1, 1.3;
-/// `contract/decisions.md` 21). Written as JSON, it is what makes two requests the same: the names, not whose they are.
+/// `{"images":[…],"projects":[…],"accounts":[…]}`: the body of a share or unshare request (`contract/ims.md` 1.1, 1.3;
+/// `contract/decisions.md` 21).
+///
+/// Its JSON form decides whether two requests with one idempotency key are the same: it has the names that were sent,
+/// not the tenants that they resolve to.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Batch {
     pub(super) images: Vec<ImageId>,
@@ -51,39 +54,39 @@ impl Batch {
         }
         let images = parse_images(wire.images.as_ref())?;
         let accounts = accounts::parse(wire.accounts.as_ref())?;
-        let are_left_out = wire.projects.as_ref().is_none_or(|value| *value == Value::Array(Vec::new()));
-        let projects = if are_left_out && !accounts.is_empty() {
+        let has_no_projects = wire.projects.as_ref().is_none_or(|value| *value == Value::Array(Vec::new()));
+        let projects = if has_no_projects && !accounts.is_empty() {
             Vec::new()
         } else {
             parse_ids("projects", "IMG.0067", wire.projects.as_ref())?
         };
         match projects.len() + accounts.len() {
             0..=MAX_NAMES_PER_BATCH => Ok(Self { images, tenants: RecipientList { projects, accounts } }),
-            more => Err(too_many_items("projects and accounts together", more)),
+            total => Err(too_many_items("projects and accounts together", total)),
         }
     }
 }
 
-/// Reads a body that must be a JSON object.
+/// Parses a body that has to be a JSON object.
 pub(super) fn parse_object<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     let text = body.trim_ascii();
     if text.is_empty() {
         return Err(ApiError::bad_request("IMG.0007", "The request body is empty. Send a JSON object."));
     }
-    // Serde would take an array for a struct's fields in their order.
+    // Serde would accept an array as the fields of a struct in their order.
     if !text.starts_with(b"{") {
         return Err(ApiError::malformed("The request body is not a JSON object: it does not begin with {."));
     }
-    let read = strict_json::parse(text).and_then(T::deserialize);
-    read.map_err(|problem| ApiError::malformed(format!("The request body cannot be read: {problem}.")))
+    let parsed = strict_json::parse(text).and_then(T::deserialize);
+    parsed.map_err(|problem| ApiError::malformed(format!("The request body cannot be read: {problem}.")))
 }
 
-/// Reads the field `images`.
+/// Parses the field `images`.
 pub(super) fn parse_images(value: Option<&Value>) -> Result<Vec<ImageId>, ApiError> {
     parse_ids("images", "IMG.0066", value)
 }
 
-/// Reads a list of ids without repetitions. `code` is that of a malformed id.
+/// Parses an array of ids without duplicates. `code` is the error code for a malformed id.
 fn parse_ids<T: FromStr + Clone + Eq + Hash>(
     field: &str,
     code: &'static str,
@@ -91,19 +94,19 @@ fn parse_ids<T: FromStr + Clone + Eq + Hash>(
 ) -> Result<Vec<T>, ApiError> {
     let expected =
         || ApiError::malformed(format!("{field}: expected an array of 1 to {MAX_NAMES_PER_BATCH} ids."));
-    let given = value.and_then(Value::as_array).filter(|ids| !ids.is_empty()).ok_or_else(expected)?;
-    if given.len() > MAX_NAMES_PER_BATCH {
-        return Err(too_many_items(field, given.len()));
+    let values = value.and_then(Value::as_array).filter(|ids| !ids.is_empty()).ok_or_else(expected)?;
+    if values.len() > MAX_NAMES_PER_BATCH {
+        return Err(too_many_items(field, values.len()));
     }
-    let mut seen = HashSet::with_capacity(given.len());
-    let mut ids = Vec::with_capacity(given.len());
-    for (place, value) in given.iter().enumerate() {
+    let mut seen = HashSet::with_capacity(values.len());
+    let mut ids = Vec::with_capacity(values.len());
+    for (index, value) in values.iter().enumerate() {
         let text = value
             .as_str()
-            .ok_or_else(|| ApiError::malformed(format!("{field}[{place}]: expected a string.")))?;
+            .ok_or_else(|| ApiError::malformed(format!("{field}[{index}]: expected a string.")))?;
         let id: T = text
             .parse()
-            .map_err(|_| ApiError::bad_request(code, format!("{field}[{place}]: expected {ID_FORMAT}.")))?;
+            .map_err(|_| ApiError::bad_request(code, format!("{field}[{index}]: expected {ID_FORMAT}.")))?;
         if seen.insert(id.clone()) {
             ids.push(id);
         }
@@ -111,7 +114,7 @@ fn parse_ids<T: FromStr + Clone + Eq + Hash>(
     Ok(ids)
 }
 
-/// The answer of a batch call: 200, not 202, since several clients know no other (`contract/README.md` 0.2).
+/// The response of a batch call: 200, not 202, because several clients accept only 200 (`contract/README.md` 0.2).
 pub(super) fn job_response(job: JobId) -> HttpResponse {
     json_response(http::StatusCode::OK, &serde_json::json!({ "job_id": job.to_string() }))
 }
@@ -143,13 +146,13 @@ mod tests {
                     let texts: HashSet<_> = body[field].as_array().into_iter().flatten().collect();
                     texts.into_iter().map(|text| text.as_str().map(str::to_owned)).collect()
                 };
-                let is = |ids: Vec<String>, field| ids.len() == texts(field).len() && ids.into_iter().all(|id| texts(field).contains(&Some(id)));
-                prop_assert!(is(images.iter().map(ToString::to_string).collect(), "images") && !images.is_empty());
-                prop_assert!(is(tenants.projects.iter().map(ToString::to_string).collect(), "projects"));
-                for (place, named) in &tenants.accounts {
-                    let account = &body["accounts"][*place];
-                    prop_assert_eq!(account["name"].as_str(), Some(named.account.as_str()));
-                    prop_assert_eq!(account["project"].as_str(), named.project.as_ref().map(Name::as_str));
+                let are_ids_of = |ids: Vec<String>, field| ids.len() == texts(field).len() && ids.into_iter().all(|id| texts(field).contains(&Some(id)));
+                prop_assert!(are_ids_of(images.iter().map(ToString::to_string).collect(), "images") && !images.is_empty());
+                prop_assert!(are_ids_of(tenants.projects.iter().map(ToString::to_string).collect(), "projects"));
+                for (index, recipient) in &tenants.accounts {
+                    let account = &body["accounts"][*index];
+                    prop_assert_eq!(account["name"].as_str(), Some(recipient.account.as_str()));
+                    prop_assert_eq!(account["project"].as_str(), recipient.project.as_ref().map(Name::as_str));
                 }
                 prop_assert!(!tenants.projects.is_empty() || !tenants.accounts.is_empty());
             }
@@ -185,10 +188,10 @@ mod tests {
             ("extra", r#""extra":"\ud83d\ude00""#),
             ("extra", &deep(100)),
         ] {
-            let refused = error_text(&with(bad));
+            let error = error_text(&with(bad));
             assert!(
-                refused.contains("IMG.0001") && refused.contains(&format!("unknown field `{name}`")),
-                "{refused}"
+                error.contains("IMG.0001") && error.contains(&format!("unknown field `{name}`")),
+                "{error}"
             );
         }
         for bad in [
@@ -238,7 +241,7 @@ mod tests {
         }
         assert!(
             error_text(r#"{"images":["a"],"accounts":[{"name":"a","name":"b"}]}"#).contains("given twice"),
-            "which of them counts is up to nobody"
+            "a duplicate name is ambiguous"
         );
     }
 

@@ -1,5 +1,5 @@
-//! The filters of the IMS list (`contract/ims.md` 1.5). All must hold, and each compares with what the list shows: an
-//! image without an operating system is found by the default that it is shown with.
+//! The filters of the IMS list (`contract/ims.md` 1.5). An image has to pass all of them. Each compares with the
+//! displayed value: an image without an operating system is found by the default that it is shown with.
 
 use super::image;
 use crate::domain::{ID_FORMAT, Image, ImageId, Timestamp};
@@ -7,7 +7,7 @@ use crate::http::time_filter::{self, TimeFilter};
 use crate::http::{ApiError, Query, invalid_parameter};
 use crate::usecases::IndexFilter;
 
-/// Properties that can be filtered by.
+/// The properties that a list can be filtered by.
 const PROPERTIES: [&str; 17] = [
     "virtual_env_type",
     "architecture",
@@ -28,15 +28,16 @@ const PROPERTIES: [&str; 17] = [
     "__support_xen_hana",
 ];
 
-/// The images that servers of a flavor boot: a filter of IMS that cannot be answered here.
+/// Selects the images that a flavor can boot. IMS has this filter; here it is an error, because the service has no
+/// flavors.
 const FLAVOR_ID: &str = "flavor_id";
 
 const ENTERPRISE_PROJECT: &str = "enterprise_project_id";
 
-/// What stands for every enterprise project.
+/// Matches every enterprise project.
 const ALL_ENTERPRISE_PROJECTS: &str = "all_granted_eps";
 
-/// The statuses that an image of IMS may have; here all are active.
+/// The statuses of IMS, and whether images have them: here every image is active.
 const STATUSES: [(&str, bool); 5] =
     [("active", true), ("queued", false), ("saving", false), ("deleted", false), ("killed", false)];
 
@@ -60,8 +61,7 @@ pub(super) struct Filter {
 impl Filter {
     pub(super) fn parse(query: &Query) -> Result<Self, ApiError> {
         if query.text(FLAVOR_ID).is_some() {
-            let expected =
-                "nothing, since no flavors are known here: filter by architecture or by __support_… instead";
+            let expected = "no value, because this service has no flavors: filter by architecture or by __support_… instead";
             return Err(invalid_parameter(FLAVOR_ID, expected));
         }
         let text = |key| query.text(key).map(str::to_owned);
@@ -84,8 +84,8 @@ impl Filter {
         })
     }
 
-    /// What the images are found by that pass.
-    pub(super) fn exact(&self) -> IndexFilter {
+    /// The part of the filters that the table's indexes can answer.
+    pub(super) fn index_filter(&self) -> IndexFilter {
         let one = |text: &Option<String>| text.iter().cloned().collect();
         IndexFilter {
             names: self.name.as_ref().map(|name| vec![name.clone()]),
@@ -97,12 +97,12 @@ impl Filter {
     /// Whether an image passes every filter.
     pub(super) fn matches(&self, image: &Image) -> bool {
         let details = &image.details;
-        let property_is = |(name, wanted): &(&str, String)| image::property(details, name) == Some(wanted);
+        let property_is = |(name, value): &(&str, String)| image::property(details, name) == Some(value);
         self.active != Some(false)
             && matches_if_set(self.id.as_ref(), &image.id)
             && matches_if_set(self.name.as_deref(), image::name(details))
             && matches_if_set(self.container_format.as_deref(), image::container_format(details))
-            && self.disk_format.as_ref().is_none_or(|wanted| details.disk_format.as_ref() == Some(wanted))
+            && self.disk_format.as_ref().is_none_or(|format| details.disk_format.as_ref() == Some(format))
             && matches_if_set(self.protected.as_ref(), &details.protected)
             && matches_if_set(self.min_disk.as_ref(), &details.min_disk_gib)
             && matches_if_set(self.min_ram.as_ref(), &details.min_ram_mib)
@@ -113,15 +113,15 @@ impl Filter {
     }
 }
 
-fn matches_if_set<T: PartialEq + ?Sized>(wanted: Option<&T>, found: &T) -> bool {
-    wanted.is_none_or(|wanted| wanted == found)
+fn matches_if_set<T: PartialEq + ?Sized>(filter: Option<&T>, value: &T) -> bool {
+    filter.is_none_or(|filter| filter == value)
 }
 
 fn parse_time_filter(query: &Query, key: &str) -> Result<Option<TimeFilter>, ApiError> {
-    let read = |text| TimeFilter::parse(text, Timestamp::parse_iso);
+    let parse = |text| TimeFilter::parse(text, Timestamp::parse_iso);
     query
         .text(key)
-        .map(|text| read(text).ok_or_else(|| invalid_parameter(key, time_filter::EXPECTED_FORMAT)))
+        .map(|text| parse(text).ok_or_else(|| invalid_parameter(key, time_filter::EXPECTED_FORMAT)))
         .transpose()
 }
 
@@ -217,8 +217,8 @@ mod tests {
             "created_at=gt:2024-13-06T06:30:00Z",
         ] {
             let key = query.split('=').next().unwrap();
-            let refused = format!("{:?}", parse(query).unwrap_err());
-            assert!(refused.contains(&format!("{key}: expected")), "{refused}");
+            let error = format!("{:?}", parse(query).unwrap_err());
+            assert!(error.contains(&format!("{key}: expected")), "{error}");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! An image as the IMS list shows it (`contract/ims.md` 1.5): fixed fields, and the owner's free properties beside them
-//! at top level, where they cannot replace a fixed one.
+//! An image in the IMS list (`contract/ims.md` 1.5): fixed fields, and the owner's free properties beside them at top
+//! level. A property cannot replace a fixed field.
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -8,7 +8,7 @@ use super::view::ImageClass;
 use crate::domain::{Details, Image};
 use crate::http::FieldValue;
 
-/// The values of properties that every image has to IMS, for images whose owner does not say.
+/// Properties that every image has in IMS, with the values for images whose owner has not set them.
 const DEFAULT_PROPERTIES: [(&str, &str); 6] = [
     ("__image_size", "0"),
     ("__image_source_type", "uds"),
@@ -18,24 +18,25 @@ const DEFAULT_PROPERTIES: [(&str, &str); 6] = [
     ("virtual_env_type", "FusionCompute"),
 ];
 
-/// The container format of an image whose owner does not say.
+/// The container format of an image whose owner has not set one.
 const DEFAULT_CONTAINER_FORMAT: &str = "bare";
 
 /// The one `__*` property that IMS writes as a boolean.
 const BOOLEAN_PROPERTY: &str = "__system_support_market";
 
-/// A property as it is shown: the owner's value, or else the default.
+/// The displayed value of a property: the owner's, or else the default.
 pub(super) fn property<'a>(details: &'a Details, name: &str) -> Option<&'a str> {
-    let default = || DEFAULT_PROPERTIES.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+    let default =
+        || DEFAULT_PROPERTIES.iter().find(|(candidate, _)| *candidate == name).map(|(_, value)| *value);
     details.property(name).or_else(default)
 }
 
-/// The name as it is shown.
+/// The displayed name.
 pub(super) fn name(details: &Details) -> &str {
     details.name.as_deref().unwrap_or_default()
 }
 
-/// The container format as it is shown.
+/// The displayed container format.
 pub(super) fn container_format(details: &Details) -> &str {
     details.container_format.as_deref().unwrap_or(DEFAULT_CONTAINER_FORMAT)
 }
@@ -81,7 +82,7 @@ impl Serialize for ImageJson<'_> {
         for (name, value) in DEFAULT_PROPERTIES.iter().filter(|(name, _)| details.property(name).is_none()) {
             map.serialize_entry(name, value)?;
         }
-        let is_free = |name: &str| fixed.iter().all(|(known, _)| *known != name);
+        let is_free = |name: &str| fixed.iter().all(|(candidate, _)| *candidate != name);
         for (name, value) in details.properties.iter().filter(|(name, _)| is_free(name)) {
             map.serialize_entry(name, &property_value(name, value))?;
         }

@@ -1,8 +1,8 @@
-//! `GET /v1/{project_id}/jobs/{job_id}` and `GET /v1/cloudimages/job/{job_id}`: ask a job (`contract/ims.md` 1.4).
+//! `GET /v1/{project_id}/jobs/{job_id}` and `GET /v1/cloudimages/job/{job_id}`: show a job (`contract/ims.md` 1.4).
 //!
-//! Clients look at `status` alone and fail on `FAIL` with `fail_reason`, so a job is `FAIL` if any pair failed, and the
-//! reason names the first pair and counts the others (`contract/decisions.md` 2 to 4). A pair that a later request has
-//! decided otherwise is `overtaken`, which fails no job (decision 26).
+//! Clients look at `status` alone, and report `FAIL` with `fail_reason`. So a job is `FAIL` if any pair failed, and the
+//! reason names the first failed pair and counts the others (`contract/decisions.md` 2 to 4). A pair that a later
+//! request decided is `overtaken`, which is not a failure (decision 26).
 
 use http::StatusCode;
 use serde::Serialize;
@@ -11,17 +11,18 @@ use crate::domain::{JobId, JobReport, JobStatus, Outcome, Task};
 use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, json_response};
 use crate::usecases::{self, UseCaseError, outcome_error};
 
-/// The route of the older form, with every pair's result.
+/// The route of the older call, with the result of each pair.
 pub const ROUTE: &str = "GET /v1/{project_id}/jobs/{job_id}";
 
-/// The route of the newer form, without them.
+/// The route of the newer call, without results.
 pub const PROGRESS_ROUTE: &str = "GET /v1/cloudimages/job/{job_id}";
 
-/// The most pairs whose results are listed: those of the largest batch. An answer to everything may have more; then those
-/// that failed come first, since a function can answer no more than 6 MB.
+/// The maximum number of listed results: the pairs of the largest batch. A job that accepts or rejects everything may
+/// have more; then the failed pairs come first. A function's response is limited to 6 MB.
 const MAX_RESULTS: usize = 10_000;
 
-/// The job, with every pair's result as far as it has come.
+/// The job, with the results of the pairs that are done. 404 if the path has another project, unless the caller is an
+/// admin.
 pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
     if request.path_parameter("project_id") != request.caller().tenant.as_str()
         && !request.caller().is_admin()
@@ -31,7 +32,7 @@ pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
     job_response(request, results_entities).await
 }
 
-/// The job, without the pairs' results.
+/// The job, with its progress in percent.
 pub async fn handle_progress(request: &AuthenticatedRequest) -> HttpResponse {
     job_response(request, progress_entities).await
 }
@@ -91,7 +92,7 @@ struct PairResult<'a> {
     error_msg: Option<&'static str>,
 }
 
-/// What a job has come to, pair by pair.
+/// The progress of a job, and the results of its pairs.
 fn results_entities(report: &JobReport) -> Entities<'_> {
     let omitted = report.done_count().saturating_sub(MAX_RESULTS);
     let pairs: Vec<_> = if omitted == 0 {
@@ -121,7 +122,7 @@ fn results_entities(report: &JobReport) -> Entities<'_> {
     }
 }
 
-/// How far a job has come.
+/// The progress of a job.
 fn progress_entities(report: &JobReport) -> Entities<'_> {
     Entities::Progress { process_percent: report.percent(), sub_job_id: "" }
 }
@@ -153,11 +154,11 @@ impl<'a> JobJson<'a> {
     }
 }
 
-/// The code of the first failure, and the sentence that a client shows; nothing while the job runs.
+/// The code of the first failure, and the sentence that clients show. `None` while the job runs, and if nothing failed.
 fn first_failure(report: &JobReport) -> Option<(&'static str, String)> {
     report.ended_at()?;
     let Some((image, tenant, outcome)) = report.failures().next() else {
-        // What failed cannot be named.
+        // The job failed, but its report names no failed pair.
         let outcome = (report.status() == JobStatus::Fail).then_some(Outcome::RetriesExhausted)?;
         return outcome_error(outcome, &report.job.task).map(|(code, message)| (code, message.to_owned()));
     };

@@ -1,4 +1,4 @@
-//! `GET /v2/cloudimages`: what the caller owns, was offered, accepted or rejected, and what is public (seed 001,
+//! `GET /v2/cloudimages`: list the caller's own images, those shared with it, by status, and the public ones (seed 001,
 //! `contract/ims.md` 1.5).
 
 use http::StatusCode;
@@ -17,7 +17,7 @@ use crate::usecases::{
 pub const ROUTE: &str = "GET /v2/cloudimages";
 
 /// `?<filters>&limit=&marker=&sort_key=&sort_dir=` in, `{"images":[…],"page_info":{"next_marker"}}` out; `next_marker`
-/// only where there may be more.
+/// only if there may be more.
 pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
     list(request).await.unwrap_or_else(ApiError::into_response)
 }
@@ -26,26 +26,19 @@ async fn list(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> 
     request.ensure_no_body()?;
     let query = Query::parse(request.raw_query())?;
     let (view, filter) = (View::parse(&query)?, Filter::parse(&query)?);
-    let (service, caller) = (&request.app, request.caller());
+    let (app, caller) = (&request.app, request.caller());
     let listing = Listing::new(ROUTE, caller).with_query(query.pairs());
-    let (sort, most, after) = (parse_sort(&query)?, query.limit()?, parse_marker(&query, &listing)?);
+    let (sort, limit, after) = (parse_sort(&query)?, query.limit()?, parse_marker(&query, &listing)?);
     let lists = view.lists(caller);
-    let matches = |seen: &VisibleImage| view.includes(seen) && filter.matches(&seen.image);
-    let exact = IndexFilter { owner: view.owner(), ..filter.exact() };
-    let image_query = ImageQuery {
-        lists,
-        filter: matches,
-        index_filter: exact,
-        needs_member_counts: true,
-        sort,
-        after,
-        limit: most,
-    };
+    let matches = |visible: &VisibleImage| view.includes(visible) && filter.matches(&visible.image);
+    let index_filter = IndexFilter { owner: view.owner(), ..filter.index_filter() };
+    let image_query =
+        ImageQuery { lists, filter: matches, index_filter, needs_member_counts: true, sort, after, limit };
     let page = match &filter.id {
-        Some(id) => usecases::find_images(service, caller, std::slice::from_ref(id), image_query).await,
-        None => usecases::list_images(service, caller, image_query).await,
+        Some(id) => usecases::find_images(app, caller, std::slice::from_ref(id), image_query).await,
+        None => usecases::list_images(app, caller, image_query).await,
     };
-    let page = page.map_err(|refusal| match refusal {
+    let page = page.map_err(|error| match error {
         UseCaseError::ScanLimitReached { examined, next: Some(next) } => {
             no_match(examined, &listing.encode_marker(next))
         }
@@ -54,7 +47,8 @@ async fn list(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> 
     Ok(json_response(StatusCode::OK, &page_body(page, &listing)))
 }
 
-/// A page without images and with a `next_marker` would be taken for the end of the list.
+/// Clients would take an empty page for the end of the list, even with a `next_marker`. So it is an error, with the
+/// marker.
 fn no_match(examined: usize, next: &str) -> ApiError {
     ApiError::bad_request(
         "IMG.0105",
@@ -64,7 +58,7 @@ fn no_match(examined: usize, next: &str) -> ApiError {
     )
 }
 
-/// One key and one direction, in which images that are equal so far follow by time and id.
+/// Parses one key and one direction. Ties are ordered by time and id, in the same direction.
 fn parse_sort(query: &Query) -> Result<Sort, ApiError> {
     let keys = [
         ("created_at", Some(SortKey::CreatedAt)),
@@ -72,7 +66,7 @@ fn parse_sort(query: &Query) -> Result<Sort, ApiError> {
         ("container_format", Some(SortKey::ContainerFormat)),
         ("disk_format", Some(SortKey::DiskFormat)),
         ("id", Some(SortKey::Id)),
-        // The same for every image, so that nothing has to be sorted.
+        // Equal for all images, so there is nothing to sort by.
         ("status", None),
         ("size", None),
     ];
@@ -80,10 +74,10 @@ fn parse_sort(query: &Query) -> Result<Sort, ApiError> {
     let key = query.one_of("sort_key", &keys)?.unwrap_or(Some(SortKey::CreatedAt));
     let direction = query.one_of("sort_dir", &directions)?.unwrap_or(Direction::Descending);
     let mut sort: Sort = key.map(|key| (key, direction)).into_iter().collect();
-    // Newest first is how equal images follow anyway.
+    // Ties are newest first by default.
     if direction == Direction::Ascending {
-        let rest = [SortKey::CreatedAt, SortKey::Id].into_iter().filter(|rest| key != Some(*rest));
-        sort.extend(rest.map(|rest| (rest, direction)));
+        let ties = [SortKey::CreatedAt, SortKey::Id].into_iter().filter(|tie| key != Some(*tie));
+        sort.extend(ties.map(|tie| (tie, direction)));
     }
     Ok(sort)
 }
@@ -108,8 +102,8 @@ struct PageInfo {
 }
 
 fn page_body(page: ImagePage, listing: &Listing) -> PageBody {
-    let (images, next) = page::render_images(page, page::MAX_BYTES, |seen| {
-        page::raw_json(&image::ImageJson { image: &seen.image, class: ImageClass::classify(seen)? })
+    let (images, next) = page::render_images(page, page::MAX_BYTES, |visible| {
+        page::raw_json(&image::ImageJson { image: &visible.image, class: ImageClass::classify(visible)? })
     });
     PageBody { images, page_info: PageInfo { next_marker: next.map(|next| listing.encode_marker(next)) } }
 }

@@ -1,4 +1,4 @@
-//! `GET /v1/{project_id}/cloudimages/{image_id}/members` and `…/members/{member_id}`: with whom an image is shared
+//! `GET /v1/{project_id}/cloudimages/{image_id}/members` and `…/members/{member_id}`: the members of an image
 //! (`contract/ims.md` 1.6). The owner sees every member, a member only itself.
 
 use base64::Engine as _;
@@ -20,7 +20,7 @@ pub const LIST_ROUTE: &str = "GET /v1/{project_id}/cloudimages/{image_id}/member
 pub const SHOW_ROUTE: &str = "GET /v1/{project_id}/cloudimages/{image_id}/members/{member_id}";
 
 /// `?limit=&marker=` in, `{"members":[…],"schema","page_info":{"next_marker","current_count"}}` out; `next_marker` only
-/// where there are more.
+/// if there are more.
 pub async fn handle_list(request: &AuthenticatedRequest) -> HttpResponse {
     list(request).await.unwrap_or_else(ApiError::into_response)
 }
@@ -52,7 +52,7 @@ async fn show(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> 
     Ok(json_response(StatusCode::OK, &MemberJson::from(&member)))
 }
 
-/// The image of the path, where the path's project is one that the caller reads for.
+/// The image of the path. Fails with 403 if the caller cannot read for the path's project.
 fn path_image(request: &AuthenticatedRequest) -> Result<ImageId, ApiError> {
     let acting = &request.caller().tenant;
     match request.path_parameter("project_id").parse::<TenantId>() {
@@ -66,7 +66,7 @@ fn path_image(request: &AuthenticatedRequest) -> Result<ImageId, ApiError> {
         .map_err(|_| ApiError::bad_request("IMG.0066", format!("image_id: expected {ID_FORMAT}.")))
 }
 
-/// The marker of a page is its last member, sealed, in Base64 as IMS has it.
+/// The marker of a page: its last member, sealed, and in Base64 as in IMS.
 fn encode_marker(listing: &Listing, member: &TenantId) -> String {
     URL_SAFE_NO_PAD.encode(listing.encode_marker(member))
 }
@@ -172,8 +172,8 @@ mod tests {
     fn foreign_member_marker_is_rejected() {
         let of_another_image = encode_marker(&listing("i-2"), &"p-2".parse().unwrap());
         for bad in ["", "p 2", "%%%", "cCNx", "_w", "cC0y", &of_another_image] {
-            let refused = format!("{:?}", decode_marker(&listing("i-1"), bad));
-            assert!(refused.contains("marker: expected next_marker"), "{bad}");
+            let error = format!("{:?}", decode_marker(&listing("i-1"), bad));
+            assert!(error.contains("marker: expected next_marker"), "{bad}");
         }
     }
 }

@@ -1,6 +1,7 @@
-//! Huawei Cloud IMS / Open Telekom Cloud IMS (`contract/ims.md`): batch calls that answer with a job, jobs, lists.
+//! Huawei Cloud IMS / Open Telekom Cloud IMS (`contract/ims.md`): batch calls that return a job, jobs, lists, members
+//! and quota.
 //!
-//! One operation, one file, in one order: the route, the answer, the wire types, the tests.
+//! One operation, one file, in one order: route, handler, wire types, tests.
 
 mod accounts;
 mod batch;

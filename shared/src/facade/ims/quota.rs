@@ -1,11 +1,13 @@
-//! `GET /v1/cloudimages/quota`: what the caller's project may have, and has (`contract/ims.md` 1.6).
+//! `GET /v1/cloudimages/quota`: usage and limits of the caller's project (`contract/ims.md` 1.6).
 //!
-//! The types are of different kinds. `image`, and `image_pending`, which is what waits for the project's answer, are counted:
-//! `used` of `quota`. `image_shared` is counted but has no limit (seed 002), which IMS writes as -1. What others share is
-//! counted up to 1,000: a longer list says 1,000. `image_member` and `image_member_full_ecs` are limits of each image by
-//! itself, so nothing is used of them as a whole: `used` is 0, and the members of an image tell how many it has; likewise
-//! `image_pending_of_owner`, the images of one owner that may wait for the project. IMS has no name for the last three; they
-//! stand after its own.
+//! * `image` and `image_pending` are counted, and limited per project.
+//! * `image_shared` has no limit (seed 002), which IMS writes as -1. It counts the images of others that the project
+//!   has accepted.
+//! * `image_member` and `image_member_full_ecs` are limits per image, and `image_pending_of_owner` is a limit per
+//!   owner, so their `used` is 0. An image's member list has its member count.
+//!
+//! Images of others are counted up to 1,000; for more, `used` is 1,000. IMS does not have `image_member_full_ecs` and
+//! the two types of pending images, so they come after its own.
 
 use http::StatusCode;
 use serde::Serialize;
@@ -40,7 +42,7 @@ struct Resource {
 }
 
 fn resources(quota: &Quota) -> [Resource; 6] {
-    // A deployment sets its limits for all tenants alike, so the most that a quota can be is what it is.
+    // All tenants of a deployment have the same limits, so the maximum of a quota is its value.
     let resource = |r#type, used, quota| Resource { r#type, used, quota, min: 1, max: quota };
     let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
     [

@@ -1,4 +1,4 @@
-//! `PUT /v1/cloudimages/members`: accept or reject (seed 001, `contract/ims.md` 1.2).
+//! `PUT /v1/cloudimages/members`: accept or reject shared images (seed 001, `contract/ims.md` 1.2).
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -11,7 +11,7 @@ use crate::usecases;
 /// The operation's route.
 pub const ROUTE: &str = "PUT /v1/cloudimages/members";
 
-/// In the place of image ids: everything that waits for the project's answer (seed 001: *Accept All*).
+/// In place of image ids: every image that is pending for the project (seed 001: *Accept All*).
 const ALL_PENDING: &str = "*";
 
 /// `{"images":[…] or ["*"],"project_id":"…","status":"accepted"|"rejected","vault_id":"…"}` in, `{"job_id":"…"}` out.
@@ -22,10 +22,10 @@ pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
 async fn respond(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
     let RespondRequest { images, project, status, vault } = RespondRequest::parse(request.body())?;
     let idempotency = idempotency::parse_header(request, &(&images, &project, status, &vault))?;
-    let (service, caller, decision) = (&request.app, request.caller(), (status, vault));
+    let (app, caller, decision) = (&request.app, request.caller(), (status, vault));
     let job = match images {
-        None => usecases::respond_to_all(service, caller, project, decision, idempotency).await?,
-        Some(images) => usecases::respond(service, caller, project, images, decision, idempotency).await?,
+        None => usecases::respond_to_all(app, caller, project, decision, idempotency).await?,
+        Some(images) => usecases::respond(app, caller, project, images, decision, idempotency).await?,
     };
     Ok(job_response(job))
 }
@@ -41,7 +41,7 @@ struct RespondBody {
 
 #[derive(Debug, PartialEq, Eq)]
 struct RespondRequest {
-    /// `None` for everything that waits.
+    /// `None` for every pending image.
     images: Option<Vec<ImageId>>,
     project: TenantId,
     status: Status,
@@ -76,15 +76,15 @@ impl RespondRequest {
     }
 }
 
-/// Whether the images are `["*"]`: everything that waits. It is no image's id, and stands alone.
+/// Whether the images are `["*"]`, every pending image. `*` is not an id, and has to be the only element.
 fn is_all_pending(images: Option<&Value>) -> Result<bool, ApiError> {
     let Some(images) = images.and_then(Value::as_array) else { return Ok(false) };
     match images.iter().any(|image| image == ALL_PENDING) {
         true if images.len() > 1 => Err(ApiError::bad_request(
             "IMG.0066",
-            "images: expected \"*\" alone, for all that waits, or ids without it.",
+            "images: expected \"*\" alone, for all pending images, or ids without it.",
         )),
-        is_everything => Ok(is_everything),
+        is_all => Ok(is_all),
     }
 }
 
@@ -108,15 +108,15 @@ mod tests {
         #[test]
         fn respond_body_is_parsed_faithfully(body in bodies(), bytes in prop::collection::vec(any::<u8>(), 0..60)) {
             let _ = RespondRequest::parse(&bytes);
-            if let Ok(answer) = RespondRequest::parse(body.to_string().as_bytes()) {
-                let given: Vec<_> = body["images"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-                match &answer.images {
-                    None => prop_assert_eq!(given, ["*"]),
-                    Some(images) => prop_assert!(images.iter().all(|id| given.contains(&id.as_str())) && !given.contains(&"*")),
+            if let Ok(request) = RespondRequest::parse(body.to_string().as_bytes()) {
+                let sent: Vec<_> = body["images"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+                match &request.images {
+                    None => prop_assert_eq!(sent, ["*"]),
+                    Some(images) => prop_assert!(images.iter().all(|id| sent.contains(&id.as_str())) && !sent.contains(&"*")),
                 }
-                prop_assert_eq!(body["project_id"].as_str(), Some(answer.project.as_str()));
-                prop_assert_eq!(body["status"].as_str(), Some(answer.status.as_str()));
-                prop_assert_eq!(body["vault_id"].as_str(), answer.vault.as_ref().map(VaultId::as_str));
+                prop_assert_eq!(body["project_id"].as_str(), Some(request.project.as_str()));
+                prop_assert_eq!(body["status"].as_str(), Some(request.status.as_str()));
+                prop_assert_eq!(body["vault_id"].as_str(), request.vault.as_ref().map(VaultId::as_str));
             }
         }
     }
@@ -129,9 +129,9 @@ mod tests {
     fn respond_contract_example_is_parsed() {
         let body = br#"{"images":["d164b5df","0b680482"],"project_id":"edc89b490d7d4392898e19b2deb34797",
             "status":"accepted","vault_id":"d14r5tef-1bc3-4c4f-823e-3e471rg65e65"}"#;
-        let answer = RespondRequest::parse(body).unwrap();
-        let images = answer.images.map(|images| images.len());
-        assert_eq!((images, answer.status, answer.vault.is_some()), (Some(2), Status::Accepted, true));
+        let request = RespondRequest::parse(body).unwrap();
+        let images = request.images.map(|images| images.len());
+        assert_eq!((images, request.status, request.vault.is_some()), (Some(2), Status::Accepted, true));
     }
 
     #[test]
@@ -144,10 +144,10 @@ mod tests {
                 .contains("vault_id")
         );
         assert!(error_text(r#"{"images":{},"project_id":"p","status":"accepted"}"#).contains("images"));
-        let of_one_owner = r#"{"images":["*"],"owner":"own1","project_id":"p","status":"accepted"}"#;
+        let with_owner = r#"{"images":["*"],"owner":"own1","project_id":"p","status":"accepted"}"#;
         assert!(
-            error_text(of_one_owner).contains("unknown field `owner`"),
-            "it would accept everything from everybody"
+            error_text(with_owner).contains("unknown field `owner`"),
+            "ignoring it would accept the images of every owner"
         );
     }
 
@@ -157,7 +157,7 @@ mod tests {
         assert_eq!(RespondRequest::parse(all.as_bytes()).unwrap().images, None);
         for images in [r#"["*","a"]"#, r#"["a","*"]"#, r#"["*","*"]"#] {
             let body = format!(r#"{{"images":{images},"project_id":"p","status":"accepted"}}"#);
-            assert!(error_text(&body).contains("alone, for all that waits"), "{}", error_text(&body));
+            assert!(error_text(&body).contains("alone, for all pending images"), "{}", error_text(&body));
         }
         assert!(
             error_text(r#"{"images":"*","project_id":"p","status":"accepted"}"#).contains("images: expected")

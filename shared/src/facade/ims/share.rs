@@ -1,4 +1,4 @@
-//! `POST /v1/cloudimages/members`: share (seed 003, `contract/ims.md` 1.1).
+//! `POST /v1/cloudimages/members`: share images (seed 003, `contract/ims.md` 1.1).
 
 use super::batch::{Batch, job_response};
 use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, idempotency};

@@ -1,4 +1,4 @@
-//! `DELETE /v1/cloudimages/members`: unshare, in a DELETE with a body (`contract/ims.md` 1.3).
+//! `DELETE /v1/cloudimages/members`: unshare images, in a DELETE with a body (`contract/ims.md` 1.3).
 
 use super::batch::{Batch, job_response};
 use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, idempotency};

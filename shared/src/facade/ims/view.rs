@@ -1,38 +1,38 @@
-//! Which images a list is of: the caller's own, those it has received, the public ones (seed 001, `contract/ims.md` 1.5,
-//! `contract/decisions.md` 1 and 17).
+//! The lists that a request selects: the caller's own images, those shared with it, the public ones (seed 001,
+//! `contract/ims.md` 1.5, `contract/decisions.md` 1 and 17).
 //!
-//! To IMS every image is of one [`ImageClass`], which `__imagetype` and `visibility` both name. Community images, which only
-//! Glance knows, are of none and stand in no list.
+//! In IMS every image has one [`ImageClass`], which `__imagetype` and `visibility` both name. Only Glance has community
+//! images: they have no class and are in no IMS list.
 
 use crate::domain::{Caller, ID_FORMAT, Status, TenantId, Visibility};
 use crate::http::{ApiError, Query};
 use crate::store::List;
 use crate::usecases::{ListReason, VisibleImage};
 
-/// What sort of image IMS takes an image for.
+/// The kind of an image in IMS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ImageClass {
-    /// Everybody has it.
+    /// Visible to every tenant.
     Public,
-    /// The caller's own, shared with nobody.
+    /// The caller's own, and not shared.
     Private,
-    /// The caller's own and shared with others, or another's and shared with the caller.
+    /// The caller's own and shared, or another tenant's that is shared with the caller.
     Shared,
 }
 
 impl ImageClass {
-    /// The class of an image in a list; a community image has none.
-    pub(super) fn classify(seen: &VisibleImage) -> Option<Self> {
-        match (seen.image.visibility, seen.reason) {
+    /// The class of a listed image. `None` for a community image.
+    pub(super) fn classify(visible: &VisibleImage) -> Option<Self> {
+        match (visible.image.visibility, visible.reason) {
             (Visibility::Community, _) => None,
             (Visibility::Public, _) => Some(Self::Public),
             (_, ListReason::Received(_)) => Some(Self::Shared),
-            (Visibility::Shared, _) if seen.members > 0 => Some(Self::Shared),
+            (Visibility::Shared, _) if visible.members > 0 => Some(Self::Shared),
             (Visibility::Shared | Visibility::Private, _) => Some(Self::Private),
         }
     }
 
-    /// The class as `__imagetype` has it.
+    /// The value of `__imagetype`.
     pub(super) fn image_type(self) -> &'static str {
         match self {
             Self::Public => "gold",
@@ -41,7 +41,7 @@ impl ImageClass {
         }
     }
 
-    /// The class as `visibility` has it.
+    /// The value of `visibility`.
     pub(super) fn visibility(self) -> &'static str {
         match self {
             Self::Public => "public",
@@ -51,7 +51,7 @@ impl ImageClass {
     }
 }
 
-/// Of which class the wanted images are.
+/// The requested class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ClassFilter {
     Any,
@@ -62,14 +62,14 @@ enum ClassFilter {
 impl ClassFilter {
     fn intersect(self, other: Self) -> Self {
         match (self, other) {
-            (Self::Any, wanted) | (wanted, Self::Any) => wanted,
+            (Self::Any, class) | (class, Self::Any) => class,
             (one, two) if one == two => one,
             _ => Self::Empty,
         }
     }
 }
 
-/// The four parameters that choose among the lists.
+/// The four parameters that select lists.
 #[derive(Debug)]
 pub(super) struct View {
     class: ClassFilter,
@@ -94,46 +94,46 @@ impl View {
         })
     }
 
-    /// The lists to merge. They may hold more than is wanted: see [`View::includes`].
+    /// The lists to merge. They may contain more than is requested: see [`View::includes`].
     ///
-    /// A member status is something that only a received image has, so it leaves out all others.
+    /// Only received images have a member status, so a filter by it leaves out all others.
     pub(super) fn lists(&self, caller: &Caller) -> Vec<List> {
         let me = &caller.tenant;
-        let incoming = |status| List::Received(me.clone(), status);
-        let may_be = |class| self.class == ClassFilter::Any || self.class == ClassFilter::Only(class);
+        let received = |status| List::Received(me.clone(), status);
+        let may_have = |class| self.class == ClassFilter::Any || self.class == ClassFilter::Only(class);
         if self.class == ClassFilter::Empty {
             return Vec::new();
         }
         match (self.member_status, &self.owner) {
             (Some(_), Some(owner)) if owner == me => Vec::new(),
-            (Some(status), _) if may_be(ImageClass::Shared) => vec![incoming(status)],
+            (Some(status), _) if may_have(ImageClass::Shared) => vec![received(status)],
             (Some(_), _) => Vec::new(),
             (None, Some(owner)) if caller.can_read_for(owner) => vec![List::Owned(owner.clone())],
             (None, owner) => {
                 let own = owner.is_none() && self.class != ClassFilter::Only(ImageClass::Public);
                 let lists = [
                     own.then(|| List::Owned(me.clone())),
-                    may_be(ImageClass::Shared).then(|| incoming(Status::Accepted)),
-                    may_be(ImageClass::Public).then_some(List::Open(Visibility::Public)),
+                    may_have(ImageClass::Shared).then(|| received(Status::Accepted)),
+                    may_have(ImageClass::Public).then_some(List::Open(Visibility::Public)),
                 ];
                 lists.into_iter().flatten().collect()
             }
         }
     }
 
-    /// The owner of all images that are wanted, where one is named.
+    /// The requested owner, if there is one.
     pub(super) fn owner(&self) -> Option<TenantId> {
         self.owner.clone()
     }
 
-    /// Whether an image of the lists is wanted.
-    pub(super) fn includes(&self, seen: &VisibleImage) -> bool {
-        let of_class = match self.class {
-            ClassFilter::Any => ImageClass::classify(seen).is_some(),
-            ClassFilter::Only(class) => ImageClass::classify(seen) == Some(class),
+    /// Whether an image of the lists is requested.
+    pub(super) fn includes(&self, visible: &VisibleImage) -> bool {
+        let has_class = match self.class {
+            ClassFilter::Any => ImageClass::classify(visible).is_some(),
+            ClassFilter::Only(class) => ImageClass::classify(visible) == Some(class),
             ClassFilter::Empty => false,
         };
-        of_class && self.owner.as_ref().is_none_or(|owner| seen.image.owner == *owner)
+        has_class && self.owner.as_ref().is_none_or(|owner| visible.image.owner == *owner)
     }
 }
 
@@ -189,20 +189,20 @@ mod tests {
 
     #[test]
     fn invalid_ims_view_value_is_rejected() {
-        for (query, named) in [
+        for (query, expected) in [
             ("__imagetype=Gold", "__imagetype: expected one of gold, private, shared, market."),
             ("visibility=community", "visibility: expected one of public, private, shared."),
             ("member_status=", "member_status: expected one of pending, accepted, rejected."),
             ("owner=a%2Fb", "owner: expected 1 to 64 characters"),
         ] {
-            let refused = format!("{:?}", View::parse(&Query::parse(query).unwrap()).unwrap_err());
-            assert!(refused.contains(named), "{refused}");
+            let error = format!("{:?}", View::parse(&Query::parse(query).unwrap()).unwrap_err());
+            assert!(error.contains(expected), "{error}");
         }
     }
 
-    fn seen(visibility: Visibility, members: u32, shown: ListReason) -> VisibleImage {
+    fn visible(visibility: Visibility, members: u32, reason: ListReason) -> VisibleImage {
         let image = Image { owner: "other".parse().unwrap(), visibility, ..fixtures::image(&[]) };
-        VisibleImage { image, reason: shown, members }
+        VisibleImage { image, reason, members }
     }
 
     #[test]
@@ -210,28 +210,28 @@ mod tests {
         use Visibility as V;
         let accepted = ListReason::Received(Status::Accepted);
         let table = [
-            (seen(V::Public, 0, ListReason::Open), Some("gold")),
-            (seen(V::Public, 2, ListReason::Owned), Some("gold")),
-            (seen(V::Shared, 1, accepted), Some("shared")),
-            (seen(V::Shared, 1, ListReason::Owned), Some("shared")),
-            (seen(V::Shared, 0, ListReason::Owned), Some("private")),
-            (seen(V::Private, 1, ListReason::Owned), Some("private")),
-            (seen(V::Community, 0, ListReason::Owned), None),
+            (visible(V::Public, 0, ListReason::Open), Some("gold")),
+            (visible(V::Public, 2, ListReason::Owned), Some("gold")),
+            (visible(V::Shared, 1, accepted), Some("shared")),
+            (visible(V::Shared, 1, ListReason::Owned), Some("shared")),
+            (visible(V::Shared, 0, ListReason::Owned), Some("private")),
+            (visible(V::Private, 1, ListReason::Owned), Some("private")),
+            (visible(V::Community, 0, ListReason::Owned), None),
         ];
-        for (seen, expected) in table {
-            assert_eq!(ImageClass::classify(&seen).map(ImageClass::image_type), expected, "{seen:?}");
+        for (visible, expected) in table {
+            assert_eq!(ImageClass::classify(&visible).map(ImageClass::image_type), expected, "{visible:?}");
         }
     }
 
     #[test]
     fn ims_view_excludes_unrequested_images() {
-        let shows = |query: &str, seen: &VisibleImage| {
-            View::parse(&Query::parse(query).unwrap()).unwrap().includes(seen)
+        let shows = |query: &str, visible: &VisibleImage| {
+            View::parse(&Query::parse(query).unwrap()).unwrap().includes(visible)
         };
-        let shared = seen(Visibility::Shared, 1, ListReason::Owned);
+        let shared = visible(Visibility::Shared, 1, ListReason::Owned);
         assert!(shows("", &shared) && shows("visibility=shared", &shared));
         assert!(!shows("visibility=private", &shared) && !shows("__imagetype=gold", &shared));
         assert!(shows("owner=other", &shared) && !shows("owner=me", &shared));
-        assert!(!shows("", &seen(Visibility::Community, 0, ListReason::Owned)));
+        assert!(!shows("", &visible(Visibility::Community, 0, ListReason::Owned)));
     }
 }

@@ -1,7 +1,7 @@
-//! What operators and tenants register besides images, in the manner of IMS: the directory of tenants, the vaults into which
-//! full-ECS images are accepted, and the grants of keys without which encrypted ones are not shared.
+//! What operators and tenants register besides images, in the style of IMS: the directory of tenants, the vaults into
+//! which full-ECS images are accepted, and the key grants that sharing an encrypted image requires.
 //!
-//! One operation, one file, in one order: the route, the answer, the wire types, the tests. Errors are those of IMS.
+//! One operation, one file, in one order: route, handler, wire types, tests. Errors are those of IMS.
 
 mod body;
 pub mod key_grants;

@@ -1,5 +1,5 @@
-//! What the service answers in the end, against what it has acknowledged: jobs and their pairs, the owner's views and
-//! the guests'.
+//! Compares the API at the end with what it has acknowledged: jobs and their pairs, the owner's views and the
+//! guests'.
 
 use std::collections::{BTreeMap, BTreeSet};
 

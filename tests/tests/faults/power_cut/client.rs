@@ -1,4 +1,4 @@
-//! The way to the server, which is now and then another one: only an answer that was received wholly counts.
+//! The connection to a server that is replaced at every cut. Only a complete response counts.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,14 +11,14 @@ use tokio::sync::watch;
 
 /// Where the server is.
 pub struct Endpoint {
-    /// How many cuts there have been.
+    /// The number of cuts so far.
     pub cut_count: u32,
     pub address: String,
     /// Whether there will be no more cuts.
     pub is_last: bool,
 }
 
-/// What became of all clients' requests to change something.
+/// The results of all clients' writes.
 #[derive(Default)]
 pub struct RequestCounts {
     acknowledged: AtomicU64,
@@ -27,7 +27,7 @@ pub struct RequestCounts {
 }
 
 impl RequestCounts {
-    /// Requests that were under way at a cut.
+    /// Requests in progress at a cut.
     pub fn interrupted(&self) -> u64 {
         self.interrupted.load(Relaxed)
     }
@@ -39,7 +39,7 @@ impl fmt::Display for RequestCounts {
         let (acknowledged, postponed) = (count(&self.acknowledged), count(&self.retried));
         write!(
             f,
-            "{acknowledged} requests acknowledged, {} under way at a cut, {postponed} asked to try again",
+            "{acknowledged} requests acknowledged, {} in progress at a cut, {postponed} retried",
             self.interrupted()
         )
     }
@@ -54,14 +54,14 @@ pub struct Request<'a> {
     pub idempotency_key: Option<&'a str>,
 }
 
-/// An answer, and how many cuts the request has met on the way to it: so often it may have been made without it.
+/// A response, and the number of cuts before it: the request may have been executed that often without a response.
 pub struct Response {
     pub status: u16,
     pub body: Value,
     pub interruptions: u32,
 }
 
-/// A client's way to the server.
+/// A client's connection to the server.
 pub struct Client {
     http: reqwest::Client,
     endpoint: watch::Receiver<Endpoint>,
@@ -69,9 +69,9 @@ pub struct Client {
 }
 
 impl Client {
-    pub fn new(place: watch::Receiver<Endpoint>, tally: &Arc<RequestCounts>) -> Self {
+    pub fn new(endpoint: watch::Receiver<Endpoint>, request_counts: &Arc<RequestCounts>) -> Self {
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().unwrap();
-        Self { http, endpoint: place, counts: Arc::clone(tally) }
+        Self { http, endpoint, counts: Arc::clone(request_counts) }
     }
 
     /// Whether there will be no more cuts.
@@ -79,17 +79,17 @@ impl Client {
         self.endpoint.borrow().is_last
     }
 
-    /// Makes a request until it is answered.
+    /// Sends a request until there is a response.
     pub async fn send_until_answered(&mut self, request: &Request<'_>) -> Response {
         let changes = u64::from(request.method != Method::GET);
         let mut cuts = 0;
         loop {
             let (life, address) = {
-                let place = self.endpoint.borrow();
-                (place.cut_count, place.address.clone())
+                let endpoint = self.endpoint.borrow();
+                (endpoint.cut_count, endpoint.address.clone())
             };
             match self.send_once(&address, request).await {
-                // It says itself that nothing was done and that another attempt helps.
+                // The response says that nothing was done and that a retry helps.
                 Ok((status @ (409 | 503), body)) if status == 503 || body["error"]["code"] == "IMG.0046" => {
                     self.counts.retried.fetch_add(1, Relaxed);
                     tokio::time::sleep(Duration::from_millis(20)).await;
@@ -99,13 +99,13 @@ impl Client {
                     return Response { status, body, interruptions: cuts };
                 }
                 Err(problem) => {
-                    // Without a connection nothing has left.
+                    // Without a connection nothing was sent.
                     if !problem.is_connect() {
                         cuts += 1;
                         self.counts.interrupted.fetch_add(changes, Relaxed);
                     }
-                    // A connection may break without a cut, too; then no other life comes.
-                    let next = self.endpoint.wait_for(|place| place.cut_count > life);
+                    // A connection may break without a cut, too; then no new server comes.
+                    let next = self.endpoint.wait_for(|endpoint| endpoint.cut_count > life);
                     let _ = tokio::time::timeout(Duration::from_secs(2), next).await;
                 }
             }
@@ -122,9 +122,9 @@ impl Client {
         if let Some(body) = request.body {
             sent = sent.json(body);
         }
-        let answer = sent.send().await?;
-        let status = answer.status().as_u16();
-        let body = answer.bytes().await?;
+        let response = sent.send().await?;
+        let status = response.status().as_u16();
+        let body = response.bytes().await?;
         Ok((status, serde_json::from_slice(&body).unwrap_or_default()))
     }
 }

@@ -1,14 +1,14 @@
 //! `kill -9` of the server in the middle of jobs and requests, fifty times at random moments.
 //!
-//! Owners share, unshare and delete, their guests answer, and each keeps a record of what was acknowledged. Every owner
-//! has images and guests of its own and makes one request after the other, so that what must be in the end is known
-//! exactly: a request that a cut left in doubt is made again until it is acknowledged. After each cut a copy of the data
-//! is examined as the cut has left it, while the server, started again, already goes on with the original.
+//! Owners share, unshare and delete, their guests decide, and each keeps a record of what was acknowledged. Every
+//! owner has its own images and guests and makes one request after the other, so the final state is known exactly: a
+//! request that a cut left in doubt is repeated until it is acknowledged. After each cut a copy of the data is
+//! checked as the cut has left it, while the restarted server continues with the original.
 //!
-//! A process dies here, not the machine: what was written but not yet on the disk is still there. That the disk has it
+//! A process is killed here, not the machine: what was written but is not on disk yet survives. That it is on disk
 //! before it is acknowledged is the embedded database's promise (a write-ahead log, synchronised at every commit).
 //!
-//! Each life of the server has a clock of its own, which is wrong, drifts, and jumps once.
+//! Each life of the server has its own clock, which is wrong, drifts, and jumps once.
 
 mod api_checks;
 mod client;
@@ -40,13 +40,13 @@ use self::table_checks::DataExaminer;
 const CUTS: u32 = 50;
 const OWNERS: usize = 8;
 
-/// How many guests each owner has: enough that a job of all its images with all of them is more than one piece.
+/// The guests of each owner: enough that a job of all its images and all of them has more than one work item.
 const RECIPIENTS_PER_OWNER: usize = 48;
 
-/// The longest that a server lives before it is killed.
+/// The longest life of a server before it is killed.
 const MAX_LIFETIME_MS: u64 = 700;
 
-/// All jobs must have ended this long after the last cut.
+/// The time limit for all jobs to end after the last cut.
 const COMPLETION_TIMEOUT: Duration = Duration::from_mins(2);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -60,11 +60,13 @@ async fn acknowledged_requests_survive_fifty_power_cuts() {
     let data = TempDir::new().unwrap();
     let clock = SkewedClock::build();
     let mut server = start_server(data.path(), &clock, &mut random).await;
-    let (places, place) =
+    let (endpoint_sender, endpoint) =
         watch::channel(Endpoint { cut_count: 0, address: server.address.clone(), is_last: false });
-    let tally = Arc::new(RequestCounts::default());
+    let counts = Arc::new(RequestCounts::default());
     let owners: Vec<_> = (0..OWNERS)
-        .map(|number| create_owner(number, data.path(), Client::new(place.clone(), &tally), random.fork()))
+        .map(|number| {
+            create_owner(number, data.path(), Client::new(endpoint.clone(), &counts), random.fork())
+        })
         .collect();
     let records: Vec<Arc<Mutex<Record>>> = owners.iter().map(Owner::record).collect();
     let working: Vec<JoinHandle<Owner>> = owners.into_iter().map(|owner| tokio::spawn(owner.run())).collect();
@@ -78,7 +80,7 @@ async fn acknowledged_requests_survive_fifty_power_cuts() {
         let copy = copy_data(data.path());
         let recorded = records.iter().map(|record| record.lock().unwrap().clone()).collect();
         server = start_server(data.path(), &clock, &mut random).await;
-        places.send_replace(Endpoint {
+        endpoint_sender.send_replace(Endpoint {
             cut_count: life,
             address: server.address.clone(),
             is_last: life == CUTS,
@@ -103,14 +105,14 @@ async fn acknowledged_requests_survive_fifty_power_cuts() {
 
     let jobs: usize = recorded.iter().map(|record| record.requests.len()).sum();
     print_notice(&format_args!(
-        "{tally}; {jobs} jobs in all; {examiner}; {set_back} lives began before the end of the last; {:?}",
+        "{counts}; {jobs} jobs in all; {examiner}; {set_back} lives began before the end of the last; {:?}",
         began.elapsed()
     ));
-    assert!(tally.interrupted() >= u64::from(CUTS / 2), "too few requests were under way at a cut");
-    // Most requests are carried out at once, and leave no job to go on with.
-    assert!(examiner.interrupted_jobs() >= CUTS as usize / 10, "too few jobs were under way at a cut");
+    assert!(counts.interrupted() >= u64::from(CUTS / 2), "too few requests were in progress at a cut");
+    // Most requests are executed at once, and leave no job to resume.
+    assert!(examiner.interrupted_jobs() >= CUTS as usize / 10, "too few jobs were open at a cut");
     assert!(set_back >= CUTS / 5, "the clock was set back too seldom");
-    assert!(examiner.partial_jobs() > 0, "no job was cut in its middle");
+    assert!(examiner.partial_jobs() > 0, "no job was partly executed at a cut");
 }
 
 async fn start_server(data: &Path, clock: &SkewedClock, random: &mut fastrand::Rng) -> ServerProcess {

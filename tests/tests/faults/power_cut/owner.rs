@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 use super::client::{Client, Request, Response};
 use super::record::{AcknowledgedRequest, BatchRequest, Operation, Record};
 
-/// Between so many images the workload moves.
+/// The range of an owner's image count.
 const MIN_IMAGES: usize = 4;
 const MAX_IMAGES: usize = 14;
 
-/// When so many jobs may be under way, their end is waited for.
+/// With this many open jobs, a client waits for their end.
 const MAX_OPEN_JOBS: usize = 6;
 
 const MEMBERS_PATH: &str = "/v1/cloudimages/members";
@@ -28,13 +28,13 @@ pub struct Owner {
     client: Client,
     rng: fastrand::Rng,
     record: Arc<Mutex<Record>>,
-    /// Jobs that are not known to have ended, and who made them.
+    /// Jobs that are not known to have ended, with their requesters.
     open_jobs: Vec<(String, String)>,
     key_count: usize,
 }
 
 impl Owner {
-    /// Each name with its token.
+    /// The token of each name.
     pub fn new(
         owner: (String, String),
         guests: Vec<(String, String)>,
@@ -83,7 +83,7 @@ impl Owner {
         self
     }
 
-    /// What a project reads there.
+    /// Reads a target as a project.
     pub async fn read(&mut self, project: &str, target: String) -> (u16, Value) {
         let Response { status, body, .. } = self.request(Method::GET, target, project, None, None).await;
         (status, body)
@@ -93,33 +93,33 @@ impl Owner {
         let id = ImageId::random().to_string();
         let body = json!({"id": id, "name": "golden"});
         let project = self.name.clone();
-        let answer = self.request(Method::POST, "/v2/images".into(), &project, Some(&body), None).await;
-        // The first attempt may have been heard, though its answer was not.
-        let is_there = answer.status == 201 || (answer.status == 409 && answer.interruptions > 0);
-        assert!(is_there, "create {id}: {} {}", answer.status, answer.body);
+        let response = self.request(Method::POST, "/v2/images".into(), &project, Some(&body), None).await;
+        // The first attempt may have been executed, though its response was lost.
+        let is_there = response.status == 201 || (response.status == 409 && response.interruptions > 0);
+        assert!(is_there, "create {id}: {} {}", response.status, response.body);
         self.record.lock().unwrap().images.entry(id).or_default();
     }
 
     async fn delete_image(&mut self, images: &[String]) {
         let Some(id) = self.rng.choice(images) else { return };
         let project = self.name.clone();
-        let answer = self.request(Method::DELETE, format!("/v2/images/{id}"), &project, None, None).await;
-        let is_gone = answer.status == 204 || (answer.status == 404 && answer.interruptions > 0);
-        assert!(is_gone, "delete {id}: {} {}", answer.status, answer.body);
+        let response = self.request(Method::DELETE, format!("/v2/images/{id}"), &project, None, None).await;
+        let is_gone = response.status == 204 || (response.status == 404 && response.interruptions > 0);
+        assert!(is_gone, "delete {id}: {} {}", response.status, response.body);
         let mut record = self.record.lock().unwrap();
         record.images.remove(id);
         record.deleted.insert(id.clone());
     }
 
-    async fn share_or_unshare(&mut self, verb: Operation, images: &[String]) {
+    async fn share_or_unshare(&mut self, operation: Operation, images: &[String]) {
         let guests = self.recipients.clone();
         let (images, guests) = (self.random_subset(images), self.random_subset(&guests));
         let project = self.name.clone();
-        self.submit_batch(&project, BatchRequest { operation: verb, images, recipients: guests }).await;
+        self.submit_batch(&project, BatchRequest { operation, images, recipients: guests }).await;
     }
 
-    /// A guest's answer. What an answer does depends on whether the share that it answers has been carried out, so all
-    /// earlier jobs must have ended.
+    /// Makes a guest's decision. Its effect depends on whether the share has been executed, so all earlier jobs must
+    /// have ended.
     async fn decide(&mut self) {
         self.wait_for_jobs().await;
         let guest = self.rng.choice(&self.recipients).unwrap().clone();
@@ -129,65 +129,71 @@ impl Owner {
             offered.map(|(image, _)| image.clone()).collect()
         };
         if !offered.is_empty() {
-            let verb = Operation::Decide(if self.rng.bool() { "accepted" } else { "rejected" });
-            let ask = BatchRequest {
-                operation: verb,
+            let operation = Operation::Decide(if self.rng.bool() { "accepted" } else { "rejected" });
+            let request = BatchRequest {
+                operation,
                 images: self.random_subset(&offered),
                 recipients: vec![guest.clone()],
             };
-            self.submit_batch(&guest, ask).await;
+            self.submit_batch(&guest, request).await;
         }
     }
 
-    /// Makes an earlier request with a key again, as a client does that is not sure.
+    /// Repeats an earlier request with its key, as a client in doubt does.
     async fn retry_earlier_request(&mut self) {
         let earlier: Vec<_> = {
             let record = self.record.lock().unwrap();
             record.requests.iter().filter(|request| request.key.is_some()).cloned().collect()
         };
-        if let Some(AcknowledgedRequest { request: ask, key, job }) = self.rng.choice(earlier) {
-            let project = self.requester(&ask);
-            let (again, _) = self.send_batch(&project, &ask, key.as_deref()).await;
-            assert_eq!(again, job, "{ask:?} made a second job");
+        if let Some(AcknowledgedRequest { request, key, job }) = self.rng.choice(earlier) {
+            let project = self.requester(&request);
+            let (again, _) = self.send_batch(&project, &request, key.as_deref()).await;
+            assert_eq!(again, job, "{request:?} created a second job");
         }
     }
 
-    /// Makes a batch request, with a key or without, until it is acknowledged.
-    async fn submit_batch(&mut self, project: &str, ask: BatchRequest) {
+    /// Makes a batch request, with or without a key, until it is acknowledged.
+    async fn submit_batch(&mut self, project: &str, request: BatchRequest) {
         let key = self.rng.bool().then(|| {
             self.key_count += 1;
             format!("{}-{}", self.name, self.key_count)
         });
-        let (job, cuts) = self.send_batch(project, &ask, key.as_deref()).await;
+        let (job, cuts) = self.send_batch(project, &request, key.as_deref()).await;
         if cuts > 0 && key.is_some() {
-            let (again, _) = self.send_batch(project, &ask, key.as_deref()).await;
-            assert_eq!(again, job, "{ask:?} made a second job");
+            let (again, _) = self.send_batch(project, &request, key.as_deref()).await;
+            assert_eq!(again, job, "{request:?} created a second job");
         }
         self.open_jobs.push((project.to_owned(), job.clone()));
         let mut record = self.record.lock().unwrap();
         if key.is_none() {
-            record.in_doubt.extend((0..cuts).map(|_| ask.clone()));
+            record.in_doubt.extend((0..cuts).map(|_| request.clone()));
         }
-        record.acknowledge(AcknowledgedRequest { request: ask, key, job });
+        record.acknowledge(AcknowledgedRequest { request, key, job });
     }
 
-    async fn send_batch(&mut self, project: &str, ask: &BatchRequest, key: Option<&str>) -> (String, u32) {
-        let method = match ask.operation {
+    async fn send_batch(
+        &mut self,
+        project: &str,
+        request: &BatchRequest,
+        key: Option<&str>,
+    ) -> (String, u32) {
+        let method = match request.operation {
             Operation::Share => Method::POST,
             Operation::Unshare => Method::DELETE,
             Operation::Decide(_) => Method::PUT,
         };
-        let answer = self.request(method, MEMBERS_PATH.to_owned(), project, Some(&ask.body()), key).await;
-        assert_eq!(answer.status, 200, "{ask:?}: {}", answer.body);
-        (answer.body["job_id"].as_str().unwrap().to_owned(), answer.interruptions)
+        let response =
+            self.request(method, MEMBERS_PATH.to_owned(), project, Some(&request.body()), key).await;
+        assert_eq!(response.status, 200, "{request:?}: {}", response.body);
+        (response.body["job_id"].as_str().unwrap().to_owned(), response.interruptions)
     }
 
     /// Waits until all jobs have ended.
     async fn wait_for_jobs(&mut self) {
         while let Some((project, job)) = self.open_jobs.last().cloned() {
-            let (status, answer) = self.read(&project, format!("/v1/cloudimages/job/{job}")).await;
-            assert_eq!(status, 200, "{project} was told of job {job}: {answer}");
-            match answer["status"].as_str().unwrap() {
+            let (status, response) = self.read(&project, format!("/v1/cloudimages/job/{job}")).await;
+            assert_eq!(status, 200, "{project} got job {job}: {response}");
+            match response["status"].as_str().unwrap() {
                 "SUCCESS" | "FAIL" => drop(self.open_jobs.pop()),
                 _ => tokio::time::sleep(Duration::from_millis(10)).await,
             }
@@ -206,10 +212,10 @@ impl Owner {
         self.client.send_until_answered(&Request { method, target, token, body, idempotency_key: key }).await
     }
 
-    fn requester(&self, ask: &BatchRequest) -> String {
-        match ask.operation {
+    fn requester(&self, request: &BatchRequest) -> String {
+        match request.operation {
             Operation::Share | Operation::Unshare => self.name.clone(),
-            Operation::Decide(_) => ask.recipients[0].clone(),
+            Operation::Decide(_) => request.recipients[0].clone(),
         }
     }
 
@@ -217,7 +223,7 @@ impl Owner {
         self.record.lock().unwrap().images.keys().cloned().collect()
     }
 
-    /// Some of them, at least one: half the time few.
+    /// Chooses some of them, at least one; half the time few.
     fn random_subset(&mut self, names: &[String]) -> Vec<String> {
         let most = if self.rng.bool() { names.len() } else { names.len().min(4) };
         let count = self.rng.usize(1..=most);

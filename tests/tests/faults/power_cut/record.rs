@@ -1,15 +1,15 @@
-//! What a client knows to have been acknowledged, and what must be so once every job has ended.
+//! A client's record of what was acknowledged, and what has to hold once every job has ended.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-/// What a batch request wants.
+/// What a batch request does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Operation {
     Share,
     Unshare,
-    /// The guest's answer, as it is called in requests and responses.
+    /// The guest's decision, by its name in requests and responses.
     Decide(&'static str),
 }
 
@@ -42,7 +42,7 @@ impl BatchRequest {
     }
 }
 
-/// A batch request that was acknowledged.
+/// An acknowledged batch request.
 #[derive(Clone, Debug)]
 pub struct AcknowledgedRequest {
     pub request: BatchRequest,
@@ -50,20 +50,20 @@ pub struct AcknowledgedRequest {
     pub job: String,
 }
 
-/// What one owner and its guests have been told.
+/// What was acknowledged to one owner and its guests.
 #[derive(Clone, Default)]
 pub struct Record {
     pub owner: String,
-    /// The images that exist, each with the guests that it is shared with and their answers.
+    /// The images that exist, each with its members and their decisions.
     pub images: BTreeMap<String, BTreeMap<String, &'static str>>,
     pub deleted: BTreeSet<String>,
     pub requests: Vec<AcknowledgedRequest>,
-    /// Requests without a key that a cut left in doubt; made again, they may have made two jobs.
+    /// Requests without a key that a cut left in doubt; repeated, they may have created two jobs.
     pub in_doubt: Vec<BatchRequest>,
 }
 
 impl Record {
-    /// Takes note of an acknowledged request.
+    /// Records an acknowledged request.
     pub fn acknowledge(&mut self, request: AcknowledgedRequest) {
         for (image, guest) in request.request.pairs() {
             let Some(members) = self.images.get_mut(image) else { continue };
@@ -74,9 +74,9 @@ impl Record {
                 Operation::Unshare => {
                     members.remove(guest);
                 }
-                Operation::Decide(answer) => {
+                Operation::Decide(decision) => {
                     if let Some(status) = members.get_mut(guest) {
-                        *status = answer;
+                        *status = decision;
                     }
                 }
             }
@@ -84,8 +84,8 @@ impl Record {
         self.requests.push(request);
     }
 
-    /// Whether a pair of the request of that number may have failed: its image was deleted meanwhile, or what the guest
-    /// answered to was withdrawn.
+    /// Whether a pair of the request with this index may have failed: its image was deleted meanwhile, or the share
+    /// that the guest decided on was withdrawn.
     pub fn may_fail(&self, request: usize, image: &String, guest: &String) -> bool {
         let withdrawn = |later: &AcknowledgedRequest| {
             later.request.operation == Operation::Unshare && later.request.contains_pair(image, guest)
@@ -99,20 +99,20 @@ impl Record {
         }
     }
 
-    /// Whether a later request may have overtaken a pair of the request of that number: one that wants it otherwise, also one
-    /// whose answer was cut off.
+    /// Whether a later request may have superseded a pair of the request with this index: one that wants another
+    /// result, including one whose response was cut off.
     pub fn may_be_overtaken(&self, request: usize, image: &String, guest: &String) -> bool {
-        let verb = self.requests[request].request.operation;
-        let differs = |later: Operation| match verb {
+        let operation = self.requests[request].request.operation;
+        let differs = |later: Operation| match operation {
             Operation::Share => later == Operation::Unshare,
             Operation::Unshare => later == Operation::Share,
-            Operation::Decide(_) => later != verb && later != Operation::Share,
+            Operation::Decide(_) => later != operation && later != Operation::Share,
         };
         let later = self.requests[request + 1..].iter().map(|later| &later.request);
-        later.chain(&self.in_doubt).any(|ask| differs(ask.operation) && ask.contains_pair(image, guest))
+        later.chain(&self.in_doubt).any(|later| differs(later.operation) && later.contains_pair(image, guest))
     }
 
-    /// The images that a guest has in its list of that status.
+    /// The images in a guest's list of this status.
     pub fn images_with_status(&self, guest: &str, status: &str) -> BTreeSet<&str> {
         let listed = self.images.iter().filter(|(_, members)| members.get(guest) == Some(&status));
         listed.map(|(image, _)| image.as_str()).collect()

@@ -1,17 +1,17 @@
-//! The clock of a machine that is set forward and back, and runs at a pace of its own: one for each life of the server.
+//! A machine's clock that is set forward and back, and drifts: one for each life of the server.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
 
-/// How far a clock is off, either way, and how far it jumps: less than what a token's times are forgiven.
+/// The range of a clock's error and of its jump: less than the leeway for a token's times.
 const MAX_OFFSET_MS: i64 = 10_000;
 
-/// By how many thousandths a clock is too fast or too slow.
+/// The range of a clock's drift, in thousandths.
 const MAX_DRIFT_PER_MILLE: i64 = 300;
 
-/// A library that shows a process a wrong time; the toolchain's C compiler makes it.
+/// A library that gives a process the wrong time, built with the toolchain's C compiler.
 pub struct SkewedClock {
     directory: TempDir,
 }
@@ -35,7 +35,7 @@ impl SkewedClock {
         self.directory.path().join("clock.so")
     }
 
-    /// The environment of a process whose clock is off by chance, and jumps once in its life of at most that long.
+    /// The environment of a process with a random clock error, whose clock jumps once within this lifetime.
     pub fn environment(&self, random: &mut fastrand::Rng, life_ms: u64) -> Vec<(&'static str, String)> {
         vec![
             ("LD_PRELOAD", self.library().display().to_string()),

@@ -1,4 +1,4 @@
-//! Behind the service's back: what the table says, as a cut has left it and in the end.
+//! Checks of the table itself: after each cut, and at the end.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 use super::record::{BatchRequest, Operation, Record};
 
-/// Looks at the data after each cut.
+/// Checks the data after each cut.
 #[derive(Default)]
 pub struct DataExaminer {
     ended_jobs: HashSet<String>,
@@ -36,17 +36,17 @@ impl fmt::Display for DataExaminer {
 }
 
 impl DataExaminer {
-    /// Jobs that had not ended at a cut.
+    /// The number of jobs that had not ended at a cut.
     pub fn interrupted_jobs(&self) -> usize {
         self.interrupted.len()
     }
 
-    /// Jobs of which some pairs had been carried out at a cut, and others not.
+    /// The number of jobs that were partly executed at a cut.
     pub fn partial_jobs(&self) -> usize {
         self.partial.len()
     }
 
-    /// Checks that the data hold every acknowledged image and job, and that each image counts its members rightly.
+    /// Checks that the data have every acknowledged image and job, and that the member count of each image is right.
     pub async fn examine(mut self, copy: TempDir, recorded: Vec<Record>) -> Self {
         let table = EmbeddedTable::open(Some(copy.path())).unwrap();
         let store = Store::new(table.lane(Lane::Request), imageshare::domain::Clock::for_server());
@@ -60,18 +60,24 @@ impl DataExaminer {
         self
     }
 
-    async fn examine_job(&mut self, store: &Store, id: &str, ask: &BatchRequest) {
+    async fn examine_job(&mut self, store: &Store, id: &str, request: &BatchRequest) {
         if self.ended_jobs.contains(id) {
             return;
         }
         let report = store.report(id.parse().unwrap()).await.unwrap();
-        let report = report.unwrap_or_else(|| panic!("job {id} of {ask:?} was acknowledged and is lost"));
-        assert!(matches_request(&report.job, ask), "{:?} is not {ask:?}", report.job);
-        let pieces: Vec<_> = report.work_items.iter().map(|piece| piece.pairs.clone()).collect();
-        // A large job hands them out one after the other.
+        let report = report.unwrap_or_else(|| panic!("job {id} of {request:?} was acknowledged and is lost"));
+        assert!(matches_request(&report.job, request), "{:?} is not {request:?}", report.job);
+        let work_items: Vec<_> = report.work_items.iter().map(|work_item| work_item.pairs.clone()).collect();
+        // A large job creates them one after the other.
         let all = report.job.work_items();
-        assert!(pieces.iter().all(|piece| all.contains(piece)), "{pieces:?} are pieces of job {id}");
-        assert!(report.ended_at().is_none() || pieces == all, "{pieces:?} are all pieces of job {id}");
+        assert!(
+            work_items.iter().all(|work_item| all.contains(work_item)),
+            "{work_items:?} are work items of job {id}"
+        );
+        assert!(
+            report.ended_at().is_none() || work_items == all,
+            "{work_items:?} are all work items of job {id}"
+        );
         match report.status() {
             JobStatus::Init => drop(self.interrupted.insert(id.to_owned())),
             JobStatus::Running => {
@@ -86,7 +92,7 @@ impl DataExaminer {
 async fn check_images(store: &Store, record: &Record) {
     for id in record.images.keys() {
         let id: ImageId = id.parse().unwrap();
-        // A deletion that was under way at the cut may have been made.
+        // A deletion in progress at the cut may have been executed.
         if let Some(image) = store.head(&id).await.unwrap() {
             let (members, _) = store.members(&id, None, 1000).await.unwrap();
             assert_eq!(
@@ -128,7 +134,7 @@ pub async fn check_final_state(data: &Path, recorded: &[Record]) {
     let images = items.iter().filter(|item| key(item, "pk").starts_with("I#") && key(item, "sk") == "A");
     let none = AttributeValue::N("0".to_owned());
     for tombstone in images.filter(|image| !image.contains_key("image")) {
-        // One that had no members counts none.
+        // An image that never had members counts none.
         let members = tombstone.get("members").unwrap_or(&none);
         assert_eq!(members, &none, "{tombstone:?}");
     }
@@ -137,7 +143,8 @@ pub async fn check_final_state(data: &Path, recorded: &[Record]) {
     table.close().await;
 }
 
-/// All jobs have ended whose ids were told. Those of deletions are told to nobody, so one may have been left open.
+/// Checks that all jobs have ended whose ids were returned. Those of deletions are returned to no client, so one may
+/// be open.
 async fn finish_deletions(store: &Store, recorded: &[Record]) {
     let settings = Settings {
         region: "local".to_owned(),
@@ -147,42 +154,43 @@ async fn finish_deletions(store: &Store, recorded: &[Record]) {
     };
     let service = App { store: store.clone(), settings: Arc::new(settings) };
     for shard in 0..OPEN_SHARDS {
-        for piece in store.open_work_items(shard, None, 1000).await.unwrap() {
-            let job = store.report(piece.job).await.unwrap().unwrap().job;
+        for work_item in store.open_work_items(shard, None, 1000).await.unwrap() {
+            let job = store.report(work_item.job).await.unwrap().unwrap().job;
             let deleted = recorded.iter().any(|record| record.deleted.contains(job.images[0].as_str()));
             assert!(deleted && job.task == Task::Unshare, "{job:?} has not ended");
-            execute(&service, piece).await.unwrap();
+            execute(&service, work_item).await.unwrap();
         }
     }
 }
 
-/// Every job must be one that was acknowledged, or that of a deletion, or of a request without a key that a cut left in
+/// Checks that every job was acknowledged, or belongs to a deletion, or to a request without a key that a cut left in
 /// doubt.
 fn check_one_job_per_request(jobs: impl Iterator<Item = Job>, recorded: &[Record]) {
     let mut others: BTreeMap<String, Job> = jobs.map(|job| (job.id.to_string(), job)).collect();
     for request in recorded.iter().flat_map(|record| &record.requests) {
         assert!(others.remove(&request.job).is_some(), "{request:?} has no job of its own");
     }
-    for ask in recorded.iter().flat_map(|record| &record.in_doubt) {
-        let found = others.iter().find(|(_, job)| matches_request(job, ask)).map(|(id, _)| id.clone());
+    for in_doubt_request in recorded.iter().flat_map(|record| &record.in_doubt) {
+        let found =
+            others.iter().find(|(_, job)| matches_request(job, in_doubt_request)).map(|(id, _)| id.clone());
         found.map(|id| others.remove(&id));
     }
     let mut deleted: HashSet<&str> = recorded.iter().flat_map(|r| &r.deleted).map(String::as_str).collect();
     for job in others.values() {
         let of_deletion = job.task == Task::Unshare && job.images.len() == 1;
-        assert!(of_deletion && deleted.remove(job.images[0].as_str()), "nobody asked for {job:?}");
+        assert!(of_deletion && deleted.remove(job.images[0].as_str()), "no request for {job:?}");
     }
 }
 
-fn matches_request(job: &Job, ask: &BatchRequest) -> bool {
-    let task_is = match (&job.task, ask.operation) {
+fn matches_request(job: &Job, request: &BatchRequest) -> bool {
+    let task_is = match (&job.task, request.operation) {
         (Task::Share, Operation::Share) | (Task::Unshare, Operation::Unshare) => true,
-        (Task::Respond { status, .. }, Operation::Decide(answer)) => status.as_str() == answer,
+        (Task::Respond { status, .. }, Operation::Decide(decision)) => status.as_str() == decision,
         _ => false,
     };
     task_is
-        && job.images.iter().map(ImageId::as_str).eq(&ask.images)
-        && job.tenants.iter().map(TenantId::as_str).eq(&ask.recipients)
+        && job.images.iter().map(ImageId::as_str).eq(&request.images)
+        && job.tenants.iter().map(TenantId::as_str).eq(&request.recipients)
 }
 
 fn string_value(value: Option<&AttributeValue>) -> Option<&str> {

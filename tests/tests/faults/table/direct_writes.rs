@@ -1,5 +1,5 @@
-//! What a tenant says of its vaults and keys, and an admin of tenants: written without a job, and repeated where the answer
-//! was lost. The repetition meets what it has written itself.
+//! Writes without a job, of vaults, key grants and tenants, repeated because the response was lost. The repetition
+//! meets its own first write.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use super::TRANSACT_WRITE_ITEMS;
 const UPDATE_ITEM: &str = "UpdateItem";
 const DELETE_ITEM: &str = "DeleteItem";
 
-/// Of what is asked for: it is done, it is refused, or it has to be asked for again.
+/// The result of a write: done, refused, or to be repeated.
 #[derive(Debug, PartialEq)]
 enum WriteResult {
     Done,
@@ -56,7 +56,7 @@ async fn vault_capacity(service: &App, id: &str) -> Option<u32> {
     }
 }
 
-/// A vault of `a`'s by that name, of which an accepted image holds 60 GiB.
+/// A vault of `a` with this name, in which an accepted image has reserved 60 GiB.
 async fn create_vault_in_use(world: &Deployment, id: &str) {
     let made = [("__whole_image", "true"), ("__backup_id", "b"), ("__system_disk_backup_gib", "60")];
     let properties = made.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
@@ -65,8 +65,8 @@ async fn create_vault_in_use(world: &Deployment, id: &str) {
     let image = usecases::register_image(world.service(), &caller("owner"), new, None).await.unwrap().id;
     usecases::add_member(world.service(), &caller("owner"), &image, &tenant("a"), None).await.unwrap();
     assert_eq!(put_vault(world.service(), id, 100).await, WriteResult::Done);
-    let said = (Ok(Status::Accepted), Some(id.parse().unwrap()));
-    usecases::decide_as_member(world.service(), &caller("a"), &image, &tenant("a"), said).await.unwrap();
+    let decision = (Ok(Status::Accepted), Some(id.parse().unwrap()));
+    usecases::decide_as_member(world.service(), &caller("a"), &image, &tenant("a"), decision).await.unwrap();
 }
 
 #[tokio::test]
@@ -76,25 +76,25 @@ async fn vault_put_and_delete_survive_lost_responses() {
     create_vault_in_use(&world, "used").await;
     for fault in [LostResponse, Conflict, Throttled] {
         let failing = |operation| world.table_server().fail(operation, fault, 2);
-        for (id, capacity_gib, told) in [
+        for (id, capacity_gib, expected) in [
             ("free", 10, WriteResult::Done),
             ("free", 5, WriteResult::Done),
             ("used", 60, WriteResult::Done),
             ("used", 59, WriteResult::InUse),
         ] {
             failing(UPDATE_ITEM);
-            assert_eq!(put_vault(service, id, capacity_gib).await, told, "{fault:?} {id} {capacity_gib}");
+            assert_eq!(put_vault(service, id, capacity_gib).await, expected, "{fault:?} {id} {capacity_gib}");
             world.table_server().clear_faults();
         }
         assert_eq!(
             (vault_capacity(service, "free").await, vault_capacity(service, "used").await),
             (Some(5), Some(60))
         );
-        for (id, told) in
+        for (id, expected) in
             [("free", WriteResult::Done), ("free", WriteResult::Done), ("used", WriteResult::InUse)]
         {
             failing(DELETE_ITEM);
-            assert_eq!(delete_vault(service, id).await, told, "{fault:?} {id}");
+            assert_eq!(delete_vault(service, id).await, expected, "{fault:?} {id}");
             world.table_server().clear_faults();
         }
         assert_eq!(
@@ -136,7 +136,7 @@ async fn key_grant_and_withdrawal_survive_lost_responses() {
             (Some(since), 0)
         );
         world.table_server().fail(UPDATE_ITEM, fault, 1);
-        assert_eq!(grant_key(world.service()).await, Ok(since), "{fault:?}: it was granted already");
+        assert_eq!(grant_key(world.service()).await, Ok(since), "{fault:?}: the grant existed already");
         world.table_server().fail(DELETE_ITEM, fault, 2);
         assert_eq!(revoke_key_grant(world.service()).await, WriteResult::Done);
         assert_eq!(
@@ -196,7 +196,7 @@ async fn tenant_put_and_delete_survive_lost_responses() {
     }
 }
 
-/// Nobody answers; what was asked is done nevertheless. Who asks again is told so.
+/// There is no response, but the write is executed. A repetition returns success.
 #[tokio::test]
 async fn unacknowledged_writes_can_be_repeated() {
     let world = Deployment::start().await;

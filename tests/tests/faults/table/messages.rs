@@ -1,4 +1,4 @@
-//! What a caller is told where the table fails: whether the request may have changed something, in each dialect.
+//! The message to a caller when the table fails: whether the request may have changed something, in each dialect.
 
 use std::time::Duration;
 
@@ -20,13 +20,13 @@ use super::{BATCH_GET_ITEM, PUT_ITEM, TRANSACT_WRITE_ITEMS, UNLIMITED, create_im
 const NO_CHANGE_MESSAGE: &str = "this request has changed nothing";
 const IN_DOUBT_MESSAGE: &str = "may have been executed";
 
-/// How often a case is tried at most.
+/// The maximum number of attempts of a case.
 const MAX_ATTEMPTS: usize = 10;
 
-/// The operations of the table that a read of the service is made with.
+/// The table operations of the service's reads.
 const READ_OPERATIONS: [&str; 3] = ["GetItem", BATCH_GET_ITEM, "Query"];
 
-/// A change of each dialect, and what it is called.
+/// A change in each dialect, with its name.
 fn write_requests(image: &str) -> [(&'static str, HttpEvent); 4] {
     let batch = json!({"images": [image], "projects": ["a"]});
     let members = format!("/v2/images/{image}/members");
@@ -44,14 +44,14 @@ fn write_requests(image: &str) -> [(&'static str, HttpEvent); 4] {
     ]
 }
 
-/// Sends a request that Lambda ends in a second. Returns the message of its 503.
+/// Sends a request whose function has one second. Returns the message of its 503.
 async fn error_message(function: &HttpFunction, event: HttpEvent) -> String {
     let event = event.token(&Deployment::token("owner", "member"));
     let end = Timestamp::now().plus(Duration::from_secs(1));
-    let answer = send_event(function, &event, Some(end)).await;
-    answer.expect_status(503);
-    assert_eq!(answer.headers["retry-after"], "1");
-    let message = answer.body["error"]["message"].as_str().or(answer.body["Message"].as_str());
+    let response = send_event(function, &event, Some(end)).await;
+    response.expect_status(503);
+    assert_eq!(response.headers["retry-after"], "1");
+    let message = response.body["error"]["message"].as_str().or(response.body["Message"].as_str());
     message.expect("a message").to_owned()
 }
 
@@ -72,17 +72,22 @@ async fn unanswered_write_is_reported_as_in_doubt() {
         (Overloaded, NO_CHANGE_MESSAGE),
     ] {
         for place in 0..4 {
-            // On a slow machine the time may end before the write is sent, or while its refusal is on the way.
-            let mut told = Vec::new();
-            while told.len() < MAX_ATTEMPTS && !told.iter().any(|said: &String| said.contains(words)) {
-                // A new image each time: what was queued for one before would be waited for.
+            // On a slow machine the deadline may pass before the write is sent, or before its error arrives.
+            let mut messages = Vec::new();
+            while messages.len() < MAX_ATTEMPTS
+                && !messages.iter().any(|message: &String| message.contains(words))
+            {
+                // Each attempt takes a new image: one for which something is queued would have to wait.
                 let image = create_image(&world).await.to_string();
                 let (_, event) = write_requests(&image)[place].clone();
                 inject_fault(&world, &[PUT_ITEM, TRANSACT_WRITE_ITEMS], fault);
-                told.push(error_message(&function, event).await);
+                messages.push(error_message(&function, event).await);
                 world.table_server().clear_faults();
             }
-            assert!(told.iter().any(|said| said.contains(words)), "{place}, {fault:?}: {told:?}");
+            assert!(
+                messages.iter().any(|message| message.contains(words)),
+                "{place}, {fault:?}: {messages:?}"
+            );
         }
     }
 }
@@ -98,8 +103,8 @@ async fn unanswered_read_is_reported_as_no_change() {
         let mut requests = vec![("show", show)];
         requests.extend(write_requests(&image).into_iter().filter(|(dialect, _)| *dialect != "register"));
         for (name, event) in requests {
-            let said = error_message(&function, event).await;
-            assert!(said.contains(NO_CHANGE_MESSAGE), "{name}, {fault:?}: {said}");
+            let message = error_message(&function, event).await;
+            assert!(message.contains(NO_CHANGE_MESSAGE), "{name}, {fault:?}: {message}");
         }
         world.table_server().clear_faults();
     }
@@ -107,12 +112,13 @@ async fn unanswered_read_is_reported_as_no_change() {
 
 #[tokio::test]
 async fn unreachable_table_fails_as_not_sent() {
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    let silent_listener =
+        std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
     let config = Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static("eu-west-1"))
         .credentials_provider(Credentials::from_keys("test", "test", None))
-        .endpoint_url(format!("http://{}", nobody.expect("a free port")))
+        .endpoint_url(format!("http://{}", silent_listener.expect("a free port")))
         .retry_config(RetryConfig::disabled())
         .http_client(HttpBuilder::new().build_http());
     let table = DynamoDb::new(Client::from_conf(config.build()), "imageshare");

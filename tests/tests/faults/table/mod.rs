@@ -1,5 +1,5 @@
-//! What goes wrong between the service and DynamoDB, beneath the SDK: a write is made once, a busy table is waited for,
-//! and where that is of no use the caller is told so and nothing is changed.
+//! Faults between the service and DynamoDB, beneath the SDK: a write is executed once, a throttling table is retried,
+//! and when that is in vain the caller gets an error and nothing is changed.
 
 mod direct_writes;
 mod messages;
@@ -28,7 +28,7 @@ const PUT_ITEM: &str = "PutItem";
 const TRANSACT_WRITE_ITEMS: &str = "TransactWriteItems";
 const BATCH_GET_ITEM: &str = "BatchGetItem";
 
-/// More often than anything is tried.
+/// More than the number of attempts of any call.
 const UNLIMITED: usize = 100;
 
 async fn create_image(world: &Deployment) -> ImageId {
@@ -50,7 +50,7 @@ async fn open_work_items(world: &Deployment) -> Vec<WorkItemKey> {
     open
 }
 
-/// Carries out everything that is open. Returns how many pieces there were.
+/// Executes all open work items. Returns their number.
 async fn execute_open_work(world: &Deployment) -> usize {
     let mut done = 0;
     loop {
@@ -112,7 +112,7 @@ async fn job_step_is_applied_once_and_the_job_continues() {
     assert_eq!((report.status(), member_counts(&world, &image).await), (JobStatus::Success, (110, 110)));
 }
 
-/// The schedule that a job is given up by counts sweeps, not attempts to count them.
+/// The limit after which a job fails counts sweeps, not attempts to count them.
 #[tokio::test]
 async fn lost_attempt_count_response_counts_one_sweep() {
     let world = Deployment::start().await;
@@ -130,8 +130,8 @@ async fn lost_attempt_count_response_counts_one_sweep() {
         queues,
     };
     queue_job(world.service(), &job).await;
-    // What cannot be read fails at once, so that only the count is tried again; a sweep that hangs ends some day.
-    let behind = |write: Write| {
+    // A read that fails does so at once, so only the counter is retried; a sweep that hangs ends eventually.
+    let write_directly = |write: Write| {
         let table = world.table_server().embedded().lane(Lane::Request);
         async move { table.write_item(&write).await.unwrap() }
     };
@@ -139,7 +139,7 @@ async fn lost_attempt_count_response_counts_one_sweep() {
     let membership: Item =
         membership.map(|(name, text)| (name.to_owned(), AttributeValue::S(text))).into_iter().collect();
     let text = ("membership".to_owned(), AttributeValue::S("not a membership".to_owned()));
-    behind(Write::put(membership.clone().into_iter().chain([text]).collect())).await;
+    write_directly(Write::put(membership.clone().into_iter().chain([text]).collect())).await;
     let end = Duration::from_mins(10);
     let sweep = async || {
         let in_time = world.service().with_deadline(tokio::time::Instant::now() + end);
@@ -152,7 +152,7 @@ async fn lost_attempt_count_response_counts_one_sweep() {
         let report = world.service().store.report(id).await.unwrap().unwrap();
         assert_eq!((report.work_items[0].attempts, report.ended_at()), (sweeps, None));
     }
-    behind(Write::delete(membership)).await;
+    write_directly(Write::delete(membership)).await;
     assert_eq!(sweep().await.executed, 1);
 }
 
@@ -187,28 +187,28 @@ async fn busy_table_returns_503_with_retry_after() {
             HttpEvent::new("POST /v2/images/{image_id}/members", &format!("/v2/images/{image}/members"));
         event.json(&json!({"member": "a"}))
     };
-    let ask = async |event: HttpEvent| {
+    let request = async |event: HttpEvent| {
         let event = event.token(&Deployment::token("owner", "member"));
-        let (begun, end) = (Instant::now(), Timestamp::now().plus(Duration::from_secs(2)));
-        let answer = send_event(&function, &event, Some(end)).await;
-        // Where nobody names an end it takes eight seconds; a machine that is busy may add some to two.
-        assert!(begun.elapsed() < Duration::from_secs(7), "the end was not looked at");
-        if answer.status == 503 {
-            assert!(begun.elapsed() > Duration::from_millis(500), "not tried as long as there is time");
+        let (started, end) = (Instant::now(), Timestamp::now().plus(Duration::from_secs(2)));
+        let response = send_event(&function, &event, Some(end)).await;
+        // Without a deadline it takes eight seconds; a busy machine may add some to two.
+        assert!(started.elapsed() < Duration::from_secs(7), "the deadline was ignored");
+        if response.status == 503 {
+            assert!(started.elapsed() > Duration::from_millis(500), "not retried until the deadline");
         }
-        (answer.status, answer.headers.get("retry-after").cloned())
+        (response.status, response.headers.get("retry-after").cloned())
     };
     let busy = (503, Some("1".to_owned()));
     for fault in [Throttled, Overloaded, Conflict, InternalError] {
         world.table_server().fail(PUT_ITEM, fault, UNLIMITED);
         world.table_server().fail(TRANSACT_WRITE_ITEMS, fault, UNLIMITED);
-        assert_eq!(ask(batch()).await, busy, "{fault:?}");
-        assert_eq!(ask(member()).await, busy, "{fault:?}");
+        assert_eq!(request(batch()).await, busy, "{fault:?}");
+        assert_eq!(request(member()).await, busy, "{fault:?}");
         world.table_server().clear_faults();
     }
     for fault in [UnprocessedKeys, Throttled, NoResponse] {
         world.table_server().fail(BATCH_GET_ITEM, fault, UNLIMITED);
-        assert_eq!(ask(member()).await, busy, "{fault:?}");
+        assert_eq!(request(member()).await, busy, "{fault:?}");
         world.table_server().clear_faults();
     }
     assert_eq!(
@@ -216,7 +216,7 @@ async fn busy_table_returns_503_with_retry_after() {
         (0, (0, 0)),
         "nothing was changed"
     );
-    assert_eq!(ask(batch()).await.0, 200);
+    assert_eq!(request(batch()).await.0, 200);
     let refused =
         usecases::add_member(world.service(), &caller("owner"), &image, &tenant("owner"), None).await;
     assert_eq!(refused.unwrap_err(), UseCaseError::SelfShare(tenant("owner")));
@@ -251,7 +251,7 @@ async fn job_report_is_complete_across_short_pages() {
     let to: Vec<_> = (0..202).map(|number| tenant(&format!("t{number}"))).collect();
     let owner = caller("owner");
     let job = usecases::share(world.service(), &owner, vec![image], to, None).await.unwrap();
-    assert_eq!(execute_open_work(&world).await, 2, "pieces, each an item of its own");
+    assert_eq!(execute_open_work(&world).await, 2, "work items, each in its own item");
     world.table_server().fail("Query", ShortPage, 2);
     let report = usecases::job_status(world.service(), &owner, job).await.unwrap();
     assert_eq!(
@@ -268,9 +268,9 @@ async fn timed_out_worker_returns_its_work_item_and_the_job_resumes() {
     let (owner, images) = (caller("owner"), vec![image.clone()]);
     let job = usecases::share(world.service(), &owner, images, to, None).await.unwrap();
     let keys = open_work_items(&world).await;
-    // One step is made, and of the second the answer never comes.
+    // The first step is executed, and the response to the second never comes.
     world.table_server().stall_after(1);
-    // Long enough for the first step on whatever machine.
+    // Long enough for the first step on any machine.
     let soon = world.service().with_deadline(tokio::time::Instant::now() + Duration::from_secs(4));
     assert!(matches!(execute(&soon, keys[0]).await, Err(StoreError::InDoubt(_))));
     let done = usecases::job_status(world.service(), &owner, job).await.unwrap().done_count();

@@ -1,5 +1,5 @@
-//! Sweeps over a table that fails, and over pieces that cannot be read: what was done is reported, what is left is found
-//! again, and nothing is swept for ever.
+//! Sweeps over a table that fails, and over work items that cannot be read: what was done is reported, what is left
+//! is found again, and no sweep runs forever.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,12 +16,12 @@ use imageshare::usecases::{SweepReport, execute, sweep};
 use imageshare_local::table::TableLane;
 use imageshare_tests::local_service::{LocalService, tenant};
 
-/// A table of which some shards of open work cannot be listed.
+/// A table that cannot list some shards of open work.
 struct PartialTable {
     table: TableLane,
-    /// Those whose list fails.
+    /// The shards whose list fails.
     fails_shard: fn(shard: &str) -> bool,
-    /// Whether a transaction is the last call that is answered, as where the caller's time ends.
+    /// Whether a transaction is the last call with a response, as when the caller's deadline passes.
     closes_after_transaction: bool,
     is_closed: AtomicBool,
 }
@@ -77,7 +77,7 @@ impl Table for PartialTable {
     }
 }
 
-/// The same service over a table of which those shards cannot be listed.
+/// The same service over a table that cannot list these shards.
 fn service_with_failing_shards(
     world: &LocalService,
     shards: fn(&str) -> bool,
@@ -154,7 +154,7 @@ async fn sweep_without_a_listable_shard_fails() {
     assert_eq!(failed, Err(StoreError::Unavailable("no time is left".to_owned())));
 }
 
-/// Overwrites an attribute of a job or of its piece with a text that is none of ours.
+/// Overwrites an attribute of a job or of its work item with an invalid text.
 async fn corrupt(world: &LocalService, key: WorkItemKey, attribute: &'static str) {
     let bad = Write::update(key.primary_key(), "SET #damaged = :bad").name("#damaged", attribute);
     let bad = bad.value(":bad", AttributeValue::S("damaged".to_owned()));
@@ -165,7 +165,7 @@ async fn read_attribute(world: &LocalService, key: WorkItemKey, attribute: &str)
     world.table.get_item(&key.primary_key()).await.unwrap().items.remove(0).remove(attribute)
 }
 
-/// Sweeps until the attempts are used up: the last sweep gives one piece up, and a further one finds nothing.
+/// Sweeps until the attempts are used up: the last sweep fails one work item, and a further one finds nothing.
 async fn sweep_until_failed(world: &LocalService) {
     for _ in 0..10 {
         let swept = sweep(&world.service, far_deadline()).await.unwrap();
@@ -207,7 +207,7 @@ async fn unreadable_work_item_does_not_hide_other_outcomes() {
     world.queue_job(&job).await;
     execute(&world.service, world.open_work_items().await[0]).await.unwrap();
     let second = world.open_work_items().await;
-    assert_eq!(second.len(), 1, "the first piece has made it");
+    assert_eq!(second.len(), 1, "created by the first work item");
     corrupt(&world, second[0], "pairs").await;
     sweep_until_failed(&world).await;
     let outcomes = outcomes(&world.job_report(job.id).await);
@@ -275,17 +275,17 @@ async fn unreadable_work_item_does_not_stop_the_rest_of_its_job() {
     let job = job_with_age(Duration::from_mins(2), Task::Share, vec![image], 450);
     world.queue_job(&job).await;
     corrupt(&world, world.open_work_items().await[0], "outcomes").await;
-    // Eleven for the first piece, and one for each of the others.
+    // Eleven for the first work item, and one for each of the others.
     for _ in 0..13 {
         sweep(&world.service, far_deadline()).await.unwrap();
     }
     let report = world.job_report(job.id).await;
     assert_eq!((report.done_count(), report.ended_at().is_some()), (450, true));
     let failed = report.failures().filter(|(_, _, outcome)| *outcome == Outcome::RetriesExhausted).count();
-    assert_eq!(failed, 200, "the pairs of the piece that cannot be read");
+    assert_eq!(failed, 200, "the pairs of the unreadable work item");
 }
 
-/// The worker that ended the active job of a line was stopped before it could make the next one active.
+/// The worker that ended a queue's active job was killed before it could activate the next one.
 #[tokio::test]
 async fn sweep_unblocks_a_held_job() {
     let world = LocalService::start(Limits::default());
@@ -298,7 +298,7 @@ async fn sweep_unblocks_a_held_job() {
     world.queue_job(&second).await;
     let tenants = world.service.store.tenant(&tenant("owner")).await.unwrap();
     assert_eq!(tenants.queue.current.into_values().collect::<Vec<_>>(), [first.id]);
-    // All of its pieces end past the worker that would take the job out of the queue.
+    // All of its work items end without the worker that would remove the job from the queue.
     let unqueued = Job { queues: Vec::new(), ..first.clone() };
     execute_without_dequeueing(&world, &unqueued).await;
     assert!(world.open_work_items().await.is_empty(), "the second job waits");
@@ -308,13 +308,13 @@ async fn sweep_unblocks_a_held_job() {
     assert!(world.service.store.tenant(&tenant("owner")).await.unwrap().queue.jobs.is_empty());
 }
 
-/// Carries out a job whose item says that it stands in no queue.
+/// Executes a job whose item says that it is in no queue.
 async fn execute_without_dequeueing(world: &LocalService, job: &Job) {
     let text = AttributeValue::S(serde_json::to_string(job).unwrap());
     let key = [("pk", format!("J#{}", job.id)), ("sk", "A".to_owned())];
     let key = key.map(|(name, text)| (name.to_owned(), AttributeValue::S(text))).into();
-    let kept = world.table.get_item(&key).await.unwrap().items.remove(0)["job"].clone();
-    for job in [text, kept] {
+    let stored = world.table.get_item(&key).await.unwrap().items.remove(0)["job"].clone();
+    for job in [text, stored] {
         let write = Write::update(key.clone(), "SET job = :job").value(":job", job);
         world.table.write_item(&write).await.unwrap();
         if !world.open_work_items().await.is_empty() {

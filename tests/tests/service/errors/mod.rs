@@ -1,8 +1,8 @@
 //! The text of every error of every facade, in one file that a review reads: `errors.txt`.
 //!
-//! Two lists make it: every variant of every error (`variants.rs`; a variant without a case does not compile), and
-//! requests that are refused before a use case is asked (`requests.txt`). A text of the facades' sources that neither list
-//! brings forth fails the test below, so a new error cannot be left out.
+//! It is made from two lists: every variant of every error (`variants.rs`; a variant without a case does not
+//! compile), and requests that are refused before a use case is called (`requests.txt`). A text of the facades'
+//! sources that neither list produces fails the test below, so no new error can be forgotten.
 //!
 //! `UPDATE_SNAPSHOTS=1 cargo test -p imageshare-tests --test service errors` writes that file; review its diff.
 
@@ -15,7 +15,7 @@ use std::path::Path;
 
 use imageshare_tests::api::ApiResponse;
 
-/// One error: what leads to it, and what its caller gets.
+/// One error: its cause, and its response.
 struct Case {
     cause: String,
     status: u16,
@@ -23,7 +23,7 @@ struct Case {
     message: String,
 }
 
-/// The errors of a facade that one kind of cause leads to.
+/// The errors of a facade with one kind of cause.
 struct Section {
     title: String,
     cases: Vec<Case>,
@@ -36,7 +36,7 @@ impl Case {
     }
 }
 
-/// The snapshot: a heading for each section, two lines for each case.
+/// The snapshot: a heading per section, two lines per case.
 fn render(sections: &[Section]) -> String {
     let mut text = String::new();
     for Section { title, cases } in sections {

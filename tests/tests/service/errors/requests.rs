@@ -1,4 +1,4 @@
-//! Requests that are refused before a use case is asked, or by what only a request says: `requests.txt` lists them.
+//! Requests that are refused before a use case is called, or for their form: `requests.txt` lists them.
 
 use std::fs;
 use std::path::Path;
@@ -9,12 +9,12 @@ use serde_json::json;
 
 use super::{Case, Section};
 
-/// Images of `own1`: shared with `mem1`; with tags to the limit, and otherwise private; protected.
+/// Images of `own1`: one shared with `mem1`; a private one with as many tags as allowed; a protected one.
 const IMAGE: &str = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa";
 const PRIVATE: &str = "bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb";
 const PROTECTED: &str = "cccccccc-cccc-4ccc-8ccc-cccccccccccc";
 
-/// The responses to all of them, by the sections of the list.
+/// The responses to all of them, by the list's sections.
 pub(super) async fn sections() -> Vec<Section> {
     let api = Api::start(&[]).await;
     prepare(&api).await;
@@ -83,7 +83,7 @@ fn parse(api: &Api, line: &str) -> ApiRequest {
     }
 }
 
-/// The line with the values of its placeholders.
+/// The line with its placeholders replaced.
 fn fill(api: &Api, line: &str) -> String {
     let list = |count: usize, item: fn(usize) -> String| (0..count).map(item).collect::<Vec<_>>().join(",");
     let id = |number| format!("p{number}");

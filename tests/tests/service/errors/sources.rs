@@ -1,9 +1,9 @@
-//! The texts in the facades' sources, each of which some case has to bring forth.
+//! The error texts in the facades' sources, each of which some case has to produce.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Texts that are not an error's: for the log, in a header, in a successful response, in the reason of a lint.
+/// Texts that are not errors: of the log, a header, a successful response, or the reason of a lint.
 const NOT_ERRORS: [&str; 7] = [
     "<?xml version=\"1.0\" encoding=\"UTF-8\"?>",
     "Keystone uri=\"{address}\"",
@@ -14,22 +14,22 @@ const NOT_ERRORS: [&str; 7] = [
     "{failed} of {all} failed. The first: {first}",
 ];
 
-/// Texts of errors that more than one request has to bring about; other tests do.
+/// Texts of errors that take more than one request; other tests produce them.
 const NEED_MORE_THAN_A_REQUEST: [&str; 5] = [
-    // Ten thousand images, as `long_lists` has them.
+    // Needs ten thousand images, as in `long_lists`.
     "More than {MAX_IMAGES} images would have to be counted. Narrow the list by ImageId, ImageName or ImageOwnerAlias.",
     "None of the first {examined} images matches. Narrow the list by ImageName or ImageId, or go on with NextToken={}",
     "None of the first {examined} images matches. Narrow the list by name, id, tag or owner, or go on with marker={next}",
-    // A conflict that does not end.
+    // Needs a conflict that does not end.
     "The members of image {image} are being changed by others. Try again in a second.",
-    // A fault of this program.
+    // Needs a bug in this program.
     "Unknown system error. Try again.",
 ];
 
 /// Files whose texts are documents.
 const DOCUMENTS: [&str; 1] = ["glance/schema.rs"];
 
-/// The texts of the facades' sources that do not occur in `snapshot`, each after its file.
+/// The texts of the facades' sources that are not in `snapshot`, each with its file.
 pub(super) fn texts_missing_from(snapshot: &str) -> Vec<String> {
     let facades = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/src/facade");
     let mut missing = Vec::new();
@@ -79,7 +79,7 @@ fn texts(source: &str) -> Vec<String> {
     texts
 }
 
-/// How long a literal is, without its quotation mark at the end.
+/// The length of a literal, without its closing quotation mark.
 fn length(literal: &str) -> usize {
     let mut is_escaped = false;
     let is_end = |byte: u8| {
@@ -96,7 +96,7 @@ fn unescape(literal: &str) -> String {
     lines.fold(first, |text, line| text + line.trim_start()).replace("\\\"", "\"")
 }
 
-/// What a format string has between its placeholders, where it is long enough to say something.
+/// The parts of a format string between its placeholders that are long enough to be specific.
 fn fragments(text: &str) -> Vec<String> {
     let text = text.replace("{{", "{}").replace("}}", "{}");
     let between = text.split(['{', '}']).step_by(2).map(str::trim);

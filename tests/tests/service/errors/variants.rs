@@ -254,7 +254,7 @@ fn directory_errors() -> Vec<DirectoryError> {
     .into()
 }
 
-/// The cases of one enum. A case is named by its value as Rust writes it.
+/// The cases of one enum. A case has the name that Rust gives its value.
 fn section<E: Clone + std::fmt::Debug>(
     title: &str,
     errors: &[E],

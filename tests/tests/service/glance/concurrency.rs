@@ -1,4 +1,4 @@
-//! Changes of one membership at the same time as others: where Glance errs, this service does not.
+//! Concurrent changes of one membership: correct even where Glance errs.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -24,9 +24,9 @@ async fn concurrent_adds_of_one_member_create_one_membership() {
     let world = World::start(&[]).await;
     for round in 0..5 {
         let image = world.create_image("own1", &json!({})).await;
-        let answers = join_all((0..12).map(|_| world.add("own1", &image, "mem1"))).await;
+        let responses = join_all((0..12).map(|_| world.add("own1", &image, "mem1"))).await;
         assert_eq!(
-            count_statuses(answers.iter().map(|answer| answer.status)),
+            count_statuses(responses.iter().map(|response| response.status)),
             [(200, 1), (409, 11)].into(),
             "{round}"
         );
@@ -45,14 +45,14 @@ async fn member_limit_holds_under_concurrent_adds() {
     let token = world.api.token("own1", Role::Member);
     let batch = ApiRequest::new("POST", "/v1/cloudimages/members").token(&token);
     let batch = batch.json(&json!({"images": [image], "projects": ["b0", "b1", "b2"]}));
-    let (accepted, answers) = tokio::join!(
+    let (accepted, responses) = tokio::join!(
         world.api.send(&batch),
         join_all(members.iter().map(|member| world.add("own1", &image, member)))
     );
     let job = world.api.wait_for_job(&token, "own1", &accepted).await;
     let results = job["entities"]["results"].as_array().unwrap();
     let shared = results.iter().filter(|result| result["status"] == "success").count();
-    let counts = count_statuses(answers.iter().map(|answer| answer.status));
+    let counts = count_statuses(responses.iter().map(|response| response.status));
     let added = counts.get(&200).copied().unwrap_or_default();
     assert_eq!((added + shared, counts.get(&413).copied()), (5, Some(16 - added)), "{counts:?} {job}");
     assert_eq!(world.members("own1", &image).await.split(' ').count(), 5);
@@ -62,7 +62,7 @@ async fn member_limit_holds_under_concurrent_adds() {
 async fn concurrent_adds_and_removes_leave_a_consistent_state() {
     let world = World::start(&[]).await;
     let image = world.create_image("own1", &json!({})).await;
-    let answers = join_all((0..24).map(async |number| {
+    let responses = join_all((0..24).map(async |number| {
         if number % 2 == 0 {
             world.add("own1", &image, "mem1").await
         } else {
@@ -70,7 +70,7 @@ async fn concurrent_adds_and_removes_leave_a_consistent_state() {
         }
     }))
     .await;
-    let counts = count_statuses(answers.iter().map(|answer| answer.status));
+    let counts = count_statuses(responses.iter().map(|response| response.status));
     assert!(counts.keys().all(|status| [200, 204, 404, 409].contains(status)), "{counts:?}");
     let count = |status: u16| counts.get(&status).copied().unwrap_or_default();
     let stands = usize::from(!world.members("own1", &image).await.is_empty());
@@ -79,7 +79,7 @@ async fn concurrent_adds_and_removes_leave_a_consistent_state() {
     assert_eq!(world.members("own1", &image).await, "");
 }
 
-/// An image, and a job that has been accepted for one member of it but is not carried out yet.
+/// An image, and an accepted job for one member of it that is not executed yet.
 struct PendingJobFixture {
     local: LocalService,
     image: ImageId,
@@ -122,11 +122,11 @@ impl PendingJobFixture {
 
     async fn decide(&self, status: Status) -> bool {
         let (member, id) = (caller("mem1"), tenant("mem1"));
-        let answer = (Ok(status), None);
-        usecases::decide_as_member(&self.local.service, &member, &self.image, &id, answer).await.is_ok()
+        let response = (Ok(status), None);
+        usecases::decide_as_member(&self.local.service, &member, &self.image, &id, response).await.is_ok()
     }
 
-    /// The status of the membership once all jobs are carried out, and whether the image's count agrees.
+    /// The membership's status after all jobs, and whether the member count is right.
     async fn finish(&self) -> Option<Status> {
         self.local.run_open_work().await;
         let (image, member) =
@@ -182,7 +182,7 @@ async fn late_decision_does_not_override_a_newer_one() {
     assert_eq!(world.finish().await, Some(Status::Accepted));
     world.submit_decision(Status::Rejected).await;
     assert!(world.remove().await && world.add().await);
-    assert_eq!(world.finish().await, Some(Status::Pending), "nobody answers for what it has not seen");
+    assert_eq!(world.finish().await, Some(Status::Pending), "the decision does not apply to a later share");
 }
 
 #[tokio::test]
@@ -193,9 +193,9 @@ async fn concurrent_changes_and_a_job_keep_the_count_exact() {
         let tenants: Vec<_> = others.chain([tenant("mem1")]).collect();
         let images = vec![world.image.clone()];
         usecases::share(&world.local.service, &caller("own1"), images, tenants, None).await.unwrap();
-        let piece = world.local.open_work_items().await[0];
+        let work_item = world.local.open_work_items().await[0];
         let service = world.local.service.clone();
-        let worker = tokio::spawn(async move { execute(&service, piece).await });
+        let worker = tokio::spawn(async move { execute(&service, work_item).await });
         for _ in 0..5 {
             world.add().await;
             world.decide(Status::Accepted).await;

@@ -1,4 +1,4 @@
-//! Holds the page of differences, `shared/src/facade/glance/DIFFERENCES.md`, to the code.
+//! Checks the page of differences, `shared/src/facade/glance/DIFFERENCES.md`, against the code.
 
 use std::fs;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ const DIFFERENCES: &str = include_str!("../../../../shared/src/facade/glance/DIF
 fn every_difference_names_an_existing_test() {
     let tests = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests");
     let rows = DIFFERENCES.lines().filter(|line| line.starts_with("| ")).skip(1);
-    let mut wrong = Vec::new();
+    let mut missing = Vec::new();
     for row in rows {
         let cells: Vec<_> = row.trim_matches('|').split('|').collect();
         assert_eq!(cells.len(), 4, "{row}");
@@ -24,11 +24,11 @@ fn every_difference_names_an_existing_test() {
         for pair in named.chunks(2) {
             let text = fs::read_to_string(tests.join(pair[0])).unwrap_or_default();
             if !text.contains(&format!("fn {}(", pair[1])) {
-                wrong.push(format!("{} {}", pair[0], pair[1]));
+                missing.push(format!("{} {}", pair[0], pair[1]));
             }
         }
     }
-    assert!(wrong.is_empty(), "no such test: {wrong:#?}");
+    assert!(missing.is_empty(), "no such test: {missing:#?}");
 }
 
 #[tokio::test]
@@ -50,8 +50,8 @@ async fn small_differences_match_the_page() {
     options.expect_status(405);
     assert_eq!(options.headers["allow"], "GET, HEAD, POST");
     let change = json!([{"op": "replace", "path": "/owner", "value": "mem1"}]);
-    let ask = ApiRequest::new("PATCH", format!("/v2/images/{image}")).json(&change);
-    world.send("adm1", Role::Admin, ask).await.expect_status(403);
+    let request = ApiRequest::new("PATCH", format!("/v2/images/{image}")).json(&change);
+    world.send("adm1", Role::Admin, request).await.expect_status(403);
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Versions and schemas: what clients ask before and after their calls.
+//! Versions and schemas, which clients request before and after their calls.
 
 use imageshare_tests::api::ApiRequest;
 use serde_json::json;
@@ -10,16 +10,16 @@ async fn versions_use_the_host_of_the_request() {
     let world = World::start(&[]).await;
     let mut bodies = Vec::new();
     for (path, status) in [("/", 300), ("/versions", 200), ("/v2", 200), ("/v2/", 200)] {
-        let ask = ApiRequest::new("GET", path).header("Host", "images.example:8080");
-        let answer = world.api.send(&ask).await;
-        answer.expect_status(status);
-        let current = &answer.body["versions"][0];
+        let request = ApiRequest::new("GET", path).header("Host", "images.example:8080");
+        let response = world.api.send(&request).await;
+        response.expect_status(status);
+        let current = &response.body["versions"][0];
         let link = json!([{"rel": "self", "href": "http://images.example:8080/v2/"}]);
         assert_eq!(*current, json!({"id": "v2.17", "status": "CURRENT", "links": link}));
-        let token = world.api.send(&ask.token("a token that is none")).await;
+        let token = world.api.send(&request.token("a token that is none")).await;
         token.expect_status(status);
-        assert_eq!(token.body, answer.body);
-        bodies.push(answer.body);
+        assert_eq!(token.body, response.body);
+        bodies.push(response.body);
     }
     assert!(bodies.windows(2).all(|pair| pair[0] == pair[1]));
     let ids: Vec<_> =
@@ -35,9 +35,9 @@ async fn minor_versions_behave_as_version_2() {
     for minor in 0..=17 {
         for path in ["", "/", "/images", "/images?limit=0", "/cloudimages", "/schemas/member"] {
             let version_2 = world.request("own1", "GET", &format!("/v2{path}")).await;
-            let answer = world.request("own1", "GET", &format!("/v2.{minor}{path}")).await;
-            answer.expect_status(200);
-            assert_eq!(answer.body, version_2.body);
+            let response = world.request("own1", "GET", &format!("/v2.{minor}{path}")).await;
+            response.expect_status(200);
+            assert_eq!(response.body, version_2.body);
         }
     }
     let image = format!("/v2.7/images/{image}");
@@ -63,10 +63,10 @@ async fn minor_versions_behave_as_version_2() {
 async fn unauthenticated_caller_gets_the_keystone_address() {
     let world = World::start(&[]).await;
     for (method, target) in [("GET", "/v2/images"), ("GET", "/v1/cloudimages/quota"), ("PUT", "/v2/images")] {
-        for ask in
+        for request in
             [ApiRequest::new(method, target), ApiRequest::new(method, target).token("none that is known")]
         {
-            let refused = world.api.send(&ask.header("Host", "images.example:8080")).await;
+            let refused = world.api.send(&request.header("Host", "images.example:8080")).await;
             refused.expect_status(401);
             assert_eq!(refused.headers["www-authenticate"], "Keystone uri=\"http://images.example:8080\"");
         }
@@ -77,15 +77,15 @@ async fn unauthenticated_caller_gets_the_keystone_address() {
 async fn schemas_exist_for_images_and_members() {
     let world = World::start(&[]).await;
     for name in ["image", "images", "member", "members"] {
-        let answer = world.request("own1", "GET", &format!("/v2/schemas/{name}")).await;
-        answer.expect_status(200);
-        assert_eq!(answer.body["name"], json!(name));
+        let response = world.request("own1", "GET", &format!("/v2/schemas/{name}")).await;
+        response.expect_status(200);
+        assert_eq!(response.body["name"], json!(name));
         world.api.send(&ApiRequest::new("GET", format!("/v2/schemas/{name}"))).await.expect_status(401);
     }
     world.request("own1", "GET", "/v2/schemas/task").await.expect_status(404);
     let image = world.request("own1", "GET", "/v2/schemas/image").await.body;
     assert_eq!(image["additionalProperties"], json!({"type": "string"}));
-    // python-glanceclient has an option for each of these, and loses the value of one that the schema does not name.
+    // python-glanceclient has an option for each of these, and drops the value of one that the schema does not have.
     for name in
         ["architecture", "description", "instance_uuid", "kernel_id", "os_distro", "os_version", "ramdisk_id"]
     {
@@ -106,9 +106,10 @@ async fn schema_and_service_agree_on_ids_formats_and_sizes() {
     let properties = &schema["properties"];
     for format in ["disk_format", "container_format"] {
         for value in properties[format]["enum"].as_array().unwrap() {
-            let made = world.request_with_body("own1", "POST", "/v2/images", &json!({format: value})).await;
-            made.expect_status(201);
-            assert_eq!(made.body[format], *value);
+            let created =
+                world.request_with_body("own1", "POST", "/v2/images", &json!({format: value})).await;
+            created.expect_status(201);
+            assert_eq!(created.body[format], *value);
         }
         world
             .request_with_body("own1", "POST", "/v2/images", &json!({format: "floppy"}))
@@ -122,8 +123,8 @@ async fn schema_and_service_agree_on_ids_formats_and_sizes() {
             (properties[size]["maximum"].as_i64().unwrap(), 201),
             (properties[size]["maximum"].as_i64().unwrap() + 1, 400),
         ] {
-            let made = world.request_with_body("own1", "POST", "/v2/images", &json!({size: value})).await;
-            made.expect_status(status);
+            let created = world.request_with_body("own1", "POST", "/v2/images", &json!({size: value})).await;
+            created.expect_status(status);
         }
     }
     let refused = world.request_with_body("own1", "POST", "/v2/images", &json!({"min_ram": -1})).await;
@@ -132,12 +133,12 @@ async fn schema_and_service_agree_on_ids_formats_and_sizes() {
     for (name, others) in [("id", &["i-1", ""][..]), ("kernel_id", &["i-1"]), ("ramdisk_id", &["x"])] {
         assert_eq!(properties[name]["pattern"], uuid, "{name}");
         let good = "0b680482-acaa-4045-b14c-9a8c7dfe9c70";
-        let made = world.request_with_body("own1", "POST", "/v2/images", &json!({name: good})).await;
-        made.expect_status(201);
-        assert_eq!(made.body[name], json!(good));
+        let created = world.request_with_body("own1", "POST", "/v2/images", &json!({name: good})).await;
+        created.expect_status(201);
+        assert_eq!(created.body[name], json!(good));
         for other in others {
-            let made = world.request_with_body("own1", "POST", "/v2/images", &json!({name: other})).await;
-            made.expect_status(400);
+            let created = world.request_with_body("own1", "POST", "/v2/images", &json!({name: other})).await;
+            created.expect_status(400);
         }
     }
     let none = world.request_with_body("own1", "POST", "/v2/images", &json!({"kernel_id": null})).await;

@@ -1,10 +1,10 @@
-//! `GET /v2/images` as the inbox of a recipient, line by line of `contract/glance.md` 2.6.
+//! `GET /v2/images` as the inbox of a recipient, row by row of `contract/glance.md` 2.6.
 
 use serde_json::json;
 
 use super::World;
 
-/// What `me` sees: its own images, and those of others that it was offered or that are open.
+/// What `me` sees: its own images, those shared with it, and open ones.
 async fn inbox_world() -> World {
     let world = World::start(&[]).await;
     for (owner, name, visibility) in [
@@ -89,15 +89,15 @@ async fn list_errors_use_glance_messages() {
         ),
         ("protected=x", "Invalid value 'x' for 'protected' filter. Valid values are 'true' or 'false'.".to_owned()),
     ] {
-        let answer = world.request("me", "GET", &format!("/v2/images?{query}")).await;
-        answer.expect_message(400, message.as_str());
+        let response = world.request("me", "GET", &format!("/v2/images?{query}")).await;
+        response.expect_message(400, message.as_str());
     }
 }
 
 #[tokio::test]
 async fn admin_lists_the_images_of_any_owner() {
     let world = inbox_world().await;
-    let ask = imageshare_tests::api::ApiRequest::new("GET", "/v2/images?owner=own1&visibility=shared");
-    let answer = world.send("adm1", imageshare::domain::Role::Admin, ask).await;
-    assert_eq!(super::image_names_on(&answer.body), "secret refused taken waits");
+    let request = imageshare_tests::api::ApiRequest::new("GET", "/v2/images?owner=own1&visibility=shared");
+    let response = world.send("adm1", imageshare::domain::Role::Admin, request).await;
+    assert_eq!(super::image_names_on(&response.body), "secret refused taken waits");
 }

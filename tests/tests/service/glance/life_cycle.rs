@@ -1,4 +1,4 @@
-//! What becomes of memberships while the image lives (`contract/glance.md` 2.5, `contract/decisions.md` 19, 24, 25).
+//! Memberships during the life of an image (`contract/glance.md` 2.5, `contract/decisions.md` 19, 24, 25).
 
 use imageshare::domain::{Role, Timestamp};
 use imageshare_tests::api::ApiRequest;
@@ -25,22 +25,22 @@ async fn image_data_calls_report_that_data_live_elsewhere() {
     for (method, last, status) in
         [("GET", "file", 404), ("PUT", "file", 409), ("PUT", "stage", 409), ("POST", "import", 409)]
     {
-        let ask = ApiRequest::new(method, format!("{path}/{last}"));
-        let ask = match method {
-            "GET" => ask.header("Accept", "application/json"),
-            _ => ask.typed_body("application/octet-stream", b"\0bits\xff"),
+        let request = ApiRequest::new(method, format!("{path}/{last}"));
+        let request = match method {
+            "GET" => request.header("Accept", "application/json"),
+            _ => request.typed_body("application/octet-stream", b"\0bits\xff"),
         };
-        let answer = world.send("own1", Role::Member, ask).await;
-        answer.expect_error(status, "IMG.0105");
-        assert!(answer.message().contains("live elsewhere"), "{answer:?}");
+        let response = world.send("own1", Role::Member, request).await;
+        response.expect_error(status, "IMG.0105");
+        assert!(response.message().contains("live elsewhere"), "{response:?}");
     }
-    // openstacksdk writes the body of any answer into the image file, and fails where the checksum is another.
+    // openstacksdk writes the body of any response into the image file, and fails if the checksum differs.
     for accept in ["*/*", "application/octet-stream"] {
-        let ask = ApiRequest::new("GET", format!("{path}/file")).header("Accept", accept);
-        let answer = world.send("own1", Role::Member, ask).await;
-        answer.expect_status(404);
-        assert_eq!(answer.body, serde_json::Value::Null);
-        assert!(answer.headers["content-md5"].contains("live-elsewhere"), "{answer:?}");
+        let request = ApiRequest::new("GET", format!("{path}/file")).header("Accept", accept);
+        let response = world.send("own1", Role::Member, request).await;
+        response.expect_status(404);
+        assert_eq!(response.body, serde_json::Value::Null);
+        assert!(response.headers["content-md5"].contains("live-elsewhere"), "{response:?}");
     }
     world.share("own1", &image, "mem1", "accepted").await;
     for (project, status) in [("own1", 204), ("mem1", 403), ("str1", 404)] {
@@ -79,9 +79,9 @@ async fn image_ids_are_case_insensitive() {
     world.add("own1", id, "mem1").await.expect_status(200);
     assert_eq!(world.decide("mem1", id, "accepted").await.body["image_id"], image);
     let batch = json!({"images": [id, image], "projects": ["mem1"]});
-    let ask = ApiRequest::new("DELETE", "/v1/cloudimages/members").json(&batch);
+    let request = ApiRequest::new("DELETE", "/v1/cloudimages/members").json(&batch);
     let token = world.api.token("own1", Role::Member);
-    let accepted = world.api.send(&ask.token(&token)).await;
+    let accepted = world.api.send(&request.token(&token)).await;
     let job = world.api.wait_for_job(&token, "own1", &accepted).await;
     assert_eq!(job["entities"]["results"].as_array().map(Vec::len), Some(1), "{job}");
     assert_eq!(world.members("own1", &image).await, "");

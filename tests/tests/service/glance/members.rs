@@ -1,4 +1,4 @@
-//! Members: added, listed, shown, answered for and removed, with Glance's statuses and messages.
+//! Members: added, listed, shown, decided on and removed, with Glance's statuses and messages.
 
 use imageshare::domain::Role;
 use imageshare_tests::api::ApiRequest;
@@ -29,7 +29,7 @@ async fn member_life_cycle_works_as_in_openstacksdk() {
     let listed = world.request("own1", "GET", &format!("{members}?limit=0&marker=x")).await;
     assert_eq!(listed.body["schema"], "/v2/schemas/members");
     assert_eq!(listed.body["members"][0]["status"], "accepted");
-    // `find_member` names the image once more.
+    // `find_member` requests the image once more.
     let found = world.request("own1", "GET", &format!("{member}?image_id={image}")).await;
     found.expect_status(200);
     assert_eq!(found.body["status"], "accepted");
@@ -55,7 +55,7 @@ async fn member_is_added_once_and_within_the_limit() {
     }
     let twice = world.add("own1", &image, "b").await;
     let message = format!("Member b is duplicated for image {image}: it is shared with b already.");
-    // Also where the image is full.
+    // Even if the member limit is reached.
     twice.expect_message(409, message.as_str());
     let full = world.add("own1", &image, "d").await;
     let message = format!(
@@ -95,20 +95,21 @@ async fn invalid_member_body_is_rejected_for_any_caller_and_image() {
         let members = format!("/v2/images/{image}/members");
         for project in ["own1", "mem1", "str1"] {
             for (body, message) in add {
-                let ask = ApiRequest::new("POST", &members).typed_body("text/plain", body);
-                world.send(project, Role::Member, ask).await.expect_message(400, message);
+                let request = ApiRequest::new("POST", &members).typed_body("text/plain", body);
+                world.send(project, Role::Member, request).await.expect_message(400, message);
             }
             for (body, message) in update {
-                let ask = ApiRequest::new("PUT", format!("{members}/mem1")).typed_body("text/plain", body);
-                world.send(project, Role::Member, ask).await.expect_message(400, message);
+                let request =
+                    ApiRequest::new("PUT", format!("{members}/mem1")).typed_body("text/plain", body);
+                world.send(project, Role::Member, request).await.expect_message(400, message);
             }
             for (method, target) in [
                 ("GET", members.clone()),
                 ("GET", format!("{members}/mem1")),
                 ("DELETE", format!("{members}/mem1")),
             ] {
-                let answer = world.request_with_body(project, method, &target, &json!({})).await;
-                answer.expect_message(400, "A body is not expected with this request.");
+                let response = world.request_with_body(project, method, &target, &json!({})).await;
+                response.expect_message(400, "A body is not expected with this request.");
             }
         }
     }
@@ -119,13 +120,13 @@ async fn invalid_member_body_is_rejected_for_any_caller_and_image() {
 async fn content_type_of_member_calls_is_ignored() {
     let world = World::start(&[]).await;
     let image = world.create_image("own1", &json!({})).await;
-    let ask = ApiRequest::new("POST", format!("/v2/images/{image}/members"));
-    let ask = ask.typed_body("text/plain", r#"{"member":"mem1","extra":[1]}"#);
-    world.send("own1", Role::Member, ask).await.expect_status(200);
-    // python-glanceclient names a type on requests without a body.
-    let ask = ApiRequest::new("GET", format!("/v2/images/{image}/members"));
-    let ask = ask.header("Content-Type", "application/octet-stream").header("Accept", "*/*");
-    world.send("own1", Role::Member, ask).await.expect_status(200);
+    let request = ApiRequest::new("POST", format!("/v2/images/{image}/members"));
+    let request = request.typed_body("text/plain", r#"{"member":"mem1","extra":[1]}"#);
+    world.send("own1", Role::Member, request).await.expect_status(200);
+    // python-glanceclient sends a content type on requests without a body.
+    let request = ApiRequest::new("GET", format!("/v2/images/{image}/members"));
+    let request = request.header("Content-Type", "application/octet-stream").header("Accept", "*/*");
+    world.send("own1", Role::Member, request).await.expect_status(200);
 }
 
 #[tokio::test]
@@ -167,8 +168,8 @@ async fn thousand_members_fit_in_one_page() {
     let token = world.api.token("own1", Role::Member);
     for batch in 0..10 {
         let projects: Vec<_> = (0..100).map(|number| format!("p{}", batch * 100 + number)).collect();
-        let ask = ApiRequest::new("POST", "/v1/cloudimages/members").token(&token);
-        let accepted = world.api.send(&ask.json(&json!({"images": [image], "projects": projects}))).await;
+        let request = ApiRequest::new("POST", "/v1/cloudimages/members").token(&token);
+        let accepted = world.api.send(&request.json(&json!({"images": [image], "projects": projects}))).await;
         world.api.wait_for_job(&token, "own1", &accepted).await;
     }
     assert_eq!(world.members("own1", &image).await.split(' ').count(), 1000);

@@ -1,4 +1,4 @@
-//! The Glance facade over HTTP, as `contract/glance.md` measured the real one.
+//! The Glance facade over HTTP, compared with `contract/glance.md`, measured on the real one.
 
 mod concurrency;
 mod differences;
@@ -16,7 +16,7 @@ use imageshare::domain::{Role, Timestamp};
 use imageshare_tests::api::{Api, ApiRequest, ApiResponse};
 use serde_json::{Value, json};
 
-/// A server, and short ways to say what is sent to it.
+/// A server, with shorthands for requests.
 struct World {
     api: Api,
 }
@@ -26,12 +26,12 @@ impl World {
         Self { api: Api::start(limits).await }
     }
 
-    /// Sends a request as a member of that project.
+    /// Sends a request as a member of a project.
     async fn request(&self, project: &str, method: &str, target: &str) -> ApiResponse {
         self.send(project, Role::Member, ApiRequest::new(method, target)).await
     }
 
-    /// Sends a request with a body as a member of that project.
+    /// Sends a request with a body as a member of a project.
     async fn request_with_body(
         &self,
         project: &str,
@@ -42,27 +42,27 @@ impl World {
         self.send(project, Role::Member, ApiRequest::new(method, target).json(body)).await
     }
 
-    async fn send(&self, project: &str, role: Role, ask: ApiRequest) -> ApiResponse {
-        self.api.send(&ask.token(&self.api.token(project, role))).await
+    async fn send(&self, project: &str, role: Role, request: ApiRequest) -> ApiResponse {
+        self.api.send(&request.token(&self.api.token(project, role))).await
     }
 
-    /// Registers an image, made in an earlier millisecond than the next one, so that lists have one order.
-    async fn create_image(&self, owner: &str, said: &Value) -> String {
-        let role = if said["visibility"] == "public" { Role::Admin } else { Role::Member };
-        let made = self.send(owner, role, ApiRequest::new("POST", "/v2/images").json(said)).await;
-        made.expect_status(201);
+    /// Registers an image, at least a millisecond before the next one, so that the order of lists is defined.
+    async fn create_image(&self, owner: &str, details: &Value) -> String {
+        let role = if details["visibility"] == "public" { Role::Admin } else { Role::Member };
+        let created = self.send(owner, role, ApiRequest::new("POST", "/v2/images").json(details)).await;
+        created.expect_status(201);
         let moment = Timestamp::now();
         while Timestamp::now() == moment {
             tokio::task::yield_now().await;
         }
-        made.body["id"].as_str().unwrap().to_owned()
+        created.body["id"].as_str().unwrap().to_owned()
     }
 
     async fn set_visibility(&self, owner: &str, image: &str, visibility: &str) {
         let patch = json!([{"op": "replace", "path": "/visibility", "value": visibility}]);
         let patch = ApiRequest::new("PATCH", format!("/v2/images/{image}")).json(&patch);
         self.send(owner, Role::Admin, patch).await.expect_status(200);
-        // The lists of its members say so when the job of it is carried out.
+        // The lists of its members change when the job of this change is executed.
         self.api.wait_until_idle().await;
     }
 
@@ -85,7 +85,7 @@ impl World {
         self.request(owner, "DELETE", &format!("/v2/images/{image}/members/{member}")).await
     }
 
-    /// Shares an image, and has the member answer unless it is to stay pending.
+    /// Shares an image. The member decides, unless the status is pending.
     async fn share(&self, owner: &str, image: &str, member: &str, status: &str) {
         self.add(owner, image, member).await.expect_status(200);
         if status != "pending" {
@@ -93,22 +93,22 @@ impl World {
         }
     }
 
-    /// The members of an image with their statuses, as that project sees them.
+    /// The members of an image with their statuses, as a project sees them.
     async fn members(&self, project: &str, image: &str) -> String {
-        let answer = self.request(project, "GET", &format!("/v2/images/{image}/members")).await;
-        answer.expect_status(200);
-        let members = answer.body["members"].as_array().unwrap().iter();
+        let response = self.request(project, "GET", &format!("/v2/images/{image}/members")).await;
+        response.expect_status(200);
+        let members = response.body["members"].as_array().unwrap().iter();
         let text = |member: &Value, name: &str| member[name].as_str().unwrap().to_owned();
         let members =
             members.map(|member| format!("{}:{}", text(member, "member_id"), text(member, "status")));
         members.collect::<Vec<_>>().join(" ")
     }
 
-    /// The names of the images that a project lists, in their order.
+    /// The names of the images in a project's list, in order.
     async fn image_names(&self, project: &str, query: &str) -> String {
-        let answer = self.request(project, "GET", &format!("/v2/images?{query}")).await;
-        answer.expect_status(200);
-        image_names_on(&answer.body)
+        let response = self.request(project, "GET", &format!("/v2/images?{query}")).await;
+        response.expect_status(200);
+        image_names_on(&response.body)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Who may do what, cell by cell of `contract/glance.md` 2.4: every call on every kind of image by everybody.
+//! Permissions, cell by cell of `contract/glance.md` 2.4: every call on every kind of image by every caller.
 
 use std::collections::BTreeMap;
 
@@ -11,9 +11,10 @@ use super::World;
 /// The calls in the order of the columns below.
 const CALLS: [&str; 7] = ["add", "list", "show", "update", "remove", "image", "delete image"];
 
-/// Kind of image, caller, and what becomes of each call; a letter stands for a message.
+/// Kind of image, caller, and the result of each call; a letter stands for a message.
 ///
-/// The image has the members `mem1` (accepted) and `mem2` (pending); calls name `mem1`, or `new1` where it is to be added.
+/// The image has the members `mem1` (accepted) and `mem2` (pending); calls name `mem1`, or `new1` if it is to be
+/// added.
 const PERMISSIONS: [(&str, &str, Role, [&str; 7]); 21] = [
     ("shared", "own1", Role::Member, ["200", "200", "200", "403 U", "204", "200", "204"]),
     ("shared", "mem1", Role::Member, ["403 A", "200", "200", "200", "403 D", "200", "403"]),
@@ -38,7 +39,7 @@ const PERMISSIONS: [(&str, &str, Role, [&str; 7]); 21] = [
     ("none", "adm1", Role::Admin, ["404 i", "404 i", "404 i", "404 i", "404 i", "404 n", "404 n"]),
 ];
 
-/// How the message begins that a letter stands for.
+/// The beginning of the message that a letter stands for.
 fn message_prefix(letter: &str, image: &str) -> String {
     match letter {
         "A" => "You are not authorized to complete add_member action: ".to_owned(),
@@ -52,13 +53,13 @@ fn message_prefix(letter: &str, image: &str) -> String {
         "m" => format!("mem1 not found in the member list of the image {image}."),
         "i" => format!("Image {image} not found."),
         "n" => format!("No image found with ID {image}"),
-        other => panic!("{other} stands for nothing"),
+        other => panic!("{other} is no known letter"),
     }
 }
 
 const ONLY_SHARED: &str = "Only shared images have members. Its visibility is ";
 
-/// What the message says to do: whose credential is needed, or that the image is not a shared one.
+/// The remedy in the message: another role, another caller, or another visibility.
 fn advice(letter: &str, kind: &str, caller: &str, role: Role) -> String {
     match letter {
         "A" | "D" if role == Role::Reader && caller == "own1" => "Ask for the role member.".to_owned(),
@@ -103,7 +104,7 @@ async fn create_image(world: &World, kind: &str) -> String {
     image
 }
 
-/// The image and its memberships as the table has them; jobs of other images may be under way.
+/// The image and its memberships in the table; jobs of other images may be open.
 fn stored_items(world: &World, image: &str) -> BTreeMap<String, String> {
     let mut items = world.api.dump();
     items.retain(|key, _| key.starts_with(&format!("I#{image} ")));
@@ -118,17 +119,17 @@ async fn permission_table_is_enforced() {
         let mut before = stored_items(&world, &image);
         assert_eq!(before.is_empty(), kind == "none", "{kind} image");
         for (call, cell) in CALLS.into_iter().zip(cells) {
-            let answer = world.send(caller, role, request_for(call, &image)).await;
-            let place = format!("{kind} image, {call} by {caller} as {role:?}: {answer:?}");
+            let response = world.send(caller, role, request_for(call, &image)).await;
+            let case = format!("{kind} image, {call} by {caller} as {role:?}: {response:?}");
             let (status, letter) = cell.split_once(' ').unwrap_or((cell, ""));
-            assert_eq!(answer.status.to_string(), status, "{place}");
+            assert_eq!(response.status.to_string(), status, "{case}");
             if !letter.is_empty() {
-                assert!(answer.message().starts_with(&message_prefix(letter, &image)), "{place}");
-                assert!(answer.message().contains(&advice(letter, kind, caller, role)), "{place}");
+                assert!(response.message().starts_with(&message_prefix(letter, &image)), "{case}");
+                assert!(response.message().contains(&advice(letter, kind, caller, role)), "{case}");
             }
             let after = stored_items(&world, &image);
-            if answer.status >= 400 {
-                assert_eq!(after, before, "{place}");
+            if response.status >= 400 {
+                assert_eq!(after, before, "{case}");
             } else if after != before {
                 image = self::create_image(&world, kind).await;
                 before = stored_items(&world, &image);
@@ -163,9 +164,9 @@ async fn unknown_image_id_is_not_found() {
     let world = World::start(&[]).await;
     for (id, named) in [("not-a-uuid", "not-a-uuid"), ("a%23b", "a#b"), ("%C3%BC", "ü"), ("..", "..")] {
         for call in CALLS {
-            let answer = world.send("own1", Role::Member, request_for(call, id)).await;
+            let response = world.send("own1", Role::Member, request_for(call, id)).await;
             let letter = if call.contains("image") { "n" } else { "i" };
-            answer.expect_message(404, message_prefix(letter, named).as_str());
+            response.expect_message(404, message_prefix(letter, named).as_str());
         }
     }
 }
@@ -178,10 +179,10 @@ async fn unknown_member_is_not_found_by_owner_or_admin() {
         for member in ["nobody", "a%2Fb", "%C3%BC"] {
             let target = format!("/v2/images/{image}/members/{member}");
             let put = ApiRequest::new("PUT", &target).json(&json!({"status": "bogus"}));
-            for ask in [ApiRequest::new("GET", &target), ApiRequest::new("DELETE", &target), put] {
-                let answer = world.send(caller, role, ask).await;
+            for request in [ApiRequest::new("GET", &target), ApiRequest::new("DELETE", &target), put] {
+                let response = world.send(caller, role, request).await;
                 let ending = format!(" not found in the member list of the image {image}.");
-                assert!(answer.status == 404 && answer.message().ends_with(&ending), "{answer:?}");
+                assert!(response.status == 404 && response.message().ends_with(&ending), "{response:?}");
             }
         }
     }

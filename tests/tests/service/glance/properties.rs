@@ -1,4 +1,4 @@
-//! What an image may be said to be, and what may not be changed of it any more.
+//! The properties that an image may have, and those that may no longer change.
 
 use imageshare::domain::Role;
 use imageshare_tests::api::{ApiRequest, ApiResponse};
@@ -19,8 +19,8 @@ fn replace_patch(name: &str, value: &Value) -> Value {
 #[tokio::test]
 async fn active_image_formats_cannot_be_replaced() {
     let world = World::start(&[]).await;
-    let said = json!({"name": "web", "disk_format": "raw", "container_format": "bare"});
-    let image = world.create_image("own1", &said).await;
+    let details = json!({"name": "web", "disk_format": "raw", "container_format": "bare"});
+    let image = world.create_image("own1", &details).await;
     for visibility in ["shared", "private", "public"] {
         world.set_visibility("own1", &image, visibility).await;
         for (name, value) in [
@@ -33,7 +33,7 @@ async fn active_image_formats_cannot_be_replaced() {
             let text = format!("Attribute {name} can be only replaced for a queued image");
             assert!(refused.message().contains(&text), "{refused:?}");
         }
-        // The same.
+        // The same value.
         patch_image(&world, &image, &replace_patch("disk_format", &json!("raw"))).await.expect_status(200);
     }
 }
@@ -42,12 +42,12 @@ async fn active_image_formats_cannot_be_replaced() {
 async fn missing_format_can_be_set_until_the_image_is_shared() {
     let world = World::start(&[]).await;
     let image = world.create_image("own1", &json!({"name": "web"})).await;
-    let said = patch_image(&world, &image, &replace_patch("disk_format", &json!("raw"))).await;
-    said.expect_status(200);
-    assert_eq!(said.body["disk_format"], "raw");
+    let patched = patch_image(&world, &image, &replace_patch("disk_format", &json!("raw"))).await;
+    patched.expect_status(200);
+    assert_eq!(patched.body["disk_format"], "raw");
     world.share("own1", &image, "mem1", "accepted").await;
     let refused = patch_image(&world, &image, &replace_patch("container_format", &json!("bare"))).await;
-    // Somebody has consented to the image as it is.
+    // A recipient has consented to the image as it is.
     refused.expect_status(409);
     assert!(refused.message().contains("Unshare it first"), "{refused:?}");
     world.remove("own1", &image, "mem1").await.expect_status(204);
@@ -62,9 +62,9 @@ async fn property_that_breaks_client_tools_is_rejected() {
     for name in
         ["properties", "Properties", "metadata", "owner_id", "connection", "Tags", "os_glance_x", "Deleted"]
     {
-        let made = world.request_with_body("own1", "POST", "/v2/images", &json!({name: "x"})).await;
+        let created = world.request_with_body("own1", "POST", "/v2/images", &json!({name: "x"})).await;
         let add = json!([{"op": "add", "path": format!("/{name}"), "value": "x"}]);
-        for refused in [made, patch_image(&world, &image, &add).await] {
+        for refused in [created, patch_image(&world, &image, &add).await] {
             refused.expect_error(403, "IMG.0105");
             assert!(refused.message().contains(&format!("'{name}' is reserved")), "{refused:?}");
         }
@@ -75,9 +75,9 @@ async fn property_that_breaks_client_tools_is_rejected() {
         ("__system_support_market", "x"),
         ("kernel_id", "x"),
     ] {
-        let made = world.request_with_body("own1", "POST", "/v2/images", &json!({name: value})).await;
+        let created = world.request_with_body("own1", "POST", "/v2/images", &json!({name: value})).await;
         for refused in [
-            made,
+            created,
             patch_image(&world, &image, &json!([{"op": "add", "path": format!("/{name}"), "value": value}]))
                 .await,
         ] {
@@ -87,7 +87,7 @@ async fn property_that_breaks_client_tools_is_rejected() {
     }
     assert_eq!(world.api.dump(), before);
     let remove = json!([{"op": "remove", "path": "/properties"}]);
-    // There is none, but it could be removed.
+    // The image has no such property, but it could be removed.
     patch_image(&world, &image, &remove).await.expect_status(409);
 }
 

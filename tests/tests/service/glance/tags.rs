@@ -1,4 +1,4 @@
-//! One tag of an image at a time, as Glance 33 has it: statuses, the order of its checks, and who may.
+//! Adding and removing single tags as in Glance 33: statuses, the order of the checks, and permissions.
 
 use futures_util::future::join_all;
 use imageshare::domain::Role;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::World;
 
-/// One of an image's tags, percent-encoded.
+/// The path of a tag of an image, percent-encoded.
 fn tag_path(image: &str, tag: &str) -> String {
     format!("/v2/images/{image}/tags/{tag}")
 }
@@ -67,16 +67,16 @@ async fn tagging_requires_write_access_to_the_image() {
         ("mem1", Role::Reader, not_the_owners),
         ("str1", Role::Member, unseen),
     ] {
-        // Whether the image has the tag makes no difference.
+        // Whether or not the image has the tag.
         for (method, tag) in [("PUT", "new"), ("PUT", "old"), ("DELETE", "old"), ("DELETE", "none")] {
-            let answer = world.send(project, role, ApiRequest::new(method, tag_path(&image, tag))).await;
-            answer.expect_error(status, code);
+            let response = world.send(project, role, ApiRequest::new(method, tag_path(&image, tag))).await;
+            response.expect_error(status, code);
         }
     }
     assert_eq!(world.api.dump(), before);
     for (method, tag) in [("PUT", "new"), ("DELETE", "old")] {
-        let answer = world.send("adm1", Role::Admin, ApiRequest::new(method, tag_path(&image, tag))).await;
-        answer.expect_status(204);
+        let response = world.send("adm1", Role::Admin, ApiRequest::new(method, tag_path(&image, tag))).await;
+        response.expect_status(204);
     }
     assert_eq!(world.tags(&image).await, json!(["new"]));
     for unknown in ["7f1b5c0e-0d4a-4a53-9c3e-1f8b7c6d5e4f", "not-a-uuid", "a%23b"] {
@@ -127,7 +127,7 @@ async fn invalid_tag_is_rejected_before_the_image_lookup() {
         world.remove_tag(&image, bad).await.expect_status(404);
     }
     for method in ["PUT", "DELETE"] {
-        // An empty step.
+        // An empty path segment.
         world.request("own1", method, &tag_path(&image, "")).await.expect_status(404);
     }
     assert_eq!(world.api.dump(), before);
@@ -138,15 +138,15 @@ async fn tag_limits_are_enforced() {
     let world = World::start(&[]).await;
     let tags: Vec<_> = (0..128).map(|number| number.to_string()).collect();
     let full = world.create_image("own1", &json!({"tags": tags})).await;
-    // 32 tags of 510 bytes leave 64 of 16 KiB.
+    // 32 tags of 510 bytes leave 64 bytes of 16 KiB.
     let heavy: Vec<_> = (10..42).map(|number| format!("{number}{}", "é".repeat(253))).collect();
     let heavy = world.create_image("own1", &json!({"tags": heavy})).await;
     let before = world.api.dump_when_idle().await;
     let refused = world.add_tag(&full, "more").await;
     refused.expect_error(413, "IMG.0088");
-    let glances = format!("Image tag limit exceeded for image {full}: ");
-    assert!(refused.message().starts_with(&glances) && refused.message().contains("Attempted: 129"));
-    // One that is there.
+    let expected = format!("Image tag limit exceeded for image {full}: ");
+    assert!(refused.message().starts_with(&expected) && refused.message().contains("Attempted: 129"));
+    // A tag that exists already.
     world.add_tag(&full, "127").await.expect_status(204);
     let refused = world.add_tag(&heavy, &"x".repeat(200)).await;
     refused.expect_error(400, "IMG.0001");
@@ -162,15 +162,15 @@ async fn concurrent_tag_changes_are_not_lost() {
     let image = world.create_image("own1", &json!({"tags": ["old"]})).await;
     let patch = async {
         let rename = json!([{"op": "replace", "path": "/name", "value": "web"}]);
-        let ask = ApiRequest::new("PATCH", format!("/v2/images/{image}")).json(&rename);
-        while world.send("own1", Role::Member, ask.clone()).await.status != 200 {}
+        let request = ApiRequest::new("PATCH", format!("/v2/images/{image}")).json(&rename);
+        while world.send("own1", Role::Member, request.clone()).await.status != 200 {}
     };
     let untag = async { while world.remove_tag(&image, "old").await.status != 204 {} };
     let add = async |number: u32| {
         loop {
             match world.add_tag(&image, &number.to_string()).await.status {
                 204 => break,
-                // Others have changed it ten times in between.
+                // Other requests have changed it ten times in between.
                 status => assert_eq!(status, 409),
             }
         }

@@ -1,4 +1,4 @@
-//! The entries of lists follow their image: renamed, tagged, hidden and shown again, also in the lists of others.
+//! List entries follow their image, even in others' lists: renamed, tagged, hidden and shown again.
 
 use std::collections::BTreeSet;
 
@@ -29,9 +29,9 @@ async fn rename_of_a_shared_image_updates_recipient_lists() {
         async || usecases::show_member(&world.local.service, &caller("own"), &first, &tenant("me")).await;
     let before = member().await.unwrap();
     world.update_image("own", &first, |image| image.details.name = Some("third".to_owned())).await;
-    assert_eq!(world.image_ids("own", by_name).await, "b a", "its owner's list says so at once");
+    assert_eq!(world.image_ids("own", by_name).await, "b a", "the owner's list changes at once");
     world.local.run_open_work().await;
-    assert_eq!(member().await.unwrap(), before, "nobody has changed the membership");
+    assert_eq!(member().await.unwrap(), before, "the membership is unchanged");
     assert_eq!(world.image_ids("me", by_name).await, "b a");
     assert_eq!(world.image_ids("me", "/v2/images?name=third").await, "a");
     assert_eq!(world.image_ids("me", "/v2/images?name=first").await, "");
@@ -84,7 +84,7 @@ async fn update_of_an_image_without_members_creates_no_job() {
     assert_eq!(world.local.open_work_items().await.len(), 1);
     world.local.run_open_work().await;
     world.update_image("own", &image, |image| image.details.protected = false).await;
-    assert_eq!(world.local.open_work_items().await, [], "nobody sees it");
+    assert_eq!(world.local.open_work_items().await, [], "no list has it");
 }
 
 #[tokio::test]
@@ -163,10 +163,10 @@ async fn any_names_are_sorted_correctly() {
         let mut target = "/v2/images?sort_key=name&sort_dir=asc&limit=1".to_owned();
         let mut shown = Vec::new();
         loop {
-            let (answer, _) = world.get(project, &target).await;
-            answer.expect_status(200);
-            shown.extend(super::image_ids_on(&answer.body));
-            let Some(next) = answer.body["next"].as_str() else { break };
+            let (response, _) = world.get(project, &target).await;
+            response.expect_status(200);
+            shown.extend(super::image_ids_on(&response.body));
+            let Some(next) = response.body["next"].as_str() else { break };
             next.clone_into(&mut target);
         }
         assert_eq!(shown, expected);

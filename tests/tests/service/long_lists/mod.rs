@@ -1,5 +1,5 @@
-//! Lists of 12,000 images: what is looked for is found wherever it stands, sorted lists cost what they return, and nothing
-//! is called not found that was not looked for.
+//! Lists of 12,000 images: a search finds an image wherever it is, sorted lists cost what they return, and a search
+//! that did not look everywhere does not report that nothing was found.
 
 mod entries;
 mod world;
@@ -8,10 +8,10 @@ use self::world::{
     RENAME_INTERVAL, World, image_count, image_id, image_ids_on, name_number, read_only_world,
 };
 
-/// More owners than streams that are each read for a whole page.
+/// More owners than lists that are each read for a whole page.
 const SHARING_OWNERS: usize = 150;
 
-/// The most calls to the table by which anything is found.
+/// The limit of table calls of any search.
 const MAX_CALLS: u64 = 5;
 
 #[tokio::test]
@@ -60,16 +60,16 @@ async fn exact_filter_takes_at_most_five_table_calls() {
         ("me", &format!("{ecd}&ImageName=image-0000001"), named_1),
         ("me", &format!("{ecd}&ImageId.1=i-0000007"), "i-0000007"),
     ] {
-        let (answer, (calls, _)) = world.get(project, target).await;
-        answer.expect_status(200);
-        assert_eq!(image_ids_on(&answer.body).join(" "), expected, "{project} {target}");
-        assert!(answer.body.get("next").is_none(), "{project} {target}");
+        let (response, (calls, _)) = world.get(project, target).await;
+        response.expect_status(200);
+        assert_eq!(image_ids_on(&response.body).join(" "), expected, "{project} {target}");
+        assert!(response.body.get("next").is_none(), "{project} {target}");
         assert!(calls <= MAX_CALLS, "{calls} calls: {project} {target}");
     }
 }
 
-/// Two owners have shared with `me`, each of whose lists is asked at the same time, as is each list for several names; and
-/// of several tags the rarest is found first, in each list.
+/// Two owners have shared with `me`. Their lists are read concurrently, as is each list for several names; with
+/// several tags, the rarest is found first, in each list.
 #[tokio::test]
 async fn names_tags_and_owners_are_queried_concurrently() {
     let world = read_only_world().await;
@@ -79,13 +79,13 @@ async fn names_tags_and_owners_are_queried_concurrently() {
         ("own", "name=in:image-0000014,image-0000007", "i-0000002 i-0000001 o-3", 2),
         ("me", "tag=hay&tag=needle", "i-0000007", 9),
     ] {
-        let (answer, (calls, _)) = world.get(project, &format!("/v2/images?{query}")).await;
-        assert_eq!(image_ids_on(&answer.body).join(" "), expected, "{query}");
+        let (response, (calls, _)) = world.get(project, &format!("/v2/images?{query}")).await;
+        assert_eq!(image_ids_on(&response.body).join(" "), expected, "{query}");
         assert!(calls <= MAX_CALLS + more, "{calls} calls: {query}");
     }
 }
 
-/// As many owners have shared with `me`: what they are asked for is merged a part of each list at a time.
+/// This many owners have shared with `me`: their lists are merged a part at a time.
 #[tokio::test]
 async fn shares_of_many_owners_are_found_by_tag_and_name() {
     let world = World::start();
@@ -102,27 +102,27 @@ async fn shares_of_many_owners_are_found_by_tag_and_name() {
     let pending = "/v2/images?visibility=shared&member_status=pending";
     let calls_at_most = SHARING_OWNERS as u64 + 10;
     for (filter, found) in [("tag=needle", 7), ("name=rare", 9)] {
-        let (answer, (calls, _)) = world.get("me", &format!("{pending}&{filter}")).await;
-        assert_eq!(image_ids_on(&answer.body), [image_id(found).as_str()], "{filter}");
+        let (response, (calls, _)) = world.get("me", &format!("{pending}&{filter}")).await;
+        assert_eq!(image_ids_on(&response.body), [image_id(found).as_str()], "{filter}");
         assert!(calls <= calls_at_most, "{filter}: {calls} calls");
     }
     let (mut target, mut shown) = (format!("{pending}&tag=linux&limit=50"), Vec::new());
     loop {
-        let (answer, (calls, units)) = world.get("me", &target).await;
-        shown.extend(image_ids_on(&answer.body));
+        let (response, (calls, units)) = world.get("me", &target).await;
+        shown.extend(image_ids_on(&response.body));
         assert!(calls <= calls_at_most && units <= calls_at_most, "{calls} calls, {units} units");
-        let Some(next) = answer.body["next"].as_str() else { break };
+        let Some(next) = response.body["next"].as_str() else { break };
         next.clone_into(&mut target);
     }
     assert_eq!(shown, newest_first);
 }
 
-/// The images of an owner with more of them than are looked at one by one are found in the list of keys: 8,000 in a call.
+/// If an owner has more images than are read one by one, they are found in the list of keys: 8,000 in a call.
 #[tokio::test]
 async fn received_images_are_filtered_by_an_owner_of_many() {
     let world = read_only_world().await;
-    let (answer, (calls, units)) = world.get("me", "/v2/images?owner=own&limit=2&sort_dir=asc").await;
-    assert_eq!(image_ids_on(&answer.body), ["i-0000000", "i-0000001"]);
+    let (response, (calls, units)) = world.get("me", "/v2/images?owner=own&limit=2&sort_dir=asc").await;
+    assert_eq!(image_ids_on(&response.body), ["i-0000000", "i-0000001"]);
     assert!(calls <= MAX_CALLS && units < 60, "{calls} calls, {units} units");
 }
 
@@ -139,7 +139,7 @@ async fn sorted_list_costs_a_small_multiple_of_what_it_returns() {
         _ => format!("image-{:07}", name_number(number(id))),
     };
     let created = |id: &String| if id.starts_with('o') { number(id) } else { 10 + number(id) };
-    // The renamed were updated one after the other, before o-3 was published.
+    // The renamed images were updated one after the other, before o-3 was published.
     let updated = |id: &String| match id.as_str() {
         "o-3" => (2, 0),
         id if is_renamed(id) => (1, number(&id.to_owned())),
@@ -165,15 +165,15 @@ async fn sorted_list_costs_a_small_multiple_of_what_it_returns() {
         let mut target = format!("/v2/images?sort_key={key}&sort_dir={direction}&limit=1000");
         let (mut shown, mut pages) = (Vec::new(), 0);
         loop {
-            let (answer, (calls, units)) = world.get("me", &target).await;
-            answer.expect_status(200);
-            let page = image_ids_on(&answer.body);
+            let (response, (calls, units)) = world.get("me", &target).await;
+            response.expect_status(200);
+            let page = image_ids_on(&response.body);
             // A batch read of 100, half a unit for each image, and the keys of each list.
             let most = 600 + page.len() as u64 * 11 / 20;
             assert!(calls <= 30 && units <= most, "{target}: {calls} calls, {units} units");
             shown.extend(page);
             pages += 1;
-            let Some(next) = answer.body["next"].as_str() else { break };
+            let Some(next) = response.body["next"].as_str() else { break };
             next.clone_into(&mut target);
         }
         assert_eq!(pages, expected.len().div_ceil(1000), "{key} {direction}");
@@ -193,11 +193,11 @@ async fn inbox_is_sorted_by_name_for_an_owner_of_many() {
 async fn unindexed_order_is_rejected_for_too_many_images() {
     let world = read_only_world().await;
     for target in ["/v2/images?sort_key=id", "/v2/cloudimages?sort_key=disk_format"] {
-        let (answer, (calls, _)) = world.get("me", target).await;
-        answer.expect_status(400);
+        let (response, (calls, _)) = world.get("me", target).await;
+        response.expect_status(400);
         assert!(
-            answer.body.to_string().contains("More than 10000 images: only sort_key=created_at"),
-            "{answer:?}"
+            response.body.to_string().contains("More than 10000 images: only sort_key=created_at"),
+            "{response:?}"
         );
         assert!(calls < 150, "{calls}");
     }
@@ -214,9 +214,12 @@ async fn narrow_filter_error_contains_a_marker_to_continue() {
         (format!("{ecd}&OsType=Windows"), "NextToken", ""),
     ] {
         let (first, _) = world.get("me", &target).await;
-        let said = first.body.to_string();
-        assert!(first.status == 400 && said.contains("None of the first 10000 images matches"), "{first:?}");
-        let (_, rest) = said.split_once(&format!("go on with {marker}=")).unwrap();
+        let body_text = first.body.to_string();
+        assert!(
+            first.status == 400 && body_text.contains("None of the first 10000 images matches"),
+            "{first:?}"
+        );
+        let (_, rest) = body_text.split_once(&format!("go on with {marker}=")).unwrap();
         let next = rest.split(['"', '.', ' ']).next().unwrap();
         let (mut found, mut next) = (Vec::new(), Some(next.to_owned()));
         while let Some(marker_of_page) = next {
@@ -224,11 +227,11 @@ async fn narrow_filter_error_contains_a_marker_to_continue() {
             page.expect_status(200);
             found.extend(image_ids_on(&page.body));
             let body = &page.body;
-            let told = body.pointer("/next").or(body.pointer("/page_info/next_marker"));
-            let told = told.or(body.get("NextToken")).and_then(|next| next.as_str());
-            let told =
-                told.map(|next| next.split_once("marker=").map_or(next, |(_, marker)| marker).to_owned());
-            next = told.filter(|next| !next.is_empty());
+            let marker_or_link = body.pointer("/next").or(body.pointer("/page_info/next_marker"));
+            let marker_or_link = marker_or_link.or(body.get("NextToken")).and_then(|next| next.as_str());
+            let marker_or_link = marker_or_link
+                .map(|next| next.split_once("marker=").map_or(next, |(_, marker)| marker).to_owned());
+            next = marker_or_link.filter(|next| !next.is_empty());
         }
         assert_eq!(found.join(" "), expected, "{target}");
     }

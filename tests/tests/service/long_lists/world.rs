@@ -15,10 +15,10 @@ use imageshare_tests::local_service::{LocalService, caller, tenant};
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
-/// How many images `own` has, where the environment names no other number (`LONG_LIST_IMAGES`, no multiple of 7).
+/// The default number of images of `own` (`LONG_LIST_IMAGES` sets another one, which must be no multiple of 7).
 const DEFAULT_IMAGE_COUNT: usize = 12_000;
 
-/// How many images `own` has.
+/// The number of images of `own`.
 pub fn image_count() -> usize {
     static COUNT: LazyLock<usize> = LazyLock::new(|| {
         std::env::var("LONG_LIST_IMAGES")
@@ -27,25 +27,25 @@ pub fn image_count() -> usize {
     *COUNT
 }
 
-/// The number in the name of an image of `own`, whose order is another than that of registration.
+/// The number in the name of an image of `own`. Names are in another order than registrations.
 pub fn name_number(number: usize) -> usize {
     number * 7 % image_count()
 }
 
-/// Every so manieth image was renamed and tagged since.
+/// The interval between images that were renamed and tagged after their registration.
 pub const RENAME_INTERVAL: usize = 600;
 
 pub struct World {
     pub local: LocalService,
 }
 
-/// The world of those tests that change nothing.
+/// The fixture of tests that change nothing.
 pub async fn read_only_world() -> &'static World {
     static MANY: OnceCell<World> = OnceCell::const_new();
     MANY.get_or_init(World::start_with_many_images).await
 }
 
-/// The id of an image of `own`; a later one was registered later.
+/// The id of an image of `own`; ids are in the order of registration.
 pub fn image_id(number: usize) -> ImageId {
     format!("i-{number:07}").parse().unwrap()
 }
@@ -95,7 +95,7 @@ impl World {
         world
     }
 
-    /// Registers an image past all limits, `age` milliseconds after the first moment of these tests.
+    /// Registers an image regardless of limits, `age` milliseconds after the first moment of these tests.
     pub async fn create_image(&self, owner: &str, id: &str, name: &str, tags: &[&str], age: usize) {
         let created = Timestamp::from_unix_millis(1_700_000_000_000 + i64::try_from(age).unwrap());
         let image = Image {
@@ -132,7 +132,7 @@ impl World {
         self.local.run_open_work().await;
     }
 
-    /// Changes an image; what that makes of the lists of its members is left to a worker.
+    /// Updates an image; the lists of its members are left to a worker.
     pub async fn update_image(&self, owner: &str, image: &ImageId, change: impl Fn(&mut Image)) {
         let change = |image: &mut Image| {
             change(image);
@@ -141,7 +141,7 @@ impl World {
         usecases::update_image(&self.local.service, &caller(owner), image, change).await.unwrap();
     }
 
-    /// Asks as a project. Returns the answer, and how many calls and read units it took.
+    /// Sends a request as a project. Returns the response, and the number of calls and read units.
     pub async fn get(&self, project: &str, target: &str) -> (ApiResponse, (u64, u64)) {
         let path = target.split('?').next().unwrap_or_default();
         let event = HttpEvent::new(&format!("GET {path}"), target).token(&Tokens::token(project, "member"));
@@ -151,19 +151,19 @@ impl World {
             ..self.local.service.clone()
         };
         let function = HttpFunction::new(service, authenticator());
-        let answer = send_event(&function, &event, None).await;
-        (answer, calls.calls_and_read_units())
+        let response = send_event(&function, &event, None).await;
+        (response, calls.calls_and_read_units())
     }
 
-    /// The ids of the images of a list, in their order.
+    /// The ids of a list's images, in order.
     pub async fn image_ids(&self, project: &str, target: &str) -> String {
-        let (answer, _) = self.get(project, target).await;
-        answer.expect_status(200);
-        image_ids_on(&answer.body).join(" ")
+        let (response, _) = self.get(project, target).await;
+        response.expect_status(200);
+        image_ids_on(&response.body).join(" ")
     }
 }
 
-/// The ids of the images of a page of any facade.
+/// The ids of the images on a page of any facade.
 pub fn image_ids_on(page: &Value) -> Vec<String> {
     let images = page.get("images").or(page.get("Images")).unwrap().as_array().unwrap();
     let id = |image: &Value| image.get("id").or(image.get("ImageId")).unwrap().as_str().unwrap().to_owned();

@@ -1,5 +1,5 @@
-//! Markers that no page gave: they are refused before anything is read, and one that somebody computes, which needs no
-//! secret, shows nothing of others.
+//! Markers that come from no page: they are refused before anything is read. Markers that a client computes, which
+//! needs no secret, show nothing of others.
 
 use imageshare::domain::{ImageId, Role};
 use imageshare::facade::{glance, identity, ims, registry};
@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::lists::marker_routes;
 
-/// What a list's page would have given at a position.
+/// The marker of a list at a position.
 fn marker_for(operation: &str, project: &str, position: &str) -> String {
     use base64::Engine;
     let caller = caller(project);
@@ -39,7 +39,7 @@ fn marker_for(operation: &str, project: &str, position: &str) -> String {
     }
 }
 
-/// A position that the list could have given.
+/// A position that is valid in the list.
 fn valid_position(operation: &str) -> &'static str {
     let is_of_images = ["listCloudImages", "listImages", "callAction", "listDependents"].contains(&operation);
     if is_of_images { "i-1~1700000000000" } else { "m-1" }
@@ -85,11 +85,11 @@ async fn invalid_marker_is_rejected_before_any_table_read() {
             bad.push(marker_for(operation, "own1", odd));
         }
         for marker in bad {
-            // The id of an image is a marker in IMS and Glance; an empty one is none in Alibaba's API.
+            // The id of an image is a marker in IMS and Glance; an empty marker is none in Alibaba's API.
             let is_id =
                 marker.parse::<ImageId>().is_ok() && ["listCloudImages", "listImages"].contains(&operation);
             let is_none = marker.is_empty() && operation == "callAction";
-            // Sealed by its own project, it is a place in its own list.
+            // Sealed for its own project, it is a position in its own list.
             let is_place =
                 marker == marker_for(operation, "own1", "i-1~5") && valid_position(operation).contains('~');
             let expected = if is_id || is_none || is_place { 503 } else { 400 };
@@ -112,18 +112,18 @@ async fn forged_marker_reveals_nothing_of_other_projects() {
         for sort in ["", "sort_key=name"] {
             let route = format!("GET {path}");
             let pairs = sort.split_once('=');
-            let told = async |image: &str, millis: u64| {
+            let fetch = async |image: &str, millis: u64| {
                 let listing = Listing::new(&route, &caller("mem1")).with_query(pairs);
                 let marker = listing.encode_marker(format!("{image}~{millis}"));
-                let answer = api
+                let response = api
                     .send(&ApiRequest::new("GET", format!("{path}?{sort}&marker={marker}")).token(&mem))
                     .await;
-                let said = answer.body.to_string().replace(&marker, "MARKER");
-                (answer.status, said)
+                let body = response.body.to_string().replace(&marker, "MARKER");
+                (response.status, body)
             };
             for millis in [0, 1, 4_000_000_000_000, 999_999_999_999_999] {
-                let others = told(&private, millis).await;
-                assert_eq!(others, told("no-such-image", millis).await, "{operation} {sort}");
+                let others = fetch(&private, millis).await;
+                assert_eq!(others, fetch("no-such-image", millis).await, "{operation} {sort}");
                 assert!(!others.1.contains("secret"), "{others:?}");
                 assert_eq!(others.1.contains(&mine), sort.is_empty() && millis > 1, "{others:?}");
             }

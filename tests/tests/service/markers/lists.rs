@@ -1,22 +1,22 @@
-//! The lists that come in pages, each with five things of `own1`.
+//! The paged lists, each with five entries of `own1`.
 
 use imageshare::domain::Role;
 use imageshare::facade::{alibaba, glance, identity, ims, registry};
 use imageshare_tests::api::{Api, ApiRequest, ApiResponse};
 use serde_json::{Value, json};
 
-/// How a list is asked for, and what of its answers is what.
+/// A list: its request, and the parts of its response.
 #[derive(Debug, Clone)]
 pub struct List {
-    /// The operation of the document.
+    /// Its operation in the document.
     pub operation: &'static str,
-    /// Path and query, without length and marker.
+    /// Path and query, without page size and marker.
     pub target: String,
-    /// What makes it the list of another query.
+    /// A parameter that makes it the list of another query.
     pub variations: &'static [&'static str],
-    /// The longest page.
+    /// The largest page size.
     pub max_length: usize,
-    /// The role that it takes to see it.
+    /// The role that may read it.
     pub role: Role,
     length_parameter: &'static str,
     marker_parameter: &'static str,
@@ -26,19 +26,19 @@ pub struct List {
 }
 
 impl List {
-    /// The list of a query that says so much more.
+    /// The same list with an additional parameter.
     pub fn with_query(&self, more: &str) -> Self {
         self.with_target(format!("{}&{more}", self.target))
     }
 
-    /// The list of another path and query.
+    /// The same kind of list with another path and query.
     pub fn with_target(&self, target: String) -> Self {
         Self { target, ..self.clone() }
     }
 }
 
 impl List {
-    /// Asks for a page.
+    /// Requests a page.
     pub async fn request_page(
         &self,
         api: &Api,
@@ -46,27 +46,27 @@ impl List {
         length: usize,
         marker: Option<&str>,
     ) -> ApiResponse {
-        let joint = if self.target.ends_with('?') { "" } else { "&" };
-        let mut target = format!("{}{joint}{}={length}", self.target, self.length_parameter);
+        let separator = if self.target.ends_with('?') { "" } else { "&" };
+        let mut target = format!("{}{separator}{}={length}", self.target, self.length_parameter);
         if let Some(marker) = marker {
             target = format!("{target}&{}={marker}", self.marker_parameter);
         }
         api.send(&ApiRequest::new("GET", target).token(token)).await
     }
 
-    /// The ids on a page, and the marker of the next.
-    pub fn parse_page(&self, answer: &ApiResponse) -> (Vec<String>, Option<String>) {
-        let things = answer.body.pointer(self.items_pointer).unwrap().as_array().unwrap();
-        let ids = things.iter().map(|thing| thing[self.id_field].as_str().unwrap().to_owned()).collect();
+    /// The ids on a page, and the next marker.
+    pub fn parse_page(&self, response: &ApiResponse) -> (Vec<String>, Option<String>) {
+        let entries = response.body.pointer(self.items_pointer).unwrap().as_array().unwrap();
+        let ids = entries.iter().map(|entry| entry[self.id_field].as_str().unwrap().to_owned()).collect();
         let next =
-            answer.body.pointer(self.next_pointer).and_then(Value::as_str).filter(|next| !next.is_empty());
-        // Glance gives a link.
+            response.body.pointer(self.next_pointer).and_then(Value::as_str).filter(|next| !next.is_empty());
+        // Glance has a link.
         let marker = next.map(|next| next.split_once("marker=").map_or(next, |(_, marker)| marker));
         (ids, marker.map(str::to_owned))
     }
 }
 
-/// The list that the others resemble.
+/// The list that the others are variants of.
 fn ims_list() -> List {
     List {
         operation: "listCloudImages",
@@ -89,7 +89,7 @@ fn ims_list() -> List {
     }
 }
 
-/// Every list, and of those with filters and orders one for each way that pages are made.
+/// All lists; of those with filters and orders, one for each implementation of pages.
 pub fn lists(image: &str) -> Vec<List> {
     [image_lists(), other_lists(image)].concat()
 }
@@ -201,8 +201,7 @@ fn other_lists(image: &str) -> Vec<List> {
     ]
 }
 
-/// The same lists of functions that have no table, for `own1`: operation, route, and path with what stands before a
-/// marker.
+/// The same lists for functions without a table, as `own1`: operation, route, and path up to the marker.
 pub fn marker_routes() -> Vec<(&'static str, &'static str, &'static str)> {
     vec![
         ("listCloudImages", ims::list::ROUTE, "/v2/cloudimages?marker="),
@@ -225,8 +224,8 @@ pub fn marker_routes() -> Vec<(&'static str, &'static str, &'static str)> {
     ]
 }
 
-/// A server with five images of `own1` under a key that five projects may use, one of which has them all, five members of
-/// one of them, and five access keys, vaults and tenants.
+/// A server with five images of `own1` under a key that five projects may use, one of which is a member of all of
+/// them; with five members of one image, and five access keys, vaults and tenants.
 pub struct World {
     pub api: Api,
     pub image: String,
@@ -237,8 +236,8 @@ impl World {
         let api = super::start_api().await;
         let token = api.token("own1", Role::Admin);
         let send_by = async |method: &str, target: &str, body: Value| {
-            let ask = ApiRequest::new(method, target).token(&token);
-            let made = api.send(&if body.is_null() { ask } else { ask.json(&body) }).await;
+            let request = ApiRequest::new(method, target).token(&token);
+            let made = api.send(&if body.is_null() { request } else { request.json(&body) }).await;
             assert!(made.status < 300, "{made:?}");
             made.body["id"].as_str().unwrap_or_default().to_owned()
         };
@@ -273,15 +272,15 @@ impl World {
         list.request_page(&self.api, &self.api.token(project, role), length, marker).await
     }
 
-    /// The ids on a page of `own1`, and the marker of the next.
+    /// The ids on a page of `own1`, and the next marker.
     pub async fn page(
         &self,
         list: &List,
         length: usize,
         marker: Option<&str>,
     ) -> (Vec<String>, Option<String>) {
-        let answer = self.send("own1", list.role, list, length, marker).await;
-        answer.expect_status(200);
-        list.parse_page(&answer)
+        let response = self.send("own1", list.role, list, length, marker).await;
+        response.expect_status(200);
+        list.parse_page(&response)
     }
 }

@@ -1,4 +1,4 @@
-//! Page markers: pages show everything once, and a marker is good in its own list and for its own project only.
+//! Page markers: pages show everything once, and a marker is valid only in its own list and for its own project.
 
 mod forged;
 mod lists;
@@ -60,16 +60,16 @@ async fn marker_is_valid_only_for_its_list_and_project() {
     }
     for (from, marker) in &markers {
         for to in &lists {
-            let answer = world.send("own1", to.role, to, 2, Some(marker)).await;
+            let response = world.send("own1", to.role, to, 2, Some(marker)).await;
             let expected = if to.target == from.target { 200 } else { 400 };
-            answer.expect_status(expected);
+            response.expect_status(expected);
         }
         for (project, role) in [("mem1", Role::Member), ("nobody", Role::Member), ("other", Role::Admin)] {
-            let answer = world.send(project, role, from, 2, Some(marker)).await;
-            // The members' path names the project, for which an admin alone may read.
+            let response = world.send(project, role, from, 2, Some(marker)).await;
+            // The members' path names the project; only an admin may read another project's.
             let is_closed = from.operation == "listImageMembers" && role != Role::Admin;
             let expected = if is_closed { 403 } else { 400 };
-            answer.expect_status(expected);
+            response.expect_status(expected);
         }
     }
 }
@@ -87,7 +87,7 @@ async fn marker_of_another_query_is_rejected() {
     }
 }
 
-/// So that a new list gets its cases here.
+/// A new list needs its cases here.
 #[test]
 fn every_paginated_list_is_covered() {
     let known: BTreeSet<_> = lists("i").into_iter().map(|list| list.operation).collect();
@@ -97,12 +97,12 @@ fn every_paginated_list_is_covered() {
     let in_document: BTreeSet<_> =
         operations.iter().filter(|one| has_pages(one)).map(|one| one.id.as_str()).collect();
     let missing: Vec<_> = in_document.difference(&known).collect();
-    assert!(missing.is_empty(), "say in lists.rs how {missing:?} are asked for");
+    assert!(missing.is_empty(), "add {missing:?} to lists.rs");
     assert!(marker_routes().iter().all(|(operation, _, _)| known.contains(operation)));
     assert_eq!(marker_routes().len(), known.len(), "and in nobodys_lists() too");
 }
 
-/// A server whose document nobody needs to read twice.
+/// A server whose document nothing needs to parse twice.
 async fn start_api() -> Api {
     Api::start(&[]).await
 }

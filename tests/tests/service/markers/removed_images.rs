@@ -1,5 +1,5 @@
-//! A page goes on where the one before ended, in every facade and in every order, though the image that ended it is gone:
-//! deleted, revoked or rejected.
+//! A page continues after the previous one, in every facade and in every order, even if the last image of that page
+//! is gone: deleted, revoked or rejected.
 
 use std::collections::BTreeSet;
 
@@ -62,21 +62,21 @@ impl World {
     }
 
     async fn request(&self, token: &str, method: &str, target: &str, body: &Value) -> Value {
-        let ask = ApiRequest::new(method, target).token(token);
-        let answer = self.api.send(&if body.is_null() { ask } else { ask.json(body) }).await;
-        assert!(answer.status < 300, "{method} {target} {answer:?}");
-        answer.body
+        let request = ApiRequest::new(method, target).token(token);
+        let response = self.api.send(&if body.is_null() { request } else { request.json(body) }).await;
+        assert!(response.status < 300, "{method} {target} {response:?}");
+        response.body
     }
 
-    /// Six images that `mem1` has accepted, two of a name, of which one was changed since.
+    /// Six images that `mem1` has accepted, two with the same name, one of which has been changed since.
     async fn create_accepted_images(&self) -> BTreeSet<String> {
         let mut images = BTreeSet::new();
         for (name, format) in
             [("c", "raw"), ("a", "iso"), ("b", "raw"), ("a", "raw"), ("c", "iso"), ("b", "raw")]
         {
-            let said = json!({"name": name, "disk_format": format, "tags": ["all"]});
-            let made = self.request(&self.own, "POST", "/v2/images", &said).await;
-            let id = made["id"].as_str().unwrap().to_owned();
+            let details = json!({"name": name, "disk_format": format, "tags": ["all"]});
+            let created = self.request(&self.own, "POST", "/v2/images", &details).await;
+            let id = created["id"].as_str().unwrap().to_owned();
             let members = format!("/v2/images/{id}/members");
             self.request(&self.own, "POST", &members, &json!({"member": "mem1"})).await;
             self.request(&self.mem, "PUT", &format!("{members}/mem1"), &json!({"status": "accepted"})).await;
@@ -97,9 +97,9 @@ impl World {
     }
 
     async fn page(&self, list: &List, length: usize, marker: Option<&str>) -> (Vec<String>, Option<String>) {
-        let answer = list.request_page(&self.api, &self.mem, length, marker).await;
-        answer.expect_status(200);
-        list.parse_page(&answer)
+        let response = list.request_page(&self.api, &self.mem, length, marker).await;
+        response.expect_status(200);
+        list.parse_page(&response)
     }
 }
 
@@ -107,11 +107,11 @@ impl World {
 async fn pages_continue_in_every_order_after_an_image_is_removed() {
     let world = World::start().await;
     for list in lists_in_every_order() {
-        for deed in ["delete", "revoke", "reject"] {
+        for removal in ["delete", "revoke", "reject"] {
             let images = world.create_accepted_images().await;
             let (first, marker) = world.page(&list, 2, None).await;
             let member = format!("/v2/images/{}/members/mem1", first[1]);
-            match deed {
+            match removal {
                 "delete" => {
                     world
                         .request(&world.own, "DELETE", &format!("/v2/images/{}", first[1]), &Value::Null)
@@ -129,10 +129,10 @@ async fn pages_continue_in_every_order_after_an_image_is_removed() {
                 marker = next;
             }
             let once: BTreeSet<_> = shown.iter().cloned().collect();
-            // A rejected one is in this list still, and may have moved.
+            // A rejected image is still in this list, and may have moved.
             let is_shown_again = list.target.contains("member_status=all");
             let most = shown.len() - usize::from(is_shown_again && once.len() < shown.len());
-            assert_eq!((&once, once.len()), (&images, most), "{deed} {list:?}");
+            assert_eq!((&once, once.len()), (&images, most), "{removal} {list:?}");
             for image in &images {
                 let target = format!("/v2/images/{image}");
                 let gone = ApiRequest::new("DELETE", &target).token(&world.own);

@@ -1,4 +1,4 @@
-//! The rules as clients of each API meet them: the code and the status of a refusal, and what to do about it in its message.
+//! The rules as seen by clients of each API: the code and status of an error, and the remedy in its message.
 
 use imageshare::domain::Role;
 use imageshare_tests::api::{Api, ApiRequest, ApiResponse};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 const MEMBERS_PATH: &str = "/v1/cloudimages/members";
 
-/// Projects by their names, each asking with a token of its own.
+/// Projects by name, each with its own token.
 struct World {
     api: Api,
 }
@@ -16,20 +16,20 @@ impl World {
         Self { api: Api::start(limits).await }
     }
 
-    async fn send(&self, who: &str, ask: ApiRequest) -> ApiResponse {
-        self.api.send(&ask.token(&self.api.token(who, Role::Member))).await
+    async fn send(&self, project: &str, request: ApiRequest) -> ApiResponse {
+        self.api.send(&request.token(&self.api.token(project, Role::Member))).await
     }
 
-    async fn send_ok(&self, who: &str, method: &str, target: &str, body: Option<Value>) -> ApiResponse {
-        let ask = ApiRequest::new(method, target);
-        let answer = self.send(who, body.map_or(ask.clone(), |body| ask.json(&body))).await;
-        assert!(answer.status < 300, "{method} {target} {answer:?}");
-        answer
+    async fn send_ok(&self, project: &str, method: &str, target: &str, body: Option<Value>) -> ApiResponse {
+        let request = ApiRequest::new(method, target);
+        let response = self.send(project, body.map_or(request.clone(), |body| request.json(&body))).await;
+        assert!(response.status < 300, "{method} {target} {response:?}");
+        response
     }
 
     async fn create_image(&self, details: Value) -> String {
-        let made = self.send_ok("own1", "POST", "/v2/images", Some(details)).await;
-        made.body["id"].as_str().unwrap().to_owned()
+        let response = self.send_ok("own1", "POST", "/v2/images", Some(details)).await;
+        response.body["id"].as_str().unwrap().to_owned()
     }
 
     async fn create_full_ecs_image(&self) -> String {
@@ -40,10 +40,10 @@ impl World {
         .await
     }
 
-    /// Makes a batch call; returns the first pair's result, and the job.
-    async fn run_batch(&self, who: &str, method: &str, body: Value) -> (Value, Value) {
-        let accepted = self.send_ok(who, method, MEMBERS_PATH, Some(body)).await;
-        let job = self.api.wait_for_job(&self.api.token(who, Role::Member), who, &accepted).await;
+    /// Makes a batch call. Returns the first pair's result, and the job.
+    async fn run_batch(&self, project: &str, method: &str, body: Value) -> (Value, Value) {
+        let accepted = self.send_ok(project, method, MEMBERS_PATH, Some(body)).await;
+        let job = self.api.wait_for_job(&self.api.token(project, Role::Member), project, &accepted).await;
         (job["entities"]["results"][0].clone(), job)
     }
 
@@ -56,10 +56,13 @@ impl World {
         self.send("own1", ApiRequest::new("POST", target).json(&json!({"member": member}))).await
     }
 
-    async fn accept(&self, image: &str, who: &str, vault: Option<&str>) -> ApiResponse {
-        let target = format!("/v2/images/{image}/members/{who}");
-        self.send(who, ApiRequest::new("PUT", target).json(&json!({"status": "accepted", "vault_id": vault})))
-            .await
+    async fn accept(&self, image: &str, project: &str, vault: Option<&str>) -> ApiResponse {
+        let target = format!("/v2/images/{image}/members/{project}");
+        self.send(
+            project,
+            ApiRequest::new("PUT", target).json(&json!({"status": "accepted", "vault_id": vault})),
+        )
+        .await
     }
 
     async fn add_account(&self, image: &str, account: &str) -> ApiResponse {
@@ -73,14 +76,14 @@ impl World {
 }
 
 #[track_caller]
-fn assert_failed(result: &Value, code: &str, told: &str) {
+fn assert_failed(result: &Value, code: &str, message: &str) {
     assert_eq!((&result["status"], &result["error_code"]), (&json!("failed"), &json!(code)), "{result}");
-    assert!(result["error_msg"].as_str().unwrap().contains(told), "{result}");
+    assert!(result["error_msg"].as_str().unwrap().contains(message), "{result}");
 }
 
 #[track_caller]
-fn assert_refused(answer: &ApiResponse, status: u16, code: &str) {
-    answer.expect_error(status, code);
+fn assert_refused(response: &ApiResponse, status: u16, code: &str) {
+    response.expect_error(status, code);
 }
 
 #[tokio::test]
@@ -105,11 +108,11 @@ async fn missing_key_grant_is_refused_in_every_facade() {
     assert_eq!(list, json!({"grants": [granted["grant"]], "page_info": {"current_count": 1}}));
     assert_eq!(world.share(&image, "mem1").await["status"], "success");
 
-    let left = world.send_ok("own1", "DELETE", target, None).await.body;
+    let remaining = world.send_ok("own1", "DELETE", target, None).await.body;
     let membership =
         json!({"image_id": image, "image_name": "sealed", "project_id": "mem1", "status": "pending"});
-    assert_eq!(left, json!({"memberships": [membership], "page_info": {"current_count": 1}}));
-    assert_eq!(world.send_ok("own1", "GET", &format!("{target}/memberships"), None).await.body, left);
+    assert_eq!(remaining, json!({"memberships": [membership], "page_info": {"current_count": 1}}));
+    assert_eq!(world.send_ok("own1", "GET", &format!("{target}/memberships"), None).await.body, remaining);
     assert_refused(&world.send("own1", ApiRequest::new("GET", target)).await, 404, "IMG.0099");
     assert_refused(
         &world.send("own1", ApiRequest::new("PUT", "/v1/keys/k/grants/own1")).await,
@@ -137,7 +140,7 @@ async fn unsuitable_vault_is_refused_in_every_facade() {
         let put = world.send_ok("mem1", "PUT", &format!("/v1/vaults/{id}"), Some(body)).await.body;
         assert_eq!((&put["vault"]["vault_id"], &put["vault"]["reserved_gib"]), (&json!(id), &json!(0)));
     }
-    let answer = |vault: Value| json!({"images": [image], "project_id": "mem1", "status": "accepted", "vault_id": vault});
+    let decision = |vault: Value| json!({"images": [image], "project_id": "mem1", "status": "accepted", "vault_id": vault});
     for (vault, code, status) in [
         (None, "IMG.0184", 400),
         (Some("nobodys"), "IMG.0184", 400),
@@ -145,10 +148,10 @@ async fn unsuitable_vault_is_refused_in_every_facade() {
         (Some("frozen"), "IMG.0188", 409),
         (Some("small"), "IMG.0182", 409),
     ] {
-        assert_failed(&world.run_batch("mem1", "PUT", answer(json!(vault))).await.0, code, "vault");
+        assert_failed(&world.run_batch("mem1", "PUT", decision(json!(vault))).await.0, code, "vault");
         assert_refused(&world.accept(&image, "mem1", vault).await, status, code);
     }
-    assert_eq!(world.run_batch("mem1", "PUT", answer(json!("good"))).await.0["status"], "success");
+    assert_eq!(world.run_batch("mem1", "PUT", decision(json!("good"))).await.0["status"], "success");
     let used = world.send_ok("mem1", "GET", "/v1/vaults/good", None).await.body;
     assert_eq!(used["vault"]["reserved_gib"], 60);
     assert_refused(&world.send("mem1", ApiRequest::new("DELETE", "/v1/vaults/good")).await, 409, "IMG.0182");
@@ -237,9 +240,9 @@ async fn recipient_and_pending_limits_are_enforced_in_every_facade() {
     assert_failed(&world.share(&images[0], "mem2").await, "IMG.0088", "recipient limit");
     assert_refused(&world.add_member(&images[0], "mem2").await, 413, "IMG.0088");
     assert_refused(&world.add_account(&images[0], "mem2").await, 403, "QuotaExceed.ShareImageUser");
-    let granted = world.add_account(&images[2], "mem1").await;
-    // What asks for no answer does not wait for one.
-    granted.expect_status(200);
+    let added = world.add_account(&images[2], "mem1").await;
+    // A share that needs no consent is never pending.
+    added.expect_status(200);
 
     let quotas = world.send_ok("mem1", "GET", "/v1/cloudimages/quota", None).await.body;
     let of = |kind: &str| {
@@ -252,7 +255,7 @@ async fn recipient_and_pending_limits_are_enforced_in_every_facade() {
 }
 
 #[tokio::test]
-async fn wildcard_response_answers_all_pending_images() {
+async fn wildcard_decision_covers_all_pending_images() {
     let world = World::start(&[]).await;
     let mut images = Vec::new();
     for number in 0..3 {
@@ -260,25 +263,25 @@ async fn wildcard_response_answers_all_pending_images() {
     }
     world.run_batch("own1", "POST", json!({"images": images, "projects": ["mem1", "mem2"]})).await;
     let all = |status: &str| json!({"images": ["*"], "project_id": "mem1", "status": status});
-    let ask =
+    let request =
         ApiRequest::new("PUT", MEMBERS_PATH).json(&all("accepted")).header("Idempotency-Key", "all-of-it");
-    let accepted = world.send("mem1", ask.clone()).await;
+    let accepted = world.send("mem1", request.clone()).await;
     let job = world.api.wait_for_job(&world.api.token("mem1", Role::Member), "mem1", &accepted).await;
     assert_eq!((&job["status"], &job["job_type"]), (&json!("SUCCESS"), &json!("imsUpdateImageMembersJob")));
     let results = job["entities"]["results"].as_array().unwrap();
-    let mut told: Vec<_> = results.iter().map(|pair| pair["image_id"].as_str().unwrap()).collect();
-    told.sort_unstable();
+    let mut message: Vec<_> = results.iter().map(|pair| pair["image_id"].as_str().unwrap()).collect();
+    message.sort_unstable();
     images.sort();
-    assert_eq!(told, images);
+    assert_eq!(message, images);
     assert!(results.iter().all(|pair| pair["project_id"] == "mem1" && pair["status"] == "success"), "{job}");
-    assert_eq!(world.send("mem1", ask).await.body, accepted.body, "a retry is the same job");
+    assert_eq!(world.send("mem1", request).await.body, accepted.body, "a retry is the same job");
     let view = "/v2/cloudimages?__imagetype=shared&visibility=shared&member_status=";
-    let seen = async |who: &str, status: &str| {
-        let page = world.send_ok(who, "GET", &format!("{view}{status}"), None).await.body;
+    let image_count = async |project: &str, status: &str| {
+        let page = world.send_ok(project, "GET", &format!("{view}{status}"), None).await.body;
         page["images"].as_array().unwrap().len()
     };
-    assert_eq!((seen("mem1", "pending").await, seen("mem1", "accepted").await), (0, 3));
-    assert_eq!(seen("mem2", "pending").await, 3);
+    assert_eq!((image_count("mem1", "pending").await, image_count("mem1", "accepted").await), (0, 3));
+    assert_eq!(image_count("mem2", "pending").await, 3);
     let other = json!({"images": ["*"], "project_id": "mem2", "status": "accepted"});
     assert_refused(
         &world.send("mem1", ApiRequest::new("PUT", MEMBERS_PATH).json(&other)).await,

@@ -27,8 +27,8 @@ async fn encrypted_image_is_shared_only_with_key_grantees() {
     grant_key(&world, "owner", "key", "a").await;
     grant_key(&world, "owner", "other", "b").await;
     grant_key(&world, "somebody", "key", "c").await;
-    let ours = [Outcome::Done, Outcome::KeyNotGranted, Outcome::KeyNotGranted];
-    assert_eq!(share_and_execute(&world, &images, &["a", "b", "c"]).await, ours);
+    let expected = [Outcome::Done, Outcome::KeyNotGranted, Outcome::KeyNotGranted];
+    assert_eq!(share_and_execute(&world, &images, &["a", "b", "c"]).await, expected);
     assert_eq!(respond_and_execute(&world, &images, "a", (Status::Accepted, None)).await, [Outcome::Done]);
 }
 
@@ -49,8 +49,9 @@ async fn withdrawn_key_grant_blocks_only_new_shares() {
     respond_and_execute(&world, std::slice::from_ref(&first), "a", (Status::Accepted, None)).await;
 
     let dependents = revoke_key_grant(&world, "key", "a").await;
-    let told: Vec<_> = dependents.memberships.iter().map(|(image, said)| (image.id.clone(), *said)).collect();
-    assert_eq!((told, dependents.next), (vec![(first.clone(), Status::Accepted)], None));
+    let dependent_images: Vec<_> =
+        dependents.memberships.iter().map(|(image, status)| (image.id.clone(), *status)).collect();
+    assert_eq!((dependent_images, dependents.next), (vec![(first.clone(), Status::Accepted)], None));
     assert_eq!(
         share_and_execute(&world, std::slice::from_ref(&second), &["a"]).await,
         [Outcome::KeyNotGranted]
@@ -96,8 +97,8 @@ async fn concurrent_grant_withdrawal_and_share_are_serialized() {
         let dependents = revoke_key_grant(&world, "key", "a").await;
         let added = add.await.unwrap();
         shared_images += usize::from(added);
-        let told = dependents.memberships.iter().any(|(found, _)| found.id == image);
-        assert_eq!(told, added, "who is told of no membership gets none later");
+        let is_listed = dependents.memberships.iter().any(|(found, _)| found.id == image);
+        assert_eq!(is_listed, added, "a tenant without dependent memberships gets none later");
     }
     println!("{shared_images} of 50 were shared first");
 }

@@ -1,5 +1,5 @@
-//! Limits are exact whoever writes at once (`contract/decisions.md` 12): recipients of an image, images of a tenant, images
-//! that wait for a tenant's answer. What is shared with a tenant is not counted as its own (seed 002).
+//! Limits are exact under concurrent writes (`contract/decisions.md` 12): recipients of an image, images of a tenant,
+//! images pending for a tenant. Images shared with a tenant do not count as its own (seed 002).
 
 use imageshare::App;
 use imageshare::domain::{Details, ImageId, Limits, Outcome, Status, Task, Visibility};
@@ -93,7 +93,7 @@ async fn late_unshare_is_executed_above_the_pending_limit() {
     let owner = caller("owner");
     let late = queue_job(&world, Task::Unshare, first, &["a"]).await;
     let again = queue_job(&world, Task::Share, first, &["a"]).await;
-    let newest = world.open_work_items().await.into_iter().find(|piece| piece.job == again).unwrap();
+    let newest = world.open_work_items().await.into_iter().find(|work_item| work_item.job == again).unwrap();
     usecases::execute(&world.service, newest).await.unwrap();
     usecases::add_member(&world.service, &owner, &images[1], &tenant("a"), None).await.unwrap();
     assert_eq!(execute_and_get_outcomes(&world, late).await, [Outcome::Superseded]);
@@ -150,7 +150,7 @@ async fn concurrent_registrations_respect_the_image_limit() {
     assert_eq!(usecases::quota(&world.service, &caller("b")).await.unwrap().images, 60);
 }
 
-/// A service where few images of one owner may wait.
+/// A service with a low limit of pending images per owner.
 fn start_with_small_inboxes() -> LocalService {
     LocalService::start(Limits { pending_per_owner: 3, pending_per_tenant: 5, ..Limits::default() })
 }
@@ -168,11 +168,11 @@ async fn one_owner_cannot_fill_the_inbox_of_a_tenant() {
         matches!(added, Err(UseCaseError::RuleViolation { outcome: Outcome::OwnerPendingLimit, .. })),
         "{added:?}"
     );
-    for (number, wanted) in [(1, true), (2, true), (3, false)] {
+    for (number, expected) in [(1, true), (2, true), (3, false)] {
         let honest = format!("honest-{number}");
         let image = world.create_image(&honest).await;
         let added = usecases::add_member(&world.service, &caller(&honest), &image, &tenant("a"), None).await;
-        assert_eq!(added.is_ok(), wanted, "{number} more than one owner's");
+        assert_eq!(added.is_ok(), expected, "{number} more than one owner's");
     }
 }
 
@@ -217,7 +217,7 @@ async fn hidden_images_do_not_count_as_pending() {
     assert_eq!(usecases::quota(&later, &caller("a")).await.unwrap().pending_images, 4);
 }
 
-/// The service of a process that has counted nothing yet.
+/// The service of a process without cached counts.
 fn service_with_empty_counts(world: &LocalService) -> App {
     let store = Store::new(world.table.clone(), world.service.clock().clone());
     App { store, ..world.service.clone() }

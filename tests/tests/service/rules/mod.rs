@@ -1,5 +1,5 @@
-//! The rules of consent that are about more than one image and one tenant: keys, vaults, regions, limits, and one answer to
-//! everything. `shared/RULES.md` lists all rules.
+//! The rules of consent that concern more than one image and one tenant: keys, vaults, regions, limits, and decisions
+//! on everything. `shared/RULES.md` lists all rules.
 
 mod facades;
 mod key_grants;
@@ -31,7 +31,7 @@ async fn share(world: &LocalService, images: &[ImageId], tenants: &[&str]) -> Jo
     usecases::share(&world.service, &caller("owner"), images.to_vec(), tenants, None).await.unwrap()
 }
 
-/// Queues a request of the owner, as one that is too large to be carried out at once.
+/// Queues a request of the owner, as one that is too large to be executed at once.
 async fn queue_job(world: &LocalService, task: Task, images: &[ImageId], tenants: &[&str]) -> JobId {
     let tenants = tenants.iter().map(|id| tenant(id)).collect();
     let job = job_at(world.service.clock().stamp(), "owner", task, images.to_vec(), tenants);
@@ -39,7 +39,7 @@ async fn queue_job(world: &LocalService, task: Task, images: &[ImageId], tenants
     job.id
 }
 
-/// Shares, and carries it out.
+/// Shares, and executes the job.
 async fn share_and_execute(world: &LocalService, images: &[ImageId], tenants: &[&str]) -> Vec<Outcome> {
     let job = share(world, images, tenants).await;
     execute_and_get_outcomes(world, job).await
@@ -52,19 +52,19 @@ async fn unshare_and_execute(world: &LocalService, images: &[ImageId], tenants: 
     assert!(execute_and_get_outcomes(world, job).await.iter().all(|outcome| *outcome == Outcome::Done));
 }
 
-/// Answers, and carries it out.
+/// Decides, and executes the job.
 async fn respond_and_execute(
     world: &LocalService,
     images: &[ImageId],
-    who: &str,
+    tenant_id: &str,
     (status, vault): (Status, Option<&str>),
 ) -> Vec<Outcome> {
-    let (me, said) = (caller(who), (status, vault.map(|id| id.parse().unwrap())));
-    let job = usecases::respond(&world.service, &me, tenant(who), images.to_vec(), said, None);
+    let (me, decision) = (caller(tenant_id), (status, vault.map(|id| id.parse().unwrap())));
+    let job = usecases::respond(&world.service, &me, tenant(tenant_id), images.to_vec(), decision, None);
     execute_and_get_outcomes(world, job.await.unwrap()).await
 }
 
-/// What a job says of its pairs when everything is carried out; no sum has drifted then.
+/// The outcomes of a job after all open work is executed. Asserts that every counter is right.
 async fn execute_and_get_outcomes(world: &LocalService, job: JobId) -> Vec<Outcome> {
     world.run_open_work().await;
     totals::assert_consistent(&world.embedded);
@@ -73,20 +73,20 @@ async fn execute_and_get_outcomes(world: &LocalService, job: JobId) -> Vec<Outco
     report.outcomes().map(|(_, _, outcome)| outcome).collect()
 }
 
-/// Requests an unshare of a member, then a share with it, and carries out the share first. Returns what came of that.
-async fn reshare_before_late_unshare(world: &LocalService, image: &ImageId, who: &str) -> Outcome {
+/// Requests an unshare of a member, then a share with it, and executes the share first. Returns the share's outcome.
+async fn reshare_before_late_unshare(world: &LocalService, image: &ImageId, tenant_id: &str) -> Outcome {
     let images = std::slice::from_ref(image);
-    queue_job(world, Task::Unshare, images, &[who]).await;
-    let again = queue_job(world, Task::Share, images, &[who]).await;
-    let newest = world.open_work_items().await.into_iter().find(|piece| piece.job == again).unwrap();
+    queue_job(world, Task::Unshare, images, &[tenant_id]).await;
+    let again = queue_job(world, Task::Share, images, &[tenant_id]).await;
+    let newest = world.open_work_items().await.into_iter().find(|work_item| work_item.job == again).unwrap();
     execute(&world.service, newest).await.unwrap();
     execute_and_get_outcomes(world, again).await[0]
 }
 
-/// Carries out everything that is open, side by side.
+/// Executes all open work concurrently.
 async fn execute_concurrently(world: &LocalService) {
-    let pieces = world.open_work_items().await.into_iter();
-    let workers: Vec<_> = pieces
+    let work_items = world.open_work_items().await.into_iter();
+    let workers: Vec<_> = work_items
         .map(|key| {
             let service = world.service.clone();
             tokio::spawn(async move { execute(&service, key).await })
@@ -95,23 +95,23 @@ async fn execute_concurrently(world: &LocalService) {
     for worker in workers {
         worker.await.unwrap().unwrap();
     }
-    // Who met others too often is tried again, as the queue does it.
+    // A work item that conflicted too often is tried again, as the queue does.
     world.run_open_work().await;
 }
 
-async fn member_status(world: &LocalService, image: &ImageId, who: &str) -> Option<Status> {
-    let (_, member) = world.service.store.image_and_member(image, &tenant(who)).await.unwrap();
+async fn member_status(world: &LocalService, image: &ImageId, tenant_id: &str) -> Option<Status> {
+    let (_, member) = world.service.store.image_and_member(image, &tenant(tenant_id)).await.unwrap();
     member.map(|member| member.status)
 }
 
-/// A service of other settings over the same table.
+/// The same service with other settings over the same table.
 fn service_with_settings(world: &LocalService, change: impl FnOnce(&mut Settings)) -> App {
     let mut settings = Settings::clone(&world.service.settings);
     change(&mut settings);
     App { settings: Arc::new(settings), ..world.service.clone() }
 }
 
-/// One owner may have as many images wait as all owners may.
+/// The limit per owner is raised to the limit of all owners.
 fn start_service(limits: Limits) -> LocalService {
     LocalService::start(Limits { pending_per_owner: 100_000, ..limits })
 }

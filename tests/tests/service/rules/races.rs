@@ -1,8 +1,8 @@
-//! Every rule under a race: what a plan was made from changes between its snapshot and its commit.
+//! Every rule in a race: what a plan was made from changes between its snapshot and its commit.
 //!
-//! Where a rule's verdict has guards, the commit must be a conflict, and the request is decided by what holds then. Where it has
-//! none, the commit must succeed, for the reason that the rule gives. A new rule does not compile here before it has its
-//! races.
+//! If a rule's verdict has guards, the commit has to be a conflict, and the request is decided by the new state. If
+//! it has none, the commit has to succeed, for the reason that the rule gives. A new rule without races does not
+//! compile.
 
 use std::future::Future;
 
@@ -25,8 +25,8 @@ const ENCRYPTED: [(&str, &str); 1] = [("__system__cmkid", "key")];
 struct World {
     local: LocalService,
     race: Race,
-    /// The same service beside the race.
-    beside: App,
+    /// The same service without the race.
+    direct: App,
 }
 
 impl World {
@@ -34,16 +34,16 @@ impl World {
         let race = Race::default();
         let local = LocalService::start_with_table(limits, |lane| RacingTable::new(lane, race.clone()));
         let store = Store::new(local.table.clone(), Clock::for_server());
-        let beside = App { store, ..local.service.clone() };
-        Self { local, race, beside }
+        let direct = App { store, ..local.service.clone() };
+        Self { local, race, direct }
     }
 
     async fn image(&self, properties: &[(&str, &str)]) -> ImageId {
         self.local.create_image_with("owner", properties).await
     }
 
-    /// Makes a request, with something that happens just before its first transaction. Returns what became of that transaction
-    /// and of the request.
+    /// Makes a request, with an action just before its first transaction. Returns the results of that transaction and
+    /// of the request.
     async fn race<T>(
         &self,
         meanwhile: impl Future<Output = ()> + Send + 'static,
@@ -68,7 +68,7 @@ impl World {
     }
 
     async fn status(&self, image: &ImageId, recipient: &str) -> Option<Status> {
-        let (_, member) = self.beside.store.image_and_member(image, &tenant(recipient)).await.unwrap();
+        let (_, member) = self.direct.store.image_and_member(image, &tenant(recipient)).await.unwrap();
         member.map(|member| member.status)
     }
 }
@@ -155,37 +155,37 @@ async fn every_rule_holds_through_a_race() {
 
 async fn image_exists() {
     let world = World::start(Limits::default());
-    let (image, beside) = (world.image(&[]).await, world.beside.clone());
+    let (image, direct) = (world.image(&[]).await, world.direct.clone());
     let deleted = image.clone();
-    let delete = async move { usecases::delete_image(&beside, &caller("owner"), &deleted).await.unwrap() };
-    let (raced, result) = world.race(delete, world.share(&image, "a")).await;
-    assert_eq!((raced, result.is_err()), (Raced::Conflict, true));
+    let delete = async move { usecases::delete_image(&direct, &caller("owner"), &deleted).await.unwrap() };
+    let (commit, result) = world.race(delete, world.share(&image, "a")).await;
+    assert_eq!((commit, result.is_err()), (Raced::Conflict, true));
     assert_eq!(world.status(&image, "a").await, None);
 
     // A decision needs no guard: the deletion's own job ends the membership.
-    let (image, beside) = (world.image(&[]).await, world.beside.clone());
+    let (image, direct) = (world.image(&[]).await, world.direct.clone());
     world.share(&image, "a").await.unwrap();
     let deleted = image.clone();
-    let delete = async move { usecases::delete_image(&beside, &caller("owner"), &deleted).await.unwrap() };
-    let (raced, outcome) = world.race(delete, world.respond(&image, "a", None)).await;
-    assert_eq!((raced, outcome), (Raced::Committed, Ok(Outcome::Done)));
+    let delete = async move { usecases::delete_image(&direct, &caller("owner"), &deleted).await.unwrap() };
+    let (commit, outcome) = world.race(delete, world.respond(&image, "a", None)).await;
+    assert_eq!((commit, outcome), (Raced::Committed, Ok(Outcome::Done)));
     world.local.run_open_work().await;
     assert_eq!(world.status(&image, "a").await, None);
 }
 
 async fn shareable() {
     let world = World::start(Limits::default());
-    let (image, beside) = (world.image(&[]).await, world.beside.clone());
+    let (image, direct) = (world.image(&[]).await, world.direct.clone());
     let hidden = image.clone();
-    let hide = async move { set_visibility(&beside, &hidden, Visibility::Private).await };
-    let (raced, result) = world.race(hide, world.share(&image, "a")).await;
-    assert_eq!((raced, result.is_err()), (Raced::Conflict, true));
+    let hide = async move { set_visibility(&direct, &hidden, Visibility::Private).await };
+    let (commit, result) = world.race(hide, world.share(&image, "a")).await;
+    assert_eq!((commit, result.is_err()), (Raced::Conflict, true));
     assert_eq!(world.status(&image, "a").await, None);
 }
 
 async fn auto_accept() {
     let world = World::start(Limits::default());
-    let (image, beside) = (world.image(&[]).await, world.beside.clone());
+    let (image, direct) = (world.image(&[]).await, world.direct.clone());
     let changed = image.clone();
     let make_full_ecs = async move {
         let change = |image: &mut imageshare::domain::Image| -> Result<(), UseCaseError> {
@@ -193,51 +193,51 @@ async fn auto_accept() {
             image.details.properties.extend(properties);
             Ok(())
         };
-        usecases::update_image(&beside, &caller("owner"), &changed, change).await.unwrap();
+        usecases::update_image(&direct, &caller("owner"), &changed, change).await.unwrap();
     };
     let add = PermissionChange::new([tenant("a")].into(), [].into()).unwrap();
     let owner = caller("owner");
     let request = usecases::change_permissions(&world.local.service, &owner, &image, &add, DryRun::Off);
-    let (raced, result) = world.race(make_full_ecs, request).await;
-    assert_eq!((raced, result.is_err()), (Raced::Conflict, true));
+    let (commit, result) = world.race(make_full_ecs, request).await;
+    assert_eq!((commit, result.is_err()), (Raced::Conflict, true));
     assert_eq!(world.status(&image, "a").await, None);
 }
 
 async fn member_limit() {
     let world = World::start(Limits { members_per_image: 1, ..Limits::default() });
-    let (image, beside) = (world.image(&[]).await, world.beside.clone());
+    let (image, direct) = (world.image(&[]).await, world.direct.clone());
     let filled = image.clone();
-    let fill = async move { assert_eq!(share(&beside, &filled, "b").await, Ok(Outcome::Done)) };
-    let (raced, outcome) = world.race(fill, world.share(&image, "a")).await;
-    assert_eq!((raced, outcome), (Raced::Conflict, Ok(Outcome::MemberLimit)));
+    let fill = async move { assert_eq!(share(&direct, &filled, "b").await, Ok(Outcome::Done)) };
+    let (commit, outcome) = world.race(fill, world.share(&image, "a")).await;
+    assert_eq!((commit, outcome), (Raced::Conflict, Ok(Outcome::MemberLimit)));
 
-    // The image is full by the recipient itself when the plan is committed.
-    let (beside, filled) = (world.beside.clone(), image.clone());
+    // When the plan is committed, the image is full because of the recipient itself.
+    let (direct, filled) = (world.direct.clone(), image.clone());
     let replace = async move {
-        unshare(&beside, &filled, "b").await;
-        share(&beside, &filled, "a").await.unwrap();
+        unshare(&direct, &filled, "b").await;
+        share(&direct, &filled, "a").await.unwrap();
     };
-    let (raced, outcome) = world.race(replace, world.share(&image, "a")).await;
-    assert_eq!((raced, outcome), (Raced::Conflict, Ok(Outcome::Done)));
+    let (commit, outcome) = world.race(replace, world.share(&image, "a")).await;
+    assert_eq!((commit, outcome), (Raced::Conflict, Ok(Outcome::Done)));
 }
 
 async fn key_grant() {
     let world = World::start(Limits::default());
-    let (image, beside) = (world.image(&ENCRYPTED).await, world.beside.clone());
-    grant_key(&world.beside).await;
-    let (raced, outcome) =
-        world.race(async move { revoke_key_grant(&beside).await }, world.share(&image, "a")).await;
-    assert_eq!((raced, outcome), (Raced::Conflict, Ok(Outcome::KeyNotGranted)));
+    let (image, direct) = (world.image(&ENCRYPTED).await, world.direct.clone());
+    grant_key(&world.direct).await;
+    let (commit, outcome) =
+        world.race(async move { revoke_key_grant(&direct).await }, world.share(&image, "a")).await;
+    assert_eq!((commit, outcome), (Raced::Conflict, Ok(Outcome::KeyNotGranted)));
 
-    // The recipient is a member without a grant when the plan is committed.
-    let (beside, shared) = (world.beside.clone(), image.clone());
+    // When the plan is committed, the recipient is a member, without a key grant.
+    let (direct, shared) = (world.direct.clone(), image.clone());
     let share_meanwhile = async move {
-        grant_key(&beside).await;
-        share(&beside, &shared, "a").await.unwrap();
-        revoke_key_grant(&beside).await;
+        grant_key(&direct).await;
+        share(&direct, &shared, "a").await.unwrap();
+        revoke_key_grant(&direct).await;
     };
-    let (raced, outcome) = world.race(share_meanwhile, world.share(&image, "a")).await;
-    assert_eq!((raced, outcome), (Raced::Conflict, Ok(Outcome::Done)));
+    let (commit, outcome) = world.race(share_meanwhile, world.share(&image, "a")).await;
+    assert_eq!((commit, outcome), (Raced::Conflict, Ok(Outcome::Done)));
 }
 
 async fn region() {
@@ -245,97 +245,97 @@ async fn region() {
     let image = world.image(&[]).await;
     let table = world.local.table.clone();
     let move_away = async move { put_region(&table, "elsewhere").await };
-    // A recipient that moves away just after the commit keeps the image, too.
-    let (raced, outcome) = world.race(move_away, world.share(&image, "a")).await;
-    assert_eq!((raced, outcome), (Raced::Committed, Ok(Outcome::Done)));
+    // A recipient that changes its region just after the commit keeps the image, too.
+    let (commit, outcome) = world.race(move_away, world.share(&image, "a")).await;
+    assert_eq!((commit, outcome), (Raced::Committed, Ok(Outcome::Done)));
     assert_eq!(world.status(&image, "a").await, Some(Status::Pending));
 
-    // The recipient is a member elsewhere when the plan is committed.
+    // When the plan is committed, the recipient is a member in another region.
     let image = world.image(&[]).await;
-    let (table, beside, shared) = (world.local.table.clone(), world.beside.clone(), image.clone());
+    let (table, direct, shared) = (world.local.table.clone(), world.direct.clone(), image.clone());
     let share_meanwhile = async move {
         put_region(&table, "local").await;
-        share(&beside, &shared, "a").await.unwrap();
+        share(&direct, &shared, "a").await.unwrap();
         put_region(&table, "elsewhere").await;
     };
-    let (raced, outcome) = world.race(share_meanwhile, world.share(&image, "a")).await;
-    assert_eq!((raced, outcome), (Raced::Conflict, Ok(Outcome::Done)));
+    let (commit, outcome) = world.race(share_meanwhile, world.share(&image, "a")).await;
+    assert_eq!((commit, outcome), (Raced::Conflict, Ok(Outcome::Done)));
 }
 
 async fn pending_limit() {
     let world = World::start(Limits { pending_per_tenant: 1, ..Limits::default() });
-    let (image, other, beside) = (world.image(&[]).await, world.image(&[]).await, world.beside.clone());
-    let fill = async move { assert_eq!(share(&beside, &other, "a").await, Ok(Outcome::Done)) };
+    let (image, other, direct) = (world.image(&[]).await, world.image(&[]).await, world.direct.clone());
+    let fill = async move { assert_eq!(share(&direct, &other, "a").await, Ok(Outcome::Done)) };
     // Approximate by design (decision 12).
-    let (raced, outcome) = world.race(fill, world.share(&image, "a")).await;
-    assert_eq!((raced, outcome), (Raced::Committed, Ok(Outcome::Done)));
+    let (commit, outcome) = world.race(fill, world.share(&image, "a")).await;
+    assert_eq!((commit, outcome), (Raced::Committed, Ok(Outcome::Done)));
 }
 
 async fn active_member() {
     let world = World::start(Limits::default());
-    let (image, beside) = (world.image(&[]).await, world.beside.clone());
+    let (image, direct) = (world.image(&[]).await, world.direct.clone());
     world.share(&image, "a").await.unwrap();
     let shared = image.clone();
-    let withdraw = async move { unshare(&beside, &shared, "a").await };
-    let (raced, outcome) = world.race(withdraw, world.respond(&image, "a", None)).await;
-    assert_eq!(raced, Raced::Conflict);
+    let withdraw = async move { unshare(&direct, &shared, "a").await };
+    let (commit, outcome) = world.race(withdraw, world.respond(&image, "a", None)).await;
+    assert_eq!(commit, Raced::Conflict);
     assert_ne!(outcome, Ok(Outcome::Done));
     assert_eq!(world.status(&image, "a").await, None);
 
-    // The recipient is a member when the plan is committed.
-    let (image, beside) = (world.image(&[]).await, world.beside.clone());
+    // When the plan is committed, the recipient is a member.
+    let (image, direct) = (world.image(&[]).await, world.direct.clone());
     let shared = image.clone();
-    let share_meanwhile = async move { assert_eq!(share(&beside, &shared, "b").await, Ok(Outcome::Done)) };
-    let (raced, outcome) = world.race(share_meanwhile, world.respond(&image, "b", None)).await;
-    assert_eq!((raced, outcome), (Raced::Conflict, Ok(Outcome::Done)));
+    let share_meanwhile = async move { assert_eq!(share(&direct, &shared, "b").await, Ok(Outcome::Done)) };
+    let (commit, outcome) = world.race(share_meanwhile, world.respond(&image, "b", None)).await;
+    assert_eq!((commit, outcome), (Raced::Conflict, Ok(Outcome::Done)));
     assert_eq!(world.status(&image, "b").await, Some(Status::Accepted));
 }
 
 async fn vault() {
     let world = World::start(Limits::default());
-    put_vault(&world.beside, VaultStatus::Available, 100).await;
+    put_vault(&world.direct, VaultStatus::Available, 100).await;
     let (image, other) = (world.image(&FULL_ECS).await, world.image(&FULL_ECS).await);
     for image in [&image, &other] {
         world.share(image, "a").await.unwrap();
     }
-    let beside = world.beside.clone();
-    let fill = async move { assert_eq!(accept(&beside, &other, "a", Some("v")).await, Ok(Outcome::Done)) };
-    let (raced, outcome) = world.race(fill, world.respond(&image, "a", Some("v"))).await;
-    assert_eq!((raced, outcome), (Raced::Conflict, Ok(Outcome::VaultFull)));
+    let direct = world.direct.clone();
+    let fill = async move { assert_eq!(accept(&direct, &other, "a", Some("v")).await, Ok(Outcome::Done)) };
+    let (commit, outcome) = world.race(fill, world.respond(&image, "a", Some("v"))).await;
+    assert_eq!((commit, outcome), (Raced::Conflict, Ok(Outcome::VaultFull)));
 
-    // Its owner enlarges the vault and accepts the very image before the plan is committed.
-    let (beside, accepted) = (world.beside.clone(), image.clone());
+    // Before the plan is committed, its owner enlarges the vault and accepts the very image.
+    let (direct, accepted) = (world.direct.clone(), image.clone());
     let accept_meanwhile = async move {
-        put_vault(&beside, VaultStatus::Available, 200).await;
-        assert_eq!(accept(&beside, &accepted, "a", Some("v")).await, Ok(Outcome::Done));
-        put_vault(&beside, VaultStatus::Frozen, 200).await;
+        put_vault(&direct, VaultStatus::Available, 200).await;
+        assert_eq!(accept(&direct, &accepted, "a", Some("v")).await, Ok(Outcome::Done));
+        put_vault(&direct, VaultStatus::Frozen, 200).await;
     };
-    let (raced, outcome) = world.race(accept_meanwhile, world.respond(&image, "a", Some("v"))).await;
-    assert_eq!((raced, outcome), (Raced::Conflict, Ok(Outcome::Done)));
+    let (commit, outcome) = world.race(accept_meanwhile, world.respond(&image, "a", Some("v"))).await;
+    assert_eq!((commit, outcome), (Raced::Conflict, Ok(Outcome::Done)));
 
     // The vault cannot be used any more when the plan is committed.
     let another = world.image(&FULL_ECS).await;
     world.share(&another, "a").await.unwrap();
-    put_vault(&world.beside, VaultStatus::Available, 200).await;
-    let beside = world.beside.clone();
-    let freeze = async move { put_vault(&beside, VaultStatus::Frozen, 200).await };
-    let (raced, outcome) = world.race(freeze, world.respond(&another, "a", Some("v"))).await;
-    assert_eq!((raced, outcome), (Raced::Conflict, Ok(Outcome::VaultUnavailable)));
+    put_vault(&world.direct, VaultStatus::Available, 200).await;
+    let direct = world.direct.clone();
+    let freeze = async move { put_vault(&direct, VaultStatus::Frozen, 200).await };
+    let (commit, outcome) = world.race(freeze, world.respond(&another, "a", Some("v"))).await;
+    assert_eq!((commit, outcome), (Raced::Conflict, Ok(Outcome::VaultUnavailable)));
 }
 
 async fn not_hidden() {
     let world = World::start(Limits::default());
-    let (image, beside) = (world.image(&[]).await, world.beside.clone());
+    let (image, direct) = (world.image(&[]).await, world.direct.clone());
     world.share(&image, "a").await.unwrap();
     let hidden = image.clone();
-    let hide = async move { set_visibility(&beside, &hidden, Visibility::Private).await };
+    let hide = async move { set_visibility(&direct, &hidden, Visibility::Private).await };
     // An image that is hidden just after the commit stays accepted, too.
-    let (raced, outcome) = world.race(hide, world.respond(&image, "a", None)).await;
-    assert_eq!((raced, outcome), (Raced::Committed, Ok(Outcome::Done)));
+    let (commit, outcome) = world.race(hide, world.respond(&image, "a", None)).await;
+    assert_eq!((commit, outcome), (Raced::Committed, Ok(Outcome::Done)));
 
     // The image is not hidden any more when the plan is committed: at its snapshot it was.
-    let (beside, shown) = (world.beside.clone(), image.clone());
-    let show = async move { set_visibility(&beside, &shown, Visibility::Shared).await };
-    let (raced, outcome) = world.race(show, world.respond(&image, "a", None)).await;
-    assert_eq!((raced, outcome), (Raced::Committed, Ok(Outcome::NotAMember)));
+    let (direct, shown) = (world.direct.clone(), image.clone());
+    let show = async move { set_visibility(&direct, &shown, Visibility::Shared).await };
+    let (commit, outcome) = world.race(show, world.respond(&image, "a", None)).await;
+    assert_eq!((commit, outcome), (Raced::Committed, Ok(Outcome::NotAMember)));
 }

@@ -11,7 +11,7 @@ use super::{
     share_and_execute, start_service,
 };
 
-/// Enters a tenant in the directory, as far as this rule looks at it.
+/// Adds a tenant to the directory, with the fields that this rule reads.
 async fn put_tenant_in_region(world: &LocalService, id: &str, region: &str) {
     let text = |text: &str| AttributeValue::S(text.to_owned());
     let key = [("pk".to_owned(), text(&format!("T#{id}"))), ("sk".to_owned(), text("A"))].into();
@@ -28,10 +28,10 @@ async fn tenant_of_another_region_receives_no_shares() {
     let image = world.create_image("owner").await;
     put_tenant_in_region(&world, "here", "local").await;
     put_tenant_in_region(&world, "there", "elsewhere").await;
-    let wanted = [Outcome::Done, Outcome::OtherRegion, Outcome::Done];
+    let expected = [Outcome::Done, Outcome::OtherRegion, Outcome::Done];
     assert_eq!(
         share_and_execute(&world, std::slice::from_ref(&image), &["here", "there", "unknown"]).await,
-        wanted
+        expected
     );
     assert_eq!(member_status(&world, &image, "there").await, None);
     let added = usecases::add_member(&world.service, &caller("owner"), &image, &tenant("there"), None).await;
@@ -48,13 +48,13 @@ async fn permission_change_with_a_foreign_region_account_is_refused() {
     let image = world.create_image("owner").await;
     put_tenant_in_region(&world, "there", "elsewhere").await;
     let add = ["here", "there"].map(tenant).into();
-    let wanted = PermissionChange::new(add, [].into()).unwrap();
+    let change = PermissionChange::new(add, [].into()).unwrap();
     for effect in [DryRun::On, DryRun::Off] {
-        let granted =
-            usecases::change_permissions(&world.service, &caller("owner"), &image, &wanted, effect).await;
+        let changed =
+            usecases::change_permissions(&world.service, &caller("owner"), &image, &change, effect).await;
         let outcome = Outcome::OtherRegion;
         assert_eq!(
-            granted,
+            changed,
             Err(UseCaseError::RuleViolation { image: image.clone(), tenant: tenant("there"), outcome })
         );
     }
@@ -92,12 +92,12 @@ async fn tenant_that_changed_region_gets_no_auto_accepted_share() {
     let image = world.create_image("owner").await;
     share_and_execute(&world, std::slice::from_ref(&image), &["mover"]).await;
     put_tenant_in_region(&world, "mover", "elsewhere").await;
-    let wanted = PermissionChange::new([tenant("mover")].into(), [].into()).unwrap();
-    let granted =
-        usecases::change_permissions(&world.service, &caller("owner"), &image, &wanted, DryRun::Off).await;
+    let change = PermissionChange::new([tenant("mover")].into(), [].into()).unwrap();
+    let changed =
+        usecases::change_permissions(&world.service, &caller("owner"), &image, &change, DryRun::Off).await;
     let outcome = Outcome::OtherRegion;
     assert_eq!(
-        granted,
+        changed,
         Err(UseCaseError::RuleViolation { image: image.clone(), tenant: tenant("mover"), outcome }),
         "it would have accepted by that"
     );

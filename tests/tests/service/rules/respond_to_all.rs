@@ -1,4 +1,5 @@
-//! Seed 001: "To accept all the shared images, click Accept All": everything that waits at that moment, in one job.
+//! Seed 001: "To accept all the shared images, click Accept All": everything that is pending at that moment, in one
+//! job.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -15,9 +16,11 @@ use imageshare_tests::totals;
 
 use super::{FULL_ECS, member_status, respond_and_execute, share_and_execute, start_service};
 
-async fn respond_to_all(world: &LocalService, who: &str, status: Status, vault: Option<&str>) -> JobId {
-    let said = (status, vault.map(|id| id.parse().unwrap()));
-    usecases::respond_to_all(&world.service, &caller(who), tenant(who), said, None).await.unwrap()
+async fn respond_to_all(world: &LocalService, tenant_id: &str, status: Status, vault: Option<&str>) -> JobId {
+    let decision = (status, vault.map(|id| id.parse().unwrap()));
+    usecases::respond_to_all(&world.service, &caller(tenant_id), tenant(tenant_id), decision, None)
+        .await
+        .unwrap()
 }
 
 async fn create_pending_images(world: &LocalService, how_many: usize) -> Vec<ImageId> {
@@ -49,7 +52,7 @@ async fn respond_to_all_covers_every_pending_image_in_one_job() {
         assert_eq!(
             member_status(&world, image, "b").await,
             Some(Status::Pending),
-            "nobody else is answered for"
+            "images of other tenants are unchanged"
         );
     }
     let nothing = respond_to_all(&world, "a", Status::Rejected, None).await;
@@ -64,7 +67,7 @@ async fn respond_to_all_skips_later_shares() {
     let images = create_pending_images(&world, 3).await;
     respond_and_execute(&world, &images[..1], "a", (Status::Rejected, None)).await;
     let job = respond_to_all(&world, "a", Status::Accepted, None).await;
-    // Shared anew, and for the first time, before the job is carried out.
+    // Shared again, and for the first time, before the job is executed.
     remove_member(&world, &images[1]).await;
     let late = world.create_image("owner").await;
     for image in [&images[1], &late] {
@@ -75,8 +78,8 @@ async fn respond_to_all_skips_later_shares() {
     let found: Vec<_> = report.outcomes().map(|(image, _, outcome)| (image.clone(), outcome)).collect();
     assert_eq!(found, [(images[2].clone(), Outcome::Done)]);
     let statuses = [Status::Rejected, Status::Pending, Status::Accepted];
-    for (image, wanted) in images.iter().zip(statuses) {
-        assert_eq!(member_status(&world, image, "a").await, Some(wanted));
+    for (image, expected) in images.iter().zip(statuses) {
+        assert_eq!(member_status(&world, image, "a").await, Some(expected));
     }
     assert_eq!(member_status(&world, &late, "a").await, Some(Status::Pending));
 }
@@ -98,10 +101,10 @@ async fn respond_to_all_does_not_accept_hidden_images() {
     let report = world.job_report(job).await;
     assert_eq!((report.status(), report.percent(), report.outcomes().count()), (JobStatus::Success, 100, 2));
     show(Visibility::Shared).await;
-    let said = async |image| member_status(&world, image, "a").await.unwrap();
-    assert_eq!(said(&images[1]).await, Status::Pending, "the old statuses are in force again");
+    let status_of = async |image| member_status(&world, image, "a").await.unwrap();
+    assert_eq!(status_of(&images[1]).await, Status::Pending, "the old statuses are in force again");
 
-    // What is hidden waits out of sight, and takes no place among what does.
+    // A hidden image is pending but not visible, and does not count against the limits.
     show(Visibility::Private).await;
     world.run_open_work().await;
     respond_to_all(&world, "a", Status::Rejected, None).await;
@@ -113,8 +116,8 @@ async fn respond_to_all_does_not_accept_hidden_images() {
     world.run_open_work().await;
     assert_eq!(world.service.store.count_list(&list, 10_000).await.unwrap(), 1);
     let statuses = [Status::Accepted, Status::Pending, Status::Accepted];
-    for (image, wanted) in images.iter().zip(statuses) {
-        assert_eq!(said(image).await, wanted);
+    for (image, expected) in images.iter().zip(statuses) {
+        assert_eq!(status_of(image).await, expected);
     }
 }
 
@@ -142,14 +145,14 @@ async fn respond_to_all_reserves_until_the_vault_is_full() {
     let [(left, Outcome::VaultFull)] = failed.as_slice() else { panic!("{failed:?}") };
     assert_eq!((report.status(), report.outcomes().count()), (JobStatus::Fail, 4));
     for image in &images {
-        let wanted = if image == left { Status::Pending } else { Status::Accepted };
-        assert_eq!(member_status(&world, image, "a").await, Some(wanted));
+        let expected = if image == left { Status::Pending } else { Status::Accepted };
+        assert_eq!(member_status(&world, image, "a").await, Some(expected));
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn concurrent_workers_and_decisions_leave_one_decision_each() {
-    // They do not always meet in the same place.
+    // They do not always conflict at the same step.
     for _ in 0..10 {
         run_workers_and_decisions_concurrently().await;
     }
@@ -167,9 +170,9 @@ async fn run_workers_and_decisions_concurrently() {
         })
         .collect();
     for image in images.iter().step_by(10) {
-        let said = (Ok(Status::Rejected), None);
+        let decision = (Ok(Status::Rejected), None);
         let a = caller("a");
-        usecases::decide_as_member(&world.service, &a, image, &a.tenant, said).await.unwrap();
+        usecases::decide_as_member(&world.service, &a, image, &a.tenant, decision).await.unwrap();
     }
     for worker in workers {
         worker.await.unwrap().unwrap();
@@ -178,17 +181,17 @@ async fn run_workers_and_decisions_concurrently() {
     let report = world.job_report(job).await;
     assert_eq!(report.status(), JobStatus::Success);
     for (number, image) in images.iter().enumerate() {
-        let wanted = if number % 10 == 0 { Status::Rejected } else { Status::Accepted };
-        assert_eq!(member_status(&world, image, "a").await, Some(wanted));
+        let expected = if number % 10 == 0 { Status::Rejected } else { Status::Accepted };
+        assert_eq!(member_status(&world, image, "a").await, Some(expected));
     }
     let accepted =
         world.service.store.count_list(&List::Received(tenant("a"), Status::Accepted), 10_000).await.unwrap();
     assert_eq!(accepted, 108);
-    let told: Vec<_> = report.outcomes().map(|(image, _, _)| image).collect();
-    let each: HashSet<_> = told.iter().copied().collect();
-    assert_eq!(told.len(), each.len(), "the job tells of each once");
+    let reported: Vec<_> = report.outcomes().map(|(image, _, _)| image).collect();
+    let each: HashSet<_> = reported.iter().copied().collect();
+    assert_eq!(reported.len(), each.len(), "the job reports each once");
     for (number, image) in images.iter().enumerate().filter(|(number, _)| number % 10 > 0) {
-        assert!(each.contains(image), "the job does not tell of image {number}, which it has answered");
+        assert!(each.contains(image), "the job does not report image {number}, which it has decided on");
     }
 }
 
@@ -200,8 +203,8 @@ async fn abandoned_respond_to_all_job_is_swept() {
     let task = Task::RespondToAll { status: Status::Rejected, vault: None, expected: 60 };
     let job = job_at(Stamp::first_of(an_hour_ago), "a", task, Vec::new(), vec![tenant("a")]);
     world.queue_job(&job).await;
-    let soon = Timestamp::now().plus(Duration::from_mins(1));
-    assert_eq!(sweep(&world.service, soon).await.unwrap().executed, 1);
+    let a_minute_later = Timestamp::now().plus(Duration::from_mins(1));
+    assert_eq!(sweep(&world.service, a_minute_later).await.unwrap().executed, 1);
     let report = world.job_report(job.id).await;
     assert_eq!((report.status(), report.outcomes().count()), (JobStatus::Success, 0), "all was shared later");
     assert_eq!(member_status(&world, &images[0], "a").await, Some(Status::Pending));
@@ -240,9 +243,9 @@ async fn unreadable_membership_does_not_block_the_end_of_a_job() {
 #[tokio::test]
 async fn only_the_project_itself_responds_to_all() {
     let world = start_service(Limits::default());
-    let said = (Status::Accepted, None);
+    let decision = (Status::Accepted, None);
     let stranger = caller("stranger");
-    let refused = usecases::respond_to_all(&world.service, &stranger, tenant("a"), said, None).await;
+    let refused = usecases::respond_to_all(&world.service, &stranger, tenant("a"), decision, None).await;
     let named = tenant("a");
     assert_eq!(refused, Err(UseCaseError::ProjectMismatch { acting: stranger.tenant, named }));
     assert!(world.open_work_items().await.is_empty());

@@ -1,4 +1,4 @@
-//! Holds `shared/RULES.md` to the code: its errors are known, and its tests exist.
+//! Checks `shared/RULES.md` against the code: its errors and its tests exist.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -23,7 +23,7 @@ fn rows() -> Vec<Vec<&'static str>> {
 #[test]
 fn every_rule_names_existing_tests() {
     let tests = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests");
-    let mut wrong = Vec::new();
+    let mut missing = Vec::new();
     for row in rows() {
         assert_eq!(row.len(), 6, "{row:?}");
         let named = backquoted(row[5]);
@@ -39,14 +39,14 @@ fn every_rule_names_existing_tests() {
             let text = fs::read_to_string(&file).unwrap_or_default();
             let is_there = text.lines().any(|line| line.contains(&format!("fn {}(", pair[1])));
             if !is_there {
-                wrong.push(format!("{} {}", pair[0], pair[1]));
+                missing.push(format!("{} {}", pair[0], pair[1]));
             }
         }
     }
-    assert!(wrong.is_empty(), "no such test: {wrong:#?}");
+    assert!(missing.is_empty(), "no such test: {missing:#?}");
 }
 
-/// The cases of these sections of the snapshot of all errors: what leads to each, and its status, code and message.
+/// The cases of these sections of the snapshot of all errors: the cause of each, and its status, code and message.
 fn error_cases(facades: &[&str]) -> Vec<(&'static str, &'static str)> {
     let sections =
         ERRORS.split("## ").filter(|section| facades.iter().any(|facade| section.starts_with(facade)));

@@ -20,20 +20,21 @@ const BACKUP_VAULT: VaultDetails =
 
 async fn put_vault(
     world: &LocalService,
-    who: &str,
+    tenant_id: &str,
     id: &str,
     details: VaultDetails,
 ) -> Result<u64, VaultError> {
-    let vault = usecases::put_vault(&world.service, &caller(who), id.parse().unwrap(), &details).await?;
+    let vault =
+        usecases::put_vault(&world.service, &caller(tenant_id), id.parse().unwrap(), &details).await?;
     Ok(vault.vault.reserved_gib)
 }
 
-async fn reserved_gib(world: &LocalService, who: &str, id: &str) -> u64 {
-    let vault = usecases::show_vault(&world.service, &caller(who), id.parse().unwrap()).await.unwrap();
+async fn reserved_gib(world: &LocalService, tenant_id: &str, id: &str) -> u64 {
+    let vault = usecases::show_vault(&world.service, &caller(tenant_id), id.parse().unwrap()).await.unwrap();
     vault.vault.reserved_gib
 }
 
-/// Full-ECS images of 60 GiB that wait for `a`'s answer.
+/// Full-ECS images of 60 GiB that are pending for `a`.
 async fn create_pending_full_ecs_images(world: &LocalService, how_many: usize) -> Vec<ImageId> {
     let mut images = Vec::new();
     for _ in 0..how_many {
@@ -73,7 +74,7 @@ async fn unsuitable_vault_is_reported_by_its_outcome() {
         put_vault(&world, "a", id, details).await.unwrap();
     }
     put_vault(&world, "b", "theirs", BACKUP_VAULT).await.unwrap();
-    for (vault, wanted) in [
+    for (vault, expected) in [
         (None, Outcome::NoVault),
         (Some("theirs"), Outcome::NoVault),
         (Some("replication"), Outcome::NotABackupVault),
@@ -82,7 +83,7 @@ async fn unsuitable_vault_is_reported_by_its_outcome() {
     ] {
         assert_eq!(
             respond_and_execute(&world, &images, "a", (Status::Accepted, vault)).await,
-            [wanted],
+            [expected],
             "{vault:?}"
         );
     }
@@ -133,19 +134,19 @@ async fn late_unshare_and_permission_removal_release_the_vault() {
     respond_and_execute(&world, &images, "a", (Status::Accepted, Some("v"))).await;
     let late = queue_job(&world, Task::Unshare, &images, &["a"]).await;
     let again = queue_job(&world, Task::Share, &images, &["a"]).await;
-    let newest = world.open_work_items().await.into_iter().find(|piece| piece.job == again).unwrap();
+    let newest = world.open_work_items().await.into_iter().find(|work_item| work_item.job == again).unwrap();
     usecases::execute(&world.service, newest).await.unwrap();
     // It waits for the earlier request.
-    let said = (Ok(Status::Accepted), Some("v".parse().unwrap()));
-    let answer = usecases::decide_as_member(&world.service, &a, image, &a.tenant, said);
-    let (answer, late) = tokio::join!(answer, execute_and_get_outcomes(&world, late));
-    answer.unwrap();
+    let decision = (Ok(Status::Accepted), Some("v".parse().unwrap()));
+    let response = usecases::decide_as_member(&world.service, &a, image, &a.tenant, decision);
+    let (response, late) = tokio::join!(response, execute_and_get_outcomes(&world, late));
+    response.unwrap();
     assert_eq!(late, [Outcome::Superseded]);
     assert_eq!(member_status(&world, image, "a").await, Some(Status::Accepted), "since it was shared anew");
     assert_eq!(reserved_gib(&world, "a", "v").await, 60);
 
-    let taken = PermissionChange::new([].into(), [tenant("a")].into()).unwrap();
-    usecases::change_permissions(&world.service, &owner, image, &taken, DryRun::Off).await.unwrap();
+    let removal = PermissionChange::new([].into(), [tenant("a")].into()).unwrap();
+    usecases::change_permissions(&world.service, &owner, image, &removal, DryRun::Off).await.unwrap();
     assert_eq!((member_status(&world, image, "a").await, reserved_gib(&world, "a", "v").await), (None, 0));
     totals::assert_consistent(&world.embedded);
 }
@@ -203,9 +204,9 @@ async fn concurrent_acceptances_respect_the_vault_capacity() {
     let images = create_pending_full_ecs_images(&world, 200).await;
     put_vault(&world, "a", "v", VaultDetails { capacity_gib: 60 * 77 + 59, ..BACKUP_VAULT }).await.unwrap();
     let (a, mut jobs) = (caller("a"), Vec::new());
-    let said = || (Status::Accepted, Some("v".parse().unwrap()));
+    let decision = || (Status::Accepted, Some("v".parse().unwrap()));
     for image in &images {
-        let job = usecases::respond(&world.service, &a, tenant("a"), vec![image.clone()], said(), None);
+        let job = usecases::respond(&world.service, &a, tenant("a"), vec![image.clone()], decision(), None);
         jobs.push(job.await.unwrap());
     }
     execute_concurrently(&world).await;
@@ -217,26 +218,26 @@ async fn concurrent_acceptances_respect_the_vault_capacity() {
     }
     assert_eq!(accepted, 77);
 
-    // Rejections, withdrawals and new acceptances at once, by jobs and by Glance's calls.
+    // Concurrent rejections, unshares and new acceptances, by jobs and by Glance's calls.
     let mut at_once = Vec::new();
     for (number, image) in images.iter().cloned().enumerate() {
         let service = world.service.clone();
         at_once.push(tokio::spawn(async move {
             let a = caller("a");
             let status = if number % 3 == 0 { Status::Rejected } else { Status::Accepted };
-            let said = (Ok(status), Some("v".parse().unwrap()));
+            let decision = (Ok(status), Some("v".parse().unwrap()));
             match number % 5 {
                 0 => usecases::remove_member(&service, &caller("owner"), &image, &a.tenant).await,
-                _ => usecases::decide_as_member(&service, &a, &image, &a.tenant, said).await.map(drop),
+                _ => usecases::decide_as_member(&service, &a, &image, &a.tenant, decision).await.map(drop),
             }
         }));
     }
     for result in at_once {
-        let said = result.await.unwrap();
+        let decision = result.await.unwrap();
         let full = |refusal: &UseCaseError| {
             matches!(refusal, UseCaseError::RuleViolation { outcome: Outcome::VaultFull, .. })
         };
-        assert!(said.is_ok() || said.as_ref().is_err_and(full), "{said:?}");
+        assert!(decision.is_ok() || decision.as_ref().is_err_and(full), "{decision:?}");
     }
     assert!(reserved_gib(&world, "a", "v").await <= 60 * 77 + 59);
     totals::assert_consistent(&world.embedded);

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::world::World;
 
-/// JSON of any shape, whose names are often those that mean something.
+/// Generates JSON of any shape, often with names that have a meaning.
 fn any_json() -> impl Strategy<Value = Value> {
     let name = prop_oneof![
         3 => prop::sample::select(vec!["images", "projects", "project_id", "member", "status", "vault_id", "accounts", "name", "id",
@@ -49,8 +49,8 @@ fn arbitrary_bodies_never_cause_a_server_error() {
     let mut runner = TestRunner::new(config);
     let all = (prop::sample::select(operations), bodies);
     let ran = runner.run(&all, |(operation, body)| {
-        let answer = runtime.block_on(world.send(&world.request(&operation, body)));
-        prop_assert!(answer.status < 500, "{:?}", answer);
+        let response = runtime.block_on(world.send(&world.request(&operation, body)));
+        prop_assert!(response.status < 500, "{:?}", response);
         Ok(())
     });
     ran.unwrap();

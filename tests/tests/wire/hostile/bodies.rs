@@ -30,7 +30,7 @@ fn odd_values() -> Vec<Value> {
     [texts.to_vec(), long.to_vec(), rest.to_vec()].concat()
 }
 
-/// A body with each of its values replaced by something odd or left out.
+/// A body in which each value in turn is replaced by an odd one or left out.
 fn mutations(body: &Value) -> Vec<Value> {
     let mut all = odd_values();
     match body {
@@ -68,22 +68,22 @@ async fn body_that_violates_the_schema_is_rejected() {
     for operation in world.operations() {
         let Some(schema) = &operation.body_schema else { continue };
         for body in mutations(&world.valid_body(&operation)) {
-            let ask = world.request(&operation, body.to_string());
+            let request = world.request(&operation, body.to_string());
             if world.api.document.schema_violation(schema, &body).is_some() {
-                faults.expect_client_error(&ask, &world.send(&ask).await);
+                faults.expect_client_error(&request, &world.send(&request).await);
             } else {
-                allowed.push(ask);
+                allowed.push(request);
             }
         }
     }
     assert_eq!(world.api.dump(), before, "something was written");
-    for ask in allowed {
-        faults.expect_no_server_error(&ask, &world.send(&ask).await);
+    for request in allowed {
+        faults.expect_no_server_error(&request, &world.send(&request).await);
     }
     faults.assert_none();
 }
 
-/// Bodies that are no JSON, or no JSON that anything here takes.
+/// Bodies that are not JSON, or JSON that no operation accepts.
 fn unparsable_bodies() -> Vec<Vec<u8>> {
     let deep = |open: &str, length| open.repeat(length).into_bytes();
     let texts: [&[u8]; 26] = [
@@ -130,42 +130,42 @@ async fn unparsable_body_is_rejected() {
     for operation in world.operations() {
         if operation.body_schema.is_some() {
             for body in unparsable_bodies() {
-                let ask = world.request(&operation, body);
-                faults.expect_client_error(&ask, &world.send(&ask).await);
+                let request = world.request(&operation, body);
+                faults.expect_client_error(&request, &world.send(&request).await);
             }
-            // Deep inside a key that nobody knows.
+            // Nested deeply, under an unknown key.
             let good = world.valid_body(&operation).to_string();
             for open in ["[", "{\"a\":"] {
                 let deep = format!("{{\"unknown\":{},", open.repeat(2_000));
-                let ask = world.request(&operation, good.replacen('{', &deep, 1));
-                faults.expect_client_error(&ask, &world.send(&ask).await);
+                let request = world.request(&operation, good.replacen('{', &deep, 1));
+                faults.expect_client_error(&request, &world.send(&request).await);
             }
-            // A key that is given twice means two things, and one of them would be ignored.
+            // A duplicate key has two meanings, and one of them would be ignored.
             let twice = good.replacen(
                 '{',
                 "{\"images\":[\"a\"],\"member\":\"a\",\"name\":\"a\",\"op\":\"add\",\"status\":\"\",",
                 1,
             );
-            let ask = world.request(&operation, twice);
-            faults.expect_client_error(&ask, &world.send(&ask).await);
+            let request = world.request(&operation, twice);
+            faults.expect_client_error(&request, &world.send(&request).await);
         } else if operation.statuses().contains(&400) {
             for body in ["{}", "x"] {
-                let ask = world.request(&operation, body);
-                let answer = world.send(&ask).await;
-                faults.expect_client_error(&ask, &answer);
-                assert!(answer.message().contains("body"), "{answer:?}");
+                let request = world.request(&operation, body);
+                let response = world.send(&request).await;
+                faults.expect_client_error(&request, &response);
+                assert!(response.message().contains("body"), "{response:?}");
             }
         }
         if !operation.is_anonymous {
-            let answer = world.send(&world.request(&operation, vec![b' '; 12_000_000])).await;
-            answer.expect_status(413);
+            let response = world.send(&world.request(&operation, vec![b' '; 12_000_000])).await;
+            response.expect_status(413);
         }
     }
     assert_eq!(world.api.dump(), before, "something was written");
     faults.assert_none();
 }
 
-/// Members that a good body may not have beside its own, whatever ignores unknown ones.
+/// Members that a valid body may not have in addition, even if unknown ones are ignored.
 fn malformed_members() -> Vec<String> {
     let long = "9".repeat(5_000);
     let mut poisons = [
@@ -210,8 +210,8 @@ async fn unknown_member_must_be_valid_json() {
         let good = world.valid_body(&operation).to_string();
         for poison in malformed_members() {
             // The first object of the body, which for a patch is an operation.
-            let ask = world.request(&operation, good.replacen('{', &format!("{{{poison},"), 1));
-            faults.expect_client_error(&ask, &world.send(&ask).await);
+            let request = world.request(&operation, good.replacen('{', &format!("{{{poison},"), 1));
+            faults.expect_client_error(&request, &world.send(&request).await);
         }
     }
     assert_eq!(world.api.dump(), before, "something was written");
@@ -234,14 +234,14 @@ async fn odd_but_valid_unknown_member_causes_no_server_error() {
             r#""__proto__":{"admin":true},"constructor":{}"#.to_owned(),
             r#""unknown":-0.0"#.to_owned(),
         ] {
-            let ask = world.request(&operation, good.replacen('{', &format!("{{{odd},"), 1));
-            let answer = world.send(&ask).await;
-            // Keystone ignores what it does not know. IMS's batch calls and our own say so: who sends it believes that it
-            // counts.
+            let request = world.request(&operation, good.replacen('{', &format!("{{{odd},"), 1));
+            let response = world.send(&request).await;
+            // Keystone ignores unknown members. IMS's batch calls and our own reject them: a client that sends one
+            // believes that it has an effect.
             let (ignores, refuses) = (operation.id == "createToken", operation.path.starts_with("/v1/"));
-            assert!(answer.status < 500, "{ask:?} {answer:?}");
-            assert!(!ignores || answer.status < 400 || answer.status == 401, "{ask:?} {answer:?}");
-            assert!(!refuses || answer.status == 400, "{ask:?} {answer:?}");
+            assert!(response.status < 500, "{request:?} {response:?}");
+            assert!(!ignores || response.status < 400 || response.status == 401, "{request:?} {response:?}");
+            assert!(!refuses || response.status == 400, "{request:?} {response:?}");
         }
     }
     Failures::default().assert_none();
@@ -264,8 +264,8 @@ async fn body_with_wrong_encoding_or_type_is_rejected() {
             bodies.push(body);
         }
         for body in bodies {
-            let ask = world.request(&operation, body);
-            faults.expect_client_error(&ask, &world.send(&ask).await);
+            let request = world.request(&operation, body);
+            faults.expect_client_error(&request, &world.send(&request).await);
         }
         let zipped = world
             .request(&operation, &b"\x1f\x8b\x08\0\0\0\0\0\0\x03"[..])
@@ -287,13 +287,13 @@ async fn body_is_accepted_up_to_the_limit_of_its_operation() {
     for operation in world.operations().into_iter().filter(|operation| operation.body_schema.is_some()) {
         let good = world.valid_body(&operation).to_string();
         let padded = |bytes: usize| format!("{good}{}", " ".repeat(bytes - good.len()));
-        let ask = world.request(&operation, padded(operation.body_limit));
-        let answer = world.send(&ask).await;
-        faults.expect_no_server_error(&ask, &answer);
-        assert_ne!(answer.status, 413, "{ask:?}");
-        let answer = world.send(&world.request(&operation, padded(operation.body_limit + 1))).await;
-        answer.expect_status(413);
-        assert!(answer.message().contains(&format!("{} bytes", operation.body_limit)), "{answer:?}");
+        let request = world.request(&operation, padded(operation.body_limit));
+        let response = world.send(&request).await;
+        faults.expect_no_server_error(&request, &response);
+        assert_ne!(response.status, 413, "{request:?}");
+        let response = world.send(&world.request(&operation, padded(operation.body_limit + 1))).await;
+        response.expect_status(413);
+        assert!(response.message().contains(&format!("{} bytes", operation.body_limit)), "{response:?}");
     }
     faults.assert_none();
 }

@@ -4,7 +4,7 @@ use imageshare_tests::api::ApiRequest;
 
 use super::world::{Failures, World};
 
-/// Parameters beside those that name a good call of each action.
+/// Parameters that are added to a valid call of each action.
 fn odd_parameters() -> Vec<String> {
     let mut odd = [
         "ImageId=%FF",
@@ -49,13 +49,13 @@ async fn invalid_parameters_are_rejected_in_query_and_form() {
         let form = ApiRequest::new("POST", "/").typed_body("application/x-www-form-urlencoded", all.clone());
         let mixed = ApiRequest::new("POST", format!("/?{good}"));
         let mixed = mixed.typed_body("application/x-www-form-urlencoded", odd.clone());
-        for ask in [
+        for request in [
             ApiRequest::new("GET", format!("/?{all}")),
             ApiRequest::new("POST", format!("/?{all}")),
             form,
             mixed,
         ] {
-            faults.expect_client_error(&ask, &world.send(&ask).await);
+            faults.expect_client_error(&request, &world.send(&request).await);
         }
     }
     let secret = &world.secret_image;
@@ -63,8 +63,8 @@ async fn invalid_parameters_are_rejected_in_query_and_form() {
         for action in ["ModifyImagePermission", "DescribeImagePermission"] {
             let target =
                 format!("/?Action={action}&Version=2020-09-30&RegionId=local&ImageId={id}&AddAccount.1=own1");
-            let ask = ApiRequest::new("GET", target);
-            faults.expect_client_error(&ask, &world.send(&ask).await);
+            let request = ApiRequest::new("GET", target);
+            faults.expect_client_error(&request, &world.send(&request).await);
         }
     }
     assert_eq!(world.api.dump(), before, "something was written");
@@ -89,9 +89,9 @@ async fn large_form_causes_no_server_error() {
         "\0".repeat(15_000),
     ] {
         let all = format!("{good}{body}");
-        let ask = ApiRequest::new("POST", "/").typed_body("application/x-www-form-urlencoded", all);
-        let answer = world.send(&ask).await;
-        faults.expect_no_server_error(&ask, &answer);
+        let request = ApiRequest::new("POST", "/").typed_body("application/x-www-form-urlencoded", all);
+        let response = world.send(&request).await;
+        faults.expect_no_server_error(&request, &response);
     }
     assert_eq!(world.api.dump(), before, "something was written");
     faults.assert_none();

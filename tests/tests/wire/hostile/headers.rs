@@ -17,17 +17,17 @@ async fn invalid_headers_are_rejected() {
         };
         let huge = world.send(&good.clone().header("X-Huge", "x".repeat(11_000))).await;
         huge.expect_status(431);
-        let many = (0..900).fold(good.clone(), |ask, n| ask.header(&format!("x-{n:010}"), "y"));
-        // Many small headers are as large as one huge.
+        let many = (0..900).fold(good.clone(), |request, n| request.header(&format!("x-{n:010}"), "y"));
+        // Many small headers are as large as one huge one.
         world.send(&many).await.expect_status(431);
         for host in ["", "a b", "[::1", "a:b:c", "a/b", "ü", "a:99999999", "%00"] {
-            let ask = good.clone().header("Host", host);
-            faults.expect_client_error(&ask, &world.send(&ask).await);
+            let request = good.clone().header("Host", host);
+            faults.expect_client_error(&request, &world.send(&request).await);
         }
         for parameter in operation.parameters_in("header") {
             for value in [&b""[..], b"a b", "ü".as_bytes(), b"\xff", &[b'k'; 256], b"a, b"] {
-                let ask = good.clone().header(&parameter.name, value);
-                faults.expect_client_error(&ask, &world.send(&ask).await);
+                let request = good.clone().header(&parameter.name, value);
+                faults.expect_client_error(&request, &world.send(&request).await);
             }
         }
         for signature in [
@@ -41,22 +41,22 @@ async fn invalid_headers_are_rejected() {
             ",,,,=,=",
         ] {
             let authorization = format!("SDK-HMAC-SHA256 {signature}");
-            let ask =
+            let request =
                 good.clone().header("X-Sdk-Date", "20261121T225355Z").header("Authorization", authorization);
-            let answer = world.api.send(&ask).await;
-            // In Alibaba's words, where it is Alibaba's API.
+            let response = world.api.send(&request).await;
+            // In Alibaba's form, for Alibaba's API.
             let (status, code) =
                 if operation.path == "/" { (400, "IncompleteSignature") } else { (401, "APIGW.0301") };
-            answer.expect_error(status, code);
+            response.expect_error(status, code);
         }
         for token in [&b""[..], b"\xff", b"a b", b"a.b.c", b"..", b"Bearer x", &[b'.'; 9000]] {
             let (mine, bearer) = (good.clone().header("X-Auth-Token", token), [b"Bearer ", token].concat());
-            for ask in [
+            for request in [
                 mine,
                 good.clone().header("Authorization", bearer),
                 good.clone().header("Authorization", token),
             ] {
-                world.api.send(&ask).await.expect_status(401);
+                world.api.send(&request).await.expect_status(401);
             }
         }
     }
@@ -69,9 +69,9 @@ async fn invalid_headers_are_rejected() {
         "a/b/c",
         "application/json-patch+json",
     ] {
-        let ask = ApiRequest::new("PATCH", &patch)
+        let request = ApiRequest::new("PATCH", &patch)
             .typed_body(media_type, "[{\"op\":\"replace\",\"path\":\"/name\",\"value\":\"b\"}]");
-        world.send(&ask).await.expect_status(415);
+        world.send(&request).await.expect_status(415);
     }
     assert_eq!(world.api.dump(), before, "something was written");
     faults.assert_none();
@@ -88,7 +88,7 @@ async fn duplicate_credentials_are_rejected() {
             Some(_) => world.request(&operation, world.valid_body(&operation).to_string()),
             None => ApiRequest::new(&operation.method, world.valid_path(&operation.path)),
         };
-        for ask in [
+        for request in [
             good.clone().token(own).token(&other),
             good.clone().token(&other).token(own),
             good.clone().token(&format!("{own},{other}")),
@@ -106,11 +106,11 @@ async fn duplicate_credentials_are_rejected() {
                 r#"{"authorizer":{"jwt":{"claims":{"project_id":"other"}}}}"#,
             ),
         ] {
-            let answer = world.api.send(&ask).await;
-            World::assert_no_leak(&answer.body.to_string());
-            assert!([400, 401].contains(&answer.status), "{ask:?} {answer:?}");
+            let response = world.api.send(&request).await;
+            World::assert_no_leak(&response.body.to_string());
+            assert!([400, 401].contains(&response.status), "{request:?} {response:?}");
         }
-        // Not two credentials, but two who disagree on whom they are for.
+        // Headers that ask a proxy or a server to treat a request in another way.
         for (name, value) in [
             ("X-HTTP-Method-Override", "DELETE"),
             ("X-Original-URL", "/v2/images"),
@@ -124,12 +124,12 @@ async fn duplicate_credentials_are_rejected() {
             ("Upgrade", "h2c"),
             ("Accept-Encoding", "gzip;q=NaN"),
         ] {
-            // A body that none can be, so that nothing comes of it.
-            let ask = world.request(&operation, "{]").header(name, value);
+            // A body that is never valid, so that nothing is changed.
+            let request = world.request(&operation, "{]").header(name, value);
             if operation.body_schema.is_some() {
-                let answer = world.send(&ask).await;
-                assert!(!answer.body.to_string().contains("other.example"), "{answer:?}");
-                faults.expect_client_error(&ask, &answer);
+                let response = world.send(&request).await;
+                assert!(!response.body.to_string().contains("other.example"), "{response:?}");
+                faults.expect_client_error(&request, &response);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What becomes part of the table's keys and items: no text of a request reaches another item than its own.
+//! Texts that become part of the table's keys and items: no text of a request reaches another item than its own.
 
 use imageshare::domain::Role;
 use imageshare_tests::api::ApiRequest;
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::world::{Failures, World};
 
-/// Names that the table's items use for themselves.
+/// Names that the table's items use internally.
 const ATTRIBUTE_NAMES: [&str; 16] = [
     "pk",
     "sk",
@@ -49,7 +49,7 @@ async fn key_like_text_is_stored_as_plain_text() {
         let made = world.send(&ApiRequest::new("POST", "/v2/images").json(&new)).await;
         let after = world.api.dump();
         let kept: Vec<_> = before.iter().filter(|item| after.get(item.0) == Some(item.1)).collect();
-        // The count of the project's images changes with it.
+        // The project's image count changes with it.
         assert!(before.len() - kept.len() <= 1, "{text}");
         let fresh: Vec<_> = after.keys().filter(|key| !before.contains_key(*key)).collect();
         match made.status {
@@ -63,9 +63,9 @@ async fn key_like_text_is_stored_as_plain_text() {
         for name in ATTRIBUTE_NAMES {
             let path = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
             let change = json!([{"op": "add", "path": path, "value": text}]);
-            let ask = ApiRequest::new("PATCH", format!("/v2/images/{}", world.image)).json(&change);
-            let answer = world.send(&ask).await;
-            assert!(answer.status < 500, "{answer:?}");
+            let request = ApiRequest::new("PATCH", format!("/v2/images/{}", world.image)).json(&change);
+            let response = world.send(&request).await;
+            assert!(response.status < 500, "{response:?}");
             let shown = world.send(&ApiRequest::new("GET", format!("/v2/images/{}", world.image))).await;
             shown.expect_status(200);
             assert_eq!(shown.body["owner"], "own1");
@@ -77,7 +77,7 @@ async fn key_like_text_is_stored_as_plain_text() {
     Failures::default().assert_none();
 }
 
-/// Places that take an id or a marker, each with a text that, joined to a key, would name something else.
+/// Parameters that take an id or a marker, each with a text that would name something else as part of a key.
 #[tokio::test]
 async fn key_like_ids_and_markers_are_rejected() {
     let world = World::start().await;
@@ -100,18 +100,19 @@ async fn key_like_ids_and_markers_are_rejected() {
         for operation in world.operations() {
             for parameter in World::ids_in_path(&operation) {
                 let path = world.path_with(&operation.path, (&parameter.name, &encoded));
-                let ask = ApiRequest::new(&operation.method, path);
-                let ask = if operation.body_schema.is_some() {
-                    ask.json(&world.valid_body(&operation))
+                let request = ApiRequest::new(&operation.method, path);
+                let request = if operation.body_schema.is_some() {
+                    request.json(&world.valid_body(&operation))
                 } else {
-                    ask
+                    request
                 };
-                faults.expect_client_error(&ask, &world.send(&ask).await);
+                faults.expect_client_error(&request, &world.send(&request).await);
             }
             for parameter in operation.parameters_in("query").filter(|one| one.name == "marker") {
                 let path = world.valid_path(&operation.path);
-                let ask = ApiRequest::new(&operation.method, format!("{path}?{}={encoded}", parameter.name));
-                faults.expect_client_error(&ask, &world.send(&ask).await);
+                let request =
+                    ApiRequest::new(&operation.method, format!("{path}?{}={encoded}", parameter.name));
+                faults.expect_client_error(&request, &world.send(&request).await);
             }
         }
         for body in [
@@ -120,14 +121,14 @@ async fn key_like_ids_and_markers_are_rejected() {
             json!({"images": [text], "project_id": "own1", "status": "accepted"}),
         ] {
             for method in ["POST", "PUT", "DELETE"] {
-                let ask = ApiRequest::new(method, "/v1/cloudimages/members").json(&body);
-                faults.expect_client_error(&ask, &world.send(&ask).await);
+                let request = ApiRequest::new(method, "/v1/cloudimages/members").json(&body);
+                faults.expect_client_error(&request, &world.send(&request).await);
             }
         }
         let keyed = ApiRequest::new("POST", "/v1/cloudimages/members");
         let keyed = keyed.header("Idempotency-Key", text.replace(['\0', '\n'], ""));
-        let ask = keyed.json(&json!({"images": ["no-such-image"], "projects": ["mem1"]}));
-        faults.expect_client_error(&ask, &world.send(&ask).await);
+        let request = keyed.json(&json!({"images": ["no-such-image"], "projects": ["mem1"]}));
+        faults.expect_client_error(&request, &world.send(&request).await);
     }
     assert_eq!(world.api.dump(), before, "something was written");
     world.expect_other_project_unchanged().await;
@@ -135,7 +136,7 @@ async fn key_like_ids_and_markers_are_rejected() {
 }
 
 impl World {
-    /// The other project's image is as it was, and shared with nobody.
+    /// The other project's image is unchanged, and shared with no tenant.
     async fn expect_other_project_unchanged(&self) {
         let token = self.api.token("other", Role::Member);
         let show = ApiRequest::new("GET", format!("/v2/images/{}", self.secret_image));

@@ -1,4 +1,4 @@
-//! Methods and paths that there are not.
+//! Methods and paths that do not exist.
 
 use imageshare_tests::api::{ApiRequest, ApiResponse};
 
@@ -15,9 +15,9 @@ async fn unsupported_method_gets_405_and_unknown_path_404() {
             if methods.iter().any(|known| known == method) {
                 continue;
             }
-            let answer = world.send(&ApiRequest::new(method, &target)).await;
-            let allow = answer.headers.get("allow").map(String::as_str);
-            answer.expect_status(405);
+            let response = world.send(&ApiRequest::new(method, &target)).await;
+            let allow = response.headers.get("allow").map(String::as_str);
+            response.expect_status(405);
             assert_eq!(allow, Some(methods.join(", ").as_str()), "{method} {target}");
         }
     }
@@ -53,10 +53,10 @@ async fn unsupported_method_gets_405_and_unknown_path_404() {
         "/$default",
     ] {
         for method in ["GET", "POST", "DELETE", "OPTIONS"] {
-            let answer = world.send(&ApiRequest::new(method, path)).await;
-            answer.expect_error(404, "IMG.0086");
-            assert!(!answer.headers.contains_key("allow"));
-            world.api.send(&ApiRequest::new(method, path)).await.expect_error(404, answer.code());
+            let response = world.send(&ApiRequest::new(method, path)).await;
+            response.expect_error(404, "IMG.0086");
+            assert!(!response.headers.contains_key("allow"));
+            world.api.send(&ApiRequest::new(method, path)).await.expect_error(404, response.code());
         }
     }
     Failures::default().assert_none();
@@ -71,9 +71,9 @@ async fn head_matches_get_without_the_body() {
         for token in [&world.token, "none"] {
             let get = world.api.send(&ApiRequest::new("GET", &target).token(token)).await;
             let head = world.api.send(&ApiRequest::new("HEAD", &target).token(token)).await;
-            let seen = |answer: &ApiResponse| {
-                let header = |name: &str| answer.headers.get(name).cloned();
-                (answer.status, header("content-type"), header("content-length"))
+            let seen = |response: &ApiResponse| {
+                let header = |name: &str| response.headers.get(name).cloned();
+                (response.status, header("content-type"), header("content-length"))
             };
             assert_eq!(seen(&head), seen(&get), "{target} {token}");
             assert!(head.body.is_null());

@@ -1,8 +1,8 @@
-//! Malformed and malicious requests for every operation of the document: always an error of the caller in the one form,
-//! never one of the server, never a panic; nothing is written, and nothing of another project is shown.
+//! Malformed and malicious requests for every operation of the document: always a 4xx in the common form, never a
+//! 5xx, never a panic; nothing is written, and nothing of another project is shown.
 //!
-//! Each module is one place of a request and a list of attacks on it, which is made on every operation. A new operation
-//! needs its good values in `world.rs`, and is then attacked like the others.
+//! Each module is one part of a request and a list of attacks on it, which are made on every operation. A new
+//! operation needs its valid values in `world.rs`, and is then attacked like the others.
 
 mod arbitrary_bodies;
 mod bodies;

@@ -41,12 +41,12 @@ async fn invalid_id_in_a_path_is_rejected() {
         for parameter in World::ids_in_path(&operation) {
             for id in odd {
                 let path = world.path_with(&operation.path, (&parameter.name, &id.replace(' ', "%20")));
-                let ask = ApiRequest::new(&operation.method, path);
-                let ask = match operation.body_schema {
-                    Some(_) => ask.json(&world.valid_body(&operation)),
-                    None => ask,
+                let request = ApiRequest::new(&operation.method, path);
+                let request = match operation.body_schema {
+                    Some(_) => request.json(&world.valid_body(&operation)),
+                    None => request,
                 };
-                faults.expect_client_error(&ask, &world.send(&ask).await);
+                faults.expect_client_error(&request, &world.send(&request).await);
             }
         }
     }
@@ -54,7 +54,7 @@ async fn invalid_id_in_a_path_is_rejected() {
     faults.assert_none();
 }
 
-/// Ways to write a path so that it is, or looks like, another one: before it, and after it.
+/// Variants of a path that are, or look like, another path: a prefix and a suffix.
 const PATH_VARIANTS: [(&str, &str); 22] = [
     ("/", ""),
     ("/.", ""),
@@ -85,28 +85,32 @@ async fn path_variants_do_not_reach_the_operation() {
     let world = World::start().await;
     let before = world.api.dump_when_idle().await;
     let mut faults = Failures::default();
-    // What is open to anybody but has no body, health and the versions, may be found in more ways.
+    // What is open to everyone and has no body, health and versions, may be reached in more ways.
     let is_found_one_way = |operation: &Operation| !operation.is_anonymous || operation.body_schema.is_some();
     for operation in world.operations().into_iter().filter(is_found_one_way) {
         let path = world.valid_path(&operation.path);
         let with_body = |target: String| {
-            let ask = ApiRequest::new(&operation.method, target);
-            if operation.body_schema.is_some() { ask.json(&world.valid_body(&operation)) } else { ask }
+            let request = ApiRequest::new(&operation.method, target);
+            if operation.body_schema.is_some() {
+                request.json(&world.valid_body(&operation))
+            } else {
+                request
+            }
         };
-        // What is added to the step of a tag makes another tag.
+        // A suffix of a tag makes another tag.
         let is_another = |(before, after): &(&str, &str)| {
             !operation.path.ends_with("{tag}") || !before.is_empty() || after.starts_with('/')
         };
         for (before, after) in PATH_VARIANTS.into_iter().filter(is_another) {
-            let ask = with_body(format!("{before}{path}{after}"));
-            faults.expect_client_error(&ask, &world.send(&ask).await);
+            let request = with_body(format!("{before}{path}{after}"));
+            faults.expect_client_error(&request, &world.send(&request).await);
         }
         // A minor version has no route of its own, and its function gets the path decoded.
         let is_decoded = path.starts_with("/v2.7");
         for target in [path.to_uppercase(), path.replacen('/', "%2f", 2).replacen("%2f", "/", 1)] {
             if target != path && !is_decoded {
-                let ask = with_body(target);
-                faults.expect_client_error(&ask, &world.send(&ask).await);
+                let request = with_body(target);
+                faults.expect_client_error(&request, &world.send(&request).await);
             }
         }
     }

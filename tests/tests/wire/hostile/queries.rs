@@ -49,8 +49,8 @@ async fn query_that_violates_the_schema_is_rejected() {
         let target = world.valid_path(&operation.path);
         for parameter in operation.parameters_in("query") {
             for value in odd {
-                let ask = ApiRequest::new("GET", format!("{target}?{}={value}", parameter.name));
-                let answer = world.send(&ask).await;
+                let request = ApiRequest::new("GET", format!("{target}?{}={value}", parameter.name));
+                let response = world.send(&request).await;
                 let decoded = percent_decode_str(value).decode_utf8();
                 let is_good = decoded.is_ok_and(|text| {
                     world
@@ -60,12 +60,12 @@ async fn query_that_violates_the_schema_is_rejected() {
                         .is_none()
                 });
                 if is_good {
-                    faults.expect_no_server_error(&ask, &answer);
+                    faults.expect_no_server_error(&request, &response);
                 } else {
-                    faults.expect_client_error(&ask, &answer);
-                    // Glance's own words for `member_status` name a status only.
-                    let is_named = parameter.name.split('_').any(|word| answer.message().contains(word));
-                    assert!(is_named, "{answer:?}");
+                    faults.expect_client_error(&request, &response);
+                    // Glance's own messages on `member_status` name only the status.
+                    let is_named = parameter.name.split('_').any(|word| response.message().contains(word));
+                    assert!(is_named, "{response:?}");
                 }
             }
             if parameter.schema["type"] == "array" {
@@ -75,8 +75,8 @@ async fn query_that_violates_the_schema_is_rejected() {
             faults.expect_client_error(&twice, &world.send(&twice).await);
         }
         for query in absurd {
-            let ask = ApiRequest::new("GET", format!("{target}?{query}"));
-            faults.expect_no_server_error(&ask, &world.send(&ask).await);
+            let request = ApiRequest::new("GET", format!("{target}?{query}"));
+            faults.expect_no_server_error(&request, &world.send(&request).await);
         }
         if !operation.is_anonymous {
             let huge = world.send(&ApiRequest::new("GET", format!("{target}?{}", "a=b&".repeat(3000)))).await;

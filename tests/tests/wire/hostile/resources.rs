@@ -1,4 +1,4 @@
-//! Memory and connections of the real server, whatever is thrown at it by clients without a token.
+//! Memory and connections of the real server under any attack by clients without a token.
 
 use std::fmt::Write;
 use std::fs;
@@ -16,13 +16,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-/// What the server may hold at most.
+/// The server's memory limit.
 const MAX_MEMORY: u64 = 100_000_000;
 
-/// How many clients attack at once: more than the server serves, and few enough for the descriptors of this process.
+/// The number of concurrent attackers: more than the server serves, and few enough for the file descriptors of this
+/// process.
 const CLIENTS: usize = 600;
 
-/// A request for each attack, sent whole or in part by clients that then wait.
+/// The request of each attack, sent in whole or in part by clients that then wait.
 fn attacks() -> Vec<(&'static str, Vec<u8>)> {
     let objects = |count| format!("[{}]", vec!["{\"a\":0}"; count].join(","));
     let post = |path: &str, headers: &str, length: usize, body: &str| {
@@ -52,7 +53,7 @@ fn attacks() -> Vec<(&'static str, Vec<u8>)> {
         ("a head that does not end", half_head(9_000).into_bytes()),
         ("a head that is too long", half_head(60_000).into_bytes()),
         ("many headers", many_headers.into_bytes()),
-        ("many requests whose answers nobody reads", pipelined.into_bytes()),
+        ("many requests whose responses are not read", pipelined.into_bytes()),
     ]
 }
 
@@ -76,10 +77,10 @@ async fn run_attack(server: &ServerProcess, request: &Arc<[u8]>) {
 async fn is_healthy(address: &str) -> bool {
     let Ok(mut stream) = TcpStream::connect(address).await else { return false };
     let request = "GET /health HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
-    let mut answer = Vec::new();
+    let mut response = Vec::new();
     let _ = stream.write_all(request.as_bytes()).await;
-    let _ = timeout(Duration::from_secs(30), stream.read_to_end(&mut answer)).await;
-    answer.starts_with(b"HTTP/1.1 200")
+    let _ = timeout(Duration::from_secs(30), stream.read_to_end(&mut response)).await;
+    response.starts_with(b"HTTP/1.1 200")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -106,14 +107,14 @@ async fn concurrent_large_logins_are_rejected_unread() {
         tokio::spawn(async move {
             let mut stream = TcpStream::connect(address).await.unwrap();
             stream.write_all(request.as_bytes()).await.unwrap();
-            let mut answer = Vec::new();
-            stream.read_to_end(&mut answer).await.unwrap();
-            String::from_utf8_lossy(&answer).into_owned()
+            let mut response = Vec::new();
+            stream.read_to_end(&mut response).await.unwrap();
+            String::from_utf8_lossy(&response).into_owned()
         })
     });
     for client in clients.collect::<Vec<_>>() {
-        let answer = client.await.unwrap();
-        assert!(answer.starts_with("HTTP/1.1 413") && answer.contains("16384 bytes"), "{answer}");
+        let response = client.await.unwrap();
+        assert!(response.starts_with("HTTP/1.1 413") && response.contains("16384 bytes"), "{response}");
     }
     assert!(server.peak_resident_bytes() < MAX_MEMORY, "{}", server.peak_resident_bytes());
 }
@@ -123,7 +124,7 @@ async fn concurrent_large_logins_are_rejected_unread() {
 async fn function_memory_is_bounded_for_the_largest_login() {
     let mut function = Deployment::start().await.start_function("identity").await;
     println!("at the start: {} KB", function.peak_resident_bytes() / 1000);
-    // 4.5 MB, and little less than 6 MB as text in an event, or in base64.
+    // 4.5 MB, which is nearly 6 MB as text in an event, or in base64.
     let body = format!("[{}]", vec!["{\"\":0}"; 640_000].join(","));
     let login = HttpEvent::new("POST /v3/auth/tokens", "/v3/auth/tokens");
     let login = login.header("content-type", "application/json");

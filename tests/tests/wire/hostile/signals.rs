@@ -13,7 +13,7 @@ async fn slow_client(server: &ServerProcess) -> TcpStream {
     let request =
         "POST /v3/auth/tokens HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n";
     stream.write_all(request.as_bytes()).await.unwrap();
-    // It is asked for the body: its request is being served.
+    // The server requests the body, so the request is in progress.
     stream.readable().await.unwrap();
     stream
 }

@@ -1,5 +1,5 @@
-//! What stands on the wire: requests that two readers may see the end of in different places, targets in other forms, and
-//! what is no HTTP at all. Behind each waits a request that would delete the image, as a smuggler would have it.
+//! Bytes on the wire: requests whose end two parsers may see in different places, targets in other forms, and bytes
+//! that are not HTTP. Each is followed by a request that would delete the image if it were smuggled through.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::world::{Failures, World};
 
-/// Headers that leave it open where a request ends, or whose it is. All are sent with a body of 5 bytes in a chunk.
+/// Headers that make it ambiguous where a request ends, or whose it is. All are sent with a chunked body of 5 bytes.
 const AMBIGUOUS_HEADERS: [&str; 24] = [
     "Content-Length: 15\r\nTransfer-Encoding: chunked",
     "Transfer-Encoding: chunked\r\nContent-Length: 15",
@@ -51,26 +51,26 @@ const INVALID_CHUNKS: [&str; 7] = [
     "0\r\nX-Auth-Token: a\r\nContent-Length: 9\r\n\r\n",
 ];
 
-/// How long the server may say nothing while it holds a connection open.
+/// How long the server may be silent while it keeps a connection open.
 const READ_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// Everything that the server says to these bytes until it closes, or waits for more.
+/// Everything that the server sends until it closes the connection or waits for more.
 async fn exchange(world: &World, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(world.api.address()).await.unwrap();
-    // It may close before it has read all of it.
+    // It may close the connection before it has read everything.
     let _ = stream.write_all(bytes).await;
-    let mut said = Vec::new();
-    while let Ok(Ok(1..)) = timeout(READ_TIMEOUT, stream.read_buf(&mut said)).await {}
-    String::from_utf8_lossy(&said).into_owned()
+    let mut received = Vec::new();
+    while let Ok(Ok(1..)) = timeout(READ_TIMEOUT, stream.read_buf(&mut received)).await {}
+    String::from_utf8_lossy(&received).into_owned()
 }
 
-fn statuses(said: &str) -> Vec<u16> {
-    let lines = said.split("HTTP/1.").skip(1);
+fn statuses(received: &str) -> Vec<u16> {
+    let lines = received.split("HTTP/1.").skip(1);
     lines.filter_map(|line| line.get(2..5)?.parse().ok()).collect()
 }
 
 impl World {
-    /// A request that a smuggler puts behind another.
+    /// The request that a smuggler appends to another.
     fn smuggled_request(&self, victim: &str) -> String {
         format!(
             "DELETE /v2/images/{victim} HTTP/1.1\r\nHost: images.example\r\nX-Auth-Token: {}\r\nConnection: close\r\n\r\n",
@@ -97,13 +97,16 @@ async fn ambiguous_request_end_smuggles_nothing() {
         let in_chunks = INVALID_CHUNKS
             .map(|chunks| format!("{line}Transfer-Encoding: chunked\r\n\r\n{chunks}{smuggled}"));
         for attack in in_headers.iter().chain(&in_chunks) {
-            let said = exchange(&world, attack.as_bytes()).await;
-            let statuses = statuses(&said);
-            assert!(statuses.len() <= 1 && statuses.iter().all(|status| *status < 500), "{attack}\n{said}");
-            World::assert_no_leak(&said);
+            let received = exchange(&world, attack.as_bytes()).await;
+            let statuses = statuses(&received);
+            assert!(
+                statuses.len() <= 1 && statuses.iter().all(|status| *status < 500),
+                "{attack}\n{received}"
+            );
+            World::assert_no_leak(&received);
         }
     }
-    // What was no attack but only unusual may have deleted the image of its own path.
+    // A request that was only unusual may have deleted the image of its own path.
     world.send(&ApiRequest::new("GET", format!("/v2/images/{victim}"))).await.expect_status(200);
     Failures::default().assert_none();
 }
@@ -131,10 +134,10 @@ async fn malformed_http_is_rejected_and_the_server_continues() {
         "GET /v2/images HTTP/1.1\r\n: y\r\n\r\n",
         "GET /v2/images HTTP/1.1\r\n\r\r\n",
     ] {
-        let said = exchange(&world, format!("{begin}{smuggled}").as_bytes()).await;
-        assert!(statuses(&said).iter().all(|status| (400..500).contains(status)), "{begin:?} {said}");
-        let answers = statuses(&said).len();
-        assert_eq!(said.matches("{\"error\":{\"code\":\"").count(), answers, "{begin:?} {said}");
+        let received = exchange(&world, format!("{begin}{smuggled}").as_bytes()).await;
+        assert!(statuses(&received).iter().all(|status| (400..500).contains(status)), "{begin:?} {received}");
+        let responses = statuses(&received).len();
+        assert_eq!(received.matches("{\"error\":{\"code\":\"").count(), responses, "{begin:?} {received}");
     }
     let endless = format!("GET /{} HTTP/1.1\r\n", "a".repeat(1_000_000));
     assert!(
@@ -186,22 +189,22 @@ async fn target_forms_do_not_bypass_the_path() {
                 "{} {target} HTTP/1.1\r\nHost: images.example\r\nX-Auth-Token: {}\r\nConnection: close\r\n\r\n",
                 operation.method, world.token
             );
-            let said = exchange(&world, request.as_bytes()).await;
-            let statuses = statuses(&said);
+            let received = exchange(&world, request.as_bytes()).await;
+            let statuses = statuses(&received);
             let allowed = expected.unwrap_or(200..500);
             assert!(
                 statuses.len() <= 1 && statuses.iter().all(|status| allowed.contains(status)),
-                "{request}{said}"
+                "{request}{received}"
             );
-            World::assert_no_leak(&said);
+            World::assert_no_leak(&received);
         }
     }
     for form in ["CONNECT images.example:80", "OPTIONS *", "GET *"] {
         for host in ["images.example", "images.example:80"] {
             let request = format!("{form} HTTP/1.1\r\nHost: {host}\r\n\r\n");
-            let said = exchange(&world, request.as_bytes()).await;
-            assert_eq!(statuses(&said), [400], "{request}{said}");
-            assert!(said.contains("target is no path"), "{request}{said}");
+            let received = exchange(&world, request.as_bytes()).await;
+            assert_eq!(statuses(&received), [400], "{request}{received}");
+            assert!(received.contains("target is not a path"), "{request}{received}");
         }
     }
     Failures::default().assert_none();

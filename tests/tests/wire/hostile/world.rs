@@ -1,4 +1,4 @@
-//! The server that is attacked, what a good request for each operation is, and what comes of a bad one.
+//! The attacked server, a valid request for each operation, and the checks of the responses to bad ones.
 
 use std::sync::{Mutex, Once};
 
@@ -7,8 +7,8 @@ use imageshare_tests::api::{Api, ApiRequest, ApiResponse};
 use imageshare_tests::api_document::{Operation, Parameter};
 use serde_json::{Value, json};
 
-/// A server with one image, whose owner sends the worst, or an admin where nobody else gets as far, and an image of
-/// another project that nobody else may see.
+/// A server with one image, whose owner sends the attacks, or an admin where only an admin gets that far, and an
+/// image of another project that only its owner may see.
 pub struct World {
     pub api: Api,
     pub token: String,
@@ -18,11 +18,11 @@ pub struct World {
     job: String,
 }
 
-/// Every panic of the process, the server's own threads included.
+/// Every panic of the process, including the server's threads.
 static PANICS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 impl World {
-    /// What the other project's image is called.
+    /// The name of the other project's image.
     pub const SECRET_NAME: &'static str = "nobody-else-may-read-this";
 
     pub async fn start() -> Self {
@@ -30,7 +30,7 @@ impl World {
         HOOK.call_once(|| {
             let shown = std::panic::take_hook();
             std::panic::set_hook(Box::new(move |panic| {
-                // A test that fails says so itself.
+                // A failing test reports its panic itself.
                 if panic.location().is_none_or(|place| !place.file().starts_with("tests/")) {
                     PANICS.lock().unwrap().push(panic.to_string());
                 }
@@ -51,25 +51,25 @@ impl World {
         Self { api, token, admin, image, secret_image, job: JobId(Stamp::now()).to_string() }
     }
 
-    /// Every operation, also by the path of a minor version where it has one.
+    /// Every operation, also at the path of a minor version if it has one.
     pub fn operations(&self) -> Vec<Operation> {
         let operations = self.api.document.operations();
         let minor: Vec<_> = operations.iter().filter_map(Operation::with_minor_version).collect();
         [operations, minor].concat()
     }
 
-    pub async fn send(&self, ask: &ApiRequest) -> ApiResponse {
-        let token = if ask.target.starts_with("/v1/tenants") { &self.admin } else { &self.token };
-        let answer = self.api.send(&ask.clone().token(token)).await;
-        Self::assert_no_leak(&answer.body.to_string());
-        answer
+    pub async fn send(&self, request: &ApiRequest) -> ApiResponse {
+        let token = if request.target.starts_with("/v1/tenants") { &self.admin } else { &self.token };
+        let response = self.api.send(&request.clone().token(token)).await;
+        Self::assert_no_leak(&response.body.to_string());
+        response
     }
 
-    pub fn assert_no_leak(said: &str) {
-        assert!(!said.contains(Self::SECRET_NAME), "{said}");
+    pub fn assert_no_leak(body: &str) {
+        assert!(!body.contains(Self::SECRET_NAME), "{body}");
     }
 
-    /// The value of a path parameter that is as it must be.
+    /// A valid value of a path parameter.
     fn valid_parameter(&self, name: &str) -> &str {
         match name {
             "project_id" => "own1",
@@ -85,12 +85,12 @@ impl World {
         }
     }
 
-    /// The ids in an operation's path. A tag is none: it may be nearly any text.
+    /// The ids in an operation's path. A tag is not one: it may be nearly any text.
     pub fn ids_in_path(operation: &Operation) -> impl Iterator<Item = &Parameter> {
         operation.parameters_in("path").filter(|parameter| parameter.name != "tag")
     }
 
-    /// The path of an operation, one parameter of it replaced.
+    /// The path of an operation, with one parameter replaced.
     pub fn path_with(&self, path: &str, (name, value): (&str, &str)) -> String {
         let steps = path.split('/').map(|step| {
             match step.strip_prefix('{').and_then(|step| step.strip_suffix('}')) {
@@ -106,7 +106,7 @@ impl World {
         self.path_with(path, ("", ""))
     }
 
-    /// A body that is as it must be.
+    /// A valid body.
     pub fn valid_body(&self, operation: &Operation) -> Value {
         let images = json!([self.image]);
         match operation.id.as_str() {
@@ -143,20 +143,20 @@ impl World {
     }
 }
 
-/// Collects what was not refused, so that one run tells of all.
+/// Collects what was not refused, so that one run reports everything.
 #[derive(Default)]
 pub struct Failures(Vec<String>);
 
 impl Failures {
-    pub fn expect_client_error(&mut self, ask: &ApiRequest, answer: &ApiResponse) {
-        if !(400..500).contains(&answer.status) {
-            self.0.push(format!("{ask:?}\n  was answered with {} {}", answer.status, answer.body));
+    pub fn expect_client_error(&mut self, request: &ApiRequest, response: &ApiResponse) {
+        if !(400..500).contains(&response.status) {
+            self.0.push(format!("{request:?}\n  got {} {}", response.status, response.body));
         }
     }
 
-    pub fn expect_no_server_error(&mut self, ask: &ApiRequest, answer: &ApiResponse) {
-        if answer.status >= 500 {
-            self.0.push(format!("{ask:?}\n  was answered with {} {}", answer.status, answer.body));
+    pub fn expect_no_server_error(&mut self, request: &ApiRequest, response: &ApiResponse) {
+        if response.status >= 500 {
+            self.0.push(format!("{request:?}\n  got {} {}", response.status, response.body));
         }
     }
 

@@ -1,4 +1,4 @@
-//! The keys of an issuer, published at an address.
+//! An issuer that publishes its keys at a URL.
 
 use super::*;
 
@@ -11,8 +11,8 @@ async fn new_key_works_immediately_and_removed_key_expires_in_10_min() {
     for _ in 0..3 {
         assert_eq!(authenticate(&authenticator, &token("one"), now).await.unwrap().tenant.as_str(), "p1");
     }
-    let asked = issuer.take_requests();
-    assert_eq!((asked.len(), asked[0].uri().path()), (1, "/jwks.json"));
+    let requests = issuer.take_requests();
+    assert_eq!((requests.len(), requests[0].uri().path()), (1, "/jwks.json"));
 
     issuer.set_response(200, key_set(&["two"]));
     let later = now.plus(Duration::from_secs(30));
@@ -43,7 +43,7 @@ async fn cached_token_expires_with_its_key() {
         for _ in 0..2 {
             assert!(authenticate(&authenticator, &token("one"), now).await.is_ok());
         }
-        // The token of an unknown key has the keys fetched, long before the cached token would be verified again.
+        // A token with an unknown key id triggers a fetch, long before the cached token would be verified again.
         issuer.set_response(200, rest);
         let soon = now.plus(Duration::from_secs(30));
         assert!(authenticate(&authenticator, &token("one"), soon).await.is_ok());
@@ -175,16 +175,17 @@ async fn waiting_requests_share_one_failed_fetch() {
     issuer.set_response(500, Value::Null);
     let held = issuer.block_responses().await;
     let now = Timestamp::now();
-    let ask = |seconds| {
+    let request = |seconds| {
         let (authenticator, at) = (authenticator.clone(), now.plus(Duration::from_secs(seconds)));
         tokio::spawn(async move { authenticate(&authenticator, &token("one"), at).await })
     };
-    let mut waiting = vec![ask(0)];
+    let mut waiting = vec![request(0)];
     while issuer.take_requests().is_empty() {
         tokio::task::yield_now().await;
     }
-    // Each comes so late that it might ask, were nobody asking: one after the other, they would wait ever longer.
-    waiting.extend([2, 4, 6].map(ask));
+    // Each comes late enough to fetch if no fetch were in progress: one after the other, they would wait longer and
+    // longer.
+    waiting.extend([2, 4, 6].map(request));
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
@@ -193,6 +194,6 @@ async fn waiting_requests_share_one_failed_fetch() {
         assert!(matches!(waited.await.unwrap(), Err(AuthError::IssuerUnavailable(_))));
     }
     assert_eq!(issuer.take_requests().len(), 0, "one question for all of them");
-    assert!(ask(8).await.unwrap().is_err());
+    assert!(request(8).await.unwrap().is_err());
     assert_eq!(issuer.take_requests().len(), 1);
 }

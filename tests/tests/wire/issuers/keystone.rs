@@ -1,4 +1,4 @@
-//! A Keystone that is asked about tokens.
+//! A Keystone that validates tokens.
 
 use std::net::SocketAddr;
 
@@ -7,9 +7,9 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 
-fn with_member(mut answer: Value, member: &str, value: Value) -> Value {
-    answer["token"][member] = value;
-    answer
+fn with_member(mut response: Value, member: &str, value: Value) -> Value {
+    response["token"][member] = value;
+    response
 }
 
 #[tokio::test]
@@ -28,12 +28,12 @@ async fn opaque_token_is_validated_by_keystone() {
             role: Role::Member,
         };
         assert_eq!(caller, expected);
-        let asked = issuer.take_requests();
-        assert_eq!((asked.len(), asked[0].uri().path()), (1, "/v3/auth/tokens"));
+        let requests = issuer.take_requests();
+        assert_eq!((requests.len(), requests[0].uri().path()), (1, "/v3/auth/tokens"));
         for name in ["x-auth-token", "x-subject-token"] {
-            assert_eq!(asked[0].headers()[name], HeaderValue::from_static(OPAQUE_TOKEN));
+            assert_eq!(requests[0].headers()[name], HeaderValue::from_static(OPAQUE_TOKEN));
         }
-        assert_eq!(asked[0].headers()["openstack-identity-access-rules"], "1.0");
+        assert_eq!(requests[0].headers()["openstack-identity-access-rules"], "1.0");
     }
 }
 
@@ -95,7 +95,7 @@ async fn keystone_refusal_is_final_and_keystone_failure_is_retried() {
     assert!(authenticate(&authenticator, OPAQUE_TOKEN, now).await.is_ok());
 }
 
-/// What a function says to a request with a token that Keystone describes so.
+/// A function's response to a request with a token that Keystone describes in this way.
 async fn response_to(described: Value, method: &str, path: &str, headers: &[(&str, &str)]) -> (u16, String) {
     let issuer = Issuer::start().await;
     issuer.set_response(200, described);
@@ -135,11 +135,11 @@ async fn access_rules_restrict_a_token() {
         (json!([rule("compute", "GET", "/v2/images")]), 403),
         (json!([rule("image", "GET", "/v2/images/*")]), 403),
         (json!([]), 403),
-        // Rules that cannot be read are rules that cannot be enforced.
+        // Access rules that cannot be parsed cannot be enforced.
         (json!([{"path": "/v2/images"}]), 503),
     ] {
-        let told = response_to(with_rules(rules.clone()), "GET", "/v2/images", &[]).await;
-        assert_eq!(told.0, status, "{rules} {told:?}");
+        let response = response_to(with_rules(rules.clone()), "GET", "/v2/images", &[]).await;
+        assert_eq!(response.0, status, "{rules} {response:?}");
     }
 }
 
@@ -153,14 +153,14 @@ async fn unscoped_token_is_forbidden_unless_system_admin() {
     for (described, status) in
         [(&good, 200), (&unscoped, 403), (&system, 403), (&domain_admin, 403), (&admin, 200)]
     {
-        let told = response_to(described.clone(), "GET", "/v2/images", &[]).await;
-        assert_eq!(told.0, status, "{described} {told:?}");
+        let response = response_to(described.clone(), "GET", "/v2/images", &[]).await;
+        assert_eq!(response.0, status, "{described} {response:?}");
     }
     let headers = [("x-project-id", "own7")];
     let (status, image) = response_to(admin.clone(), "POST", "/v2/images", &headers).await;
     assert!(status == 201 && image.contains(r#""owner":"own7""#), "{image}");
     assert_eq!(response_to(admin, "GET", "/v2/images", &[("x-project-id", "a b")]).await.0, 403);
-    // Nobody else chooses.
+    // Only an admin may choose a project.
     let (_, image) = response_to(good, "POST", "/v2/images", &headers).await;
     assert!(image.contains(r#""owner":"own1""#), "{image}");
 }
@@ -177,16 +177,16 @@ async fn keystone_revokes_its_own_tokens() {
     issuer.take_requests();
     issuer.set_response(204, Value::Null);
     assert_eq!(authenticator.revoke(OPAQUE_TOKEN, &store, now).await, Ok(()));
-    let asked = issuer.take_requests();
-    assert_eq!((asked[0].method().as_str(), asked[0].uri().path()), ("DELETE", "/v3/auth/tokens"));
+    let requests = issuer.take_requests();
+    assert_eq!((requests[0].method().as_str(), requests[0].uri().path()), ("DELETE", "/v3/auth/tokens"));
     for name in ["x-auth-token", "x-subject-token"] {
-        assert_eq!(asked[0].headers()[name], HeaderValue::from_static(OPAQUE_TOKEN));
+        assert_eq!(requests[0].headers()[name], HeaderValue::from_static(OPAQUE_TOKEN));
     }
     assert_eq!(
         authenticate(&authenticator, OPAQUE_TOKEN, now).await,
         Err(CredentialError::UnknownToken.into())
     );
-    assert!(issuer.take_requests().is_empty(), "it is known to be none");
+    assert!(issuer.take_requests().is_empty(), "the refusal is cached");
     issuer.set_response(404, Value::Null);
     assert_eq!(authenticator.revoke("other", &store, now).await, Err(CredentialError::UnknownToken.into()));
     issuer.set_response(500, Value::Null);
@@ -242,29 +242,30 @@ async fn locally_verified_token_is_not_sent_to_keystone() {
     assert_eq!((foreign, issuer.take_requests().len()), (Err(CredentialError::UnknownToken.into()), 1));
 }
 
-/// Reads a request without a body. Whether there was one.
+/// Reads a request without a body. Returns whether there was one.
 async fn read_request_head(stream: &mut TcpStream) -> bool {
-    let (mut read, mut piece) = (Vec::new(), [0; 1024]);
+    let (mut read, mut work_item) = (Vec::new(), [0; 1024]);
     while !read.ends_with(b"\r\n\r\n") {
-        match stream.read(&mut piece).await {
-            Ok(length @ 1..) => read.extend_from_slice(&piece[..length]),
+        match stream.read(&mut work_item).await {
+            Ok(length @ 1..) => read.extend_from_slice(&work_item[..length]),
             _ => return false,
         }
     }
     true
 }
 
-/// A Keystone that answers one request of each connection, keeps that open, and breaks it when it is asked again.
-async fn keystone_that_breaks_kept_connections(answer: Value) -> SocketAddr {
+/// A Keystone that responds to one request per connection, keeps the connection open, and closes it at the next
+/// request.
+async fn keystone_that_breaks_kept_connections(response: Value) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
-            let body = answer.to_string();
+            let body = response.to_string();
             tokio::spawn(async move {
                 if read_request_head(&mut stream).await {
-                    let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
-                    stream.write_all(answer.as_bytes()).await.unwrap();
+                    let response = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+                    stream.write_all(response.as_bytes()).await.unwrap();
                     read_request_head(&mut stream).await;
                 }
             });

@@ -1,4 +1,4 @@
-//! Tokens of others: their keys at an address, and a Keystone that is asked about them.
+//! Tokens of other issuers: keys at a URL, and a Keystone that validates tokens.
 
 mod jwks;
 mod keystone;
@@ -93,7 +93,7 @@ async fn issuer_certificate_is_verified_with_the_given_authorities() {
         let keystone = Authenticator::without_keys().with_keystone(&issuer.url(), authorities).unwrap();
         let refused = authenticate(&keystone, OPAQUE_TOKEN, now).await;
         assert!(matches!(refused, Err(AuthError::IssuerUnavailable(_))), "{refused:?}");
-        assert!(issuer.take_requests().is_empty(), "a token was sent to whom nobody vouches for");
+        assert!(issuer.take_requests().is_empty(), "a token was sent to an untrusted server");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Tokens of others, as a server and a function are told of them.
+//! The settings of other issuers, of a server and of a function.
 
 use std::time::Duration;
 
@@ -42,8 +42,8 @@ async fn server_accepts_own_provider_and_keystone_tokens() {
     let server = ServerProcess::start(&binary("imageshare"), &arguments).await;
     let status = async |token: &str| {
         let url = format!("http://{}/v2/cloudimages", server.address);
-        let answer = reqwest::Client::new().get(url).header("X-Auth-Token", token).send().await.unwrap();
-        answer.status().as_u16()
+        let response = reqwest::Client::new().get(url).header("X-Auth-Token", token).send().await.unwrap();
+        response.status().as_u16()
     };
     assert_eq!(status(&server.token("own1", "member")).await, 200);
     assert_eq!(status(&sign_token("one", &claims(PROVIDER_ISSUER))).await, 200);
@@ -55,7 +55,7 @@ async fn server_accepts_own_provider_and_keystone_tokens() {
         show.header("X-Auth-Token", "gAAAA-good").header("X-Subject-Token", "gAAAA-good").send().await;
     let shown: Value = shown.unwrap().json().await.unwrap();
     let expires = expires.to_iso_seconds().replace('Z', ".000000Z");
-    assert_eq!(shown["token"]["expires_at"], expires, "as Keystone says");
+    assert_eq!(shown["token"]["expires_at"], expires, "as in the Keystone response");
     keystone.set_response(404, Value::Null);
     assert_eq!(status("gAAAA-unknown").await, 401);
     keystone.set_response(500, Value::Null);
@@ -64,7 +64,7 @@ async fn server_accepts_own_provider_and_keystone_tokens() {
 
 #[tokio::test]
 async fn server_names_the_invalid_argument() {
-    for (argument, value, told) in [
+    for (argument, value, expected) in [
         ("--jwks", "http://keys.example/jwks.json", "--jwks: expected https://HOST"),
         ("--keystone", "keystone.example", "--keystone: expected https://HOST"),
         ("--issuer-ca", "/nowhere/ca.pem", "--issuer-ca: cannot read /nowhere/ca.pem"),
@@ -73,8 +73,8 @@ async fn server_names_the_invalid_argument() {
         let mut command = std::process::Command::new(binary("imageshare"));
         command.args(["serve", "--memory", "--listen", "127.0.0.1:0", argument, value]);
         let ended = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
-        assert!(!ended.status.success() && said.contains(told), "{said}");
+        let stderr = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert!(!ended.status.success() && stderr.contains(expected), "{stderr}");
     }
 }
 
@@ -88,8 +88,8 @@ fn with_variables(
 
 async fn status_of(function: &mut LambdaProcess, token: &str) -> (u64, Value) {
     let event = HttpEvent::new("GET /v2/cloudimages", "/v2/cloudimages").token(token).build();
-    let answer = function.invoke(&event).await.unwrap();
-    (answer["statusCode"].as_u64().unwrap(), answer["headers"]["retry-after"].clone())
+    let response = function.invoke(&event).await.unwrap();
+    (response["statusCode"].as_u64().unwrap(), response["headers"]["retry-after"].clone())
 }
 
 #[tokio::test]
@@ -99,25 +99,25 @@ async fn function_trusts_an_issuer_with_a_private_ca() {
     let issuer = Issuer::start_tls(&authority, "127.0.0.1").await;
     issuer.set_response(200, key_set(&["one"]));
     let (url, pem) = (issuer.url(), authority.pem());
-    let told =
+    let variables =
         [("IMAGESHARE_JWKS", &*url), ("IMAGESHARE_ISSUER", PROVIDER_ISSUER), ("IMAGESHARE_ISSUER_CA", &*pem)];
-    let started = LambdaProcess::start(&binary("images"), with_variables(&world.env(), &told)).await;
+    let started = LambdaProcess::start(&binary("images"), with_variables(&world.env(), &variables)).await;
     let mut function = started.unwrap();
     assert_eq!(issuer.take_requests().len(), 1, "before the first request");
     assert_eq!(status_of(&mut function, &sign_token("one", &claims(PROVIDER_ISSUER))).await.0, 200);
 
-    for (name, value, told) in [
+    for (name, value, variables) in [
         ("IMAGESHARE_ISSUER_CA", "nonsense", "IMAGESHARE_ISSUER_CA: cannot read nonsense"),
         ("IMAGESHARE_CLAIMS", "roles", "IMAGESHARE_CLAIMS: roles: expected project=NAME"),
         ("IMAGESHARE_CLAIMS", "roles=a,roles=b", "IMAGESHARE_CLAIMS: roles is given twice"),
     ] {
         let nonsense = with_variables(&world.env(), &[(name, value)]);
         let refused = LambdaProcess::start(&binary("images"), nonsense).await.err().unwrap().to_string();
-        assert!(refused.contains(told), "{refused}");
+        assert!(refused.contains(variables), "{refused}");
     }
 
-    let told = with_variables(&with_variables(&world.env(), &told), &[claims_at]);
-    let mut function = LambdaProcess::start(&binary("images"), told).await.unwrap();
+    let variables = with_variables(&with_variables(&world.env(), &variables), &[claims_at]);
+    let mut function = LambdaProcess::start(&binary("images"), variables).await.unwrap();
     let mut of_keycloak = claims(PROVIDER_ISSUER);
     of_keycloak["realm_access"] = json!({"roles": ["offline_access", "reader"]});
     of_keycloak["roles"] = json!(7);
@@ -129,16 +129,16 @@ async fn function_trusts_an_issuer_with_a_private_ca() {
 async fn function_returns_503_until_its_issuer_is_available() {
     let (world, issuer) = (Deployment::start().await, Issuer::start().await);
     issuer.set_response(503, Value::Null);
-    let told = [("IMAGESHARE_JWKS", &*issuer.url()), ("IMAGESHARE_ISSUER", PROVIDER_ISSUER)];
+    let variables = [("IMAGESHARE_JWKS", &*issuer.url()), ("IMAGESHARE_ISSUER", PROVIDER_ISSUER)];
     let mut function =
-        LambdaProcess::start(&binary("images"), with_variables(&world.env(), &told)).await.unwrap();
+        LambdaProcess::start(&binary("images"), with_variables(&world.env(), &variables)).await.unwrap();
     let good = sign_token("one", &claims(PROVIDER_ISSUER));
     assert_eq!(status_of(&mut function, &good).await, (503, json!("1")));
-    assert_eq!(status_of(&mut function, "opaque").await.0, 401, "no issuer need be asked about it");
+    assert_eq!(status_of(&mut function, "opaque").await.0, 401, "no issuer has to validate it");
     issuer.set_response(200, key_set(&["one"]));
-    // It asks again a second later.
-    let patience = tokio::time::Instant::now() + Duration::from_secs(20);
+    // The function fetches the keys again after a second.
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
     while status_of(&mut function, &good).await.0 != 200 {
-        assert!(tokio::time::Instant::now() < patience, "{}", function.log());
+        assert!(tokio::time::Instant::now() < deadline, "{}", function.log());
     }
 }

@@ -1,5 +1,4 @@
-//! What the command line does besides serving: tokens, access keys of deployments elsewhere, settings in a file, and what it
-//! tells of itself.
+//! The command line besides serving: tokens, access keys of other deployments, settings in a file, help and version.
 
 use std::fs;
 use std::path::Path;
@@ -23,9 +22,12 @@ fn run_cli(arguments: &[&str], environment: &[(&str, &str)], directory: &Path) -
 fn token_creation_needs_a_signing_key() {
     let directory = tempfile::tempdir().unwrap();
     let arguments = ["token", "--project", "own1", "--data", "wrong"];
-    let (done, printed, told) = run_cli(&arguments, &[], directory.path());
+    let (done, printed, stderr) = run_cli(&arguments, &[], directory.path());
     assert!(!done && printed.is_empty(), "{printed}");
-    assert!(told.contains("there is no signing key in wrong: name the running server's directory"), "{told}");
+    assert!(
+        stderr.contains("there is no signing key in wrong: name the running server's directory"),
+        "{stderr}"
+    );
     assert!(!directory.path().join("wrong").exists());
 }
 
@@ -42,13 +44,13 @@ async fn access_keys_are_created_with_a_project_token() {
             directory.path(),
         )
     };
-    let (done, made, told) = run(&["create", "--name", "ci"], &own, &address);
-    assert!(done && made.starts_with("id="), "{told}");
-    let id = made.lines().next().unwrap().strip_prefix("id=").unwrap();
+    let (done, printed, stderr) = run(&["create", "--name", "ci"], &own, &address);
+    assert!(done && printed.starts_with("id="), "{stderr}");
+    let id = printed.lines().next().unwrap().strip_prefix("id=").unwrap();
     assert!(run(&["list"], &own, &address).1.starts_with(&format!("{id}\tenabled\tmember\t")));
     assert!(run(&["disable", id], &own, &address).0);
 
-    for (arguments, token, server, wanted) in [
+    for (arguments, token, server, expected) in [
         (&["create"][..], other.as_str(), address.as_str(), "does not act for project own1"),
         (
             &["create", "--user", "me"],
@@ -60,8 +62,8 @@ async fn access_keys_are_created_with_a_project_token() {
         (&["list"], "token", "http://images.example", "is sent over https:// only"),
         (&["list"], "", "https://images.example", "put a token in IMAGESHARE_TOKEN"),
     ] {
-        let (done, _, told) = run(arguments, token, server);
-        assert!(!done && told.contains(wanted), "{told}");
+        let (done, _, stderr) = run(arguments, token, server);
+        assert!(!done && stderr.contains(expected), "{stderr}");
     }
     let (_, keys, _) = run(&["list"], &own, &address);
     assert_eq!(keys.lines().count(), 1, "{keys}");
@@ -83,10 +85,10 @@ async fn server_is_configured_by_file_variable_and_flag() {
     drop(server);
 
     fs::write(&file, "colour = \"red\"\n").unwrap();
-    let (done, _, told) = run_cli(&["--config", "imageshare.toml"], &[], directory.path());
+    let (done, _, stderr) = run_cli(&["--config", "imageshare.toml"], &[], directory.path());
     assert!(
-        !done && told.contains("imageshare.toml: unknown setting colour: expected one of listen,"),
-        "{told}"
+        !done && stderr.contains("imageshare.toml: unknown setting colour: expected one of listen,"),
+        "{stderr}"
     );
 }
 
@@ -97,6 +99,9 @@ fn completions_and_manual_pages_are_generated() {
     assert!(done && script.contains("access-key"));
     let (done, page, _) = run_cli(&["man", "serve"], &[], directory.path());
     assert!(done && page.contains("IMAGESHARE\\_LISTEN") | page.contains("IMAGESHARE_LISTEN"), "{page}");
-    let (done, _, told) = run_cli(&["man", "nothing"], &[], directory.path());
-    assert!(!done && told == "imageshare: there is no command nothing; see imageshare --help\n", "{told}");
+    let (done, _, stderr) = run_cli(&["man", "nothing"], &[], directory.path());
+    assert!(
+        !done && stderr == "imageshare: there is no command nothing; see imageshare --help\n",
+        "{stderr}"
+    );
 }

@@ -1,4 +1,5 @@
-//! The log tells who was refused what, and why; which pair of a job failed; and which request met a fault of the table.
+//! The log shows which request was refused and why, which pair of a job failed, and which request met a fault of the
+//! table.
 
 use imageshare::domain::Timestamp;
 use imageshare_tests::binaries::binary;
@@ -20,27 +21,27 @@ async fn send(server: &ServerProcess, wire: &WireRequest) -> (u16, Value) {
     let query = if wire.query.is_empty() { String::new() } else { format!("?{}", wire.query) };
     let url = format!("http://{}{}{query}", server.address, wire.path);
     let request = reqwest::Client::new().request(wire.method.parse().unwrap(), url);
-    let answer = request.headers(wire.header_map()).body(wire.body.clone()).send().await.unwrap();
-    let (status, body) = (answer.status().as_u16(), answer.bytes().await.unwrap());
+    let response = request.headers(wire.header_map()).body(wire.body.clone()).send().await.unwrap();
+    let (status, body) = (response.status().as_u16(), response.bytes().await.unwrap());
     (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
 }
 
 async fn post(server: &ServerProcess, token: &str, path: &str, body: &Value) -> Value {
-    let (status, answer) =
+    let (status, response) =
         send(server, &UnsignedRequest::new("POST", path).header("X-Auth-Token", token).json(body).to_wire())
             .await;
-    assert!((200..300).contains(&status), "{answer}");
-    answer
+    assert!((200..300).contains(&status), "{response}");
+    response
 }
 
-/// An access key of that project.
+/// An access key of a project.
 async fn create_access_key(server: &ServerProcess, project: &str) -> Signer {
     let key = post(server, &server.token(project, "member"), "/v1/access-keys", &json!({"name": "ci"})).await;
     let text = |name: &str| key[name].as_str().unwrap().to_owned();
     Signer { key_id: text("id"), secret: text("secret"), date: Timestamp::now() }
 }
 
-/// An id as the log has it.
+/// An id as it is logged.
 fn shorten_id(id: &str) -> String {
     format!("{}…{}", &id[..8], &id[id.len() - 4..])
 }
@@ -76,15 +77,15 @@ async fn request_by_access_key_is_logged_with_a_shortened_id() {
     for (signer, status) in [(&signer, 200), (&wrong, 401)] {
         assert_eq!(send(&server, &signer.sign_access(&list, &[])).await.0, status);
         let expected = [("status", json!(status)), ("operation", json!("GET /v2/cloudimages"))];
-        let told = wait_for_line(&server, "request", &expected).await;
-        assert_eq!(told["access_key"], shorten_id(&signer.key_id));
+        let line = wait_for_line(&server, "request", &expected).await;
+        assert_eq!(line["access_key"], shorten_id(&signer.key_id));
     }
     let user = json!({"id": signer.key_id, "password": "wrong"});
     let login = json!({"auth": {"identity": {"methods": ["password"], "password": {"user": user}}}});
     let login = UnsignedRequest::new("POST", "/v3/auth/tokens").json(login).to_wire();
     assert_eq!(send(&server, &login).await.0, 401);
-    let told = wait_for_line(&server, "request", &[("operation", json!("POST /v3/auth/tokens"))]).await;
-    assert_eq!(told["access_key"], shorten_id(&signer.key_id));
+    let line = wait_for_line(&server, "request", &[("operation", json!("POST /v3/auth/tokens"))]).await;
+    assert_eq!(line["access_key"], shorten_id(&signer.key_id));
     // What is no id may be a secret in the wrong place.
     let swapped = Signer { key_id: "a-secret-in-place-of-an-id".to_owned(), ..wrong };
     assert_eq!(send(&server, &swapped.sign_access(&list, &[])).await.0, 401);
@@ -98,18 +99,18 @@ async fn alibaba_action_is_logged_with_its_result() {
     let own = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let mut query =
         vec![own("Action", "DescribeImages"), own("Version", "2020-09-30"), own("RegionId", "mars")];
-    let ask = |query: &[(String, String)]| UnsignedRequest {
+    let request = |query: &[(String, String)]| UnsignedRequest {
         query: query.to_vec(),
         ..UnsignedRequest::new("POST", "/")
     };
-    let (status, _) = send(&server, &signer.sign_acs3(&ask(&query), &[], "nonce-1")).await;
+    let (status, _) = send(&server, &signer.sign_acs3(&request(&query), &[], "nonce-1")).await;
     assert_eq!(status, 404);
-    let told = wait_for_line(&server, "request", &[("action", json!("DescribeImages"))]).await;
-    assert_eq!((&told["code"], &told["tenant"]), (&json!("InvalidRegionId.NotFound"), &json!("own1")));
-    assert_eq!(told["access_key"], shorten_id(&signer.key_id));
+    let line = wait_for_line(&server, "request", &[("action", json!("DescribeImages"))]).await;
+    assert_eq!((&line["code"], &line["tenant"]), (&json!("InvalidRegionId.NotFound"), &json!("own1")));
+    assert_eq!(line["access_key"], shorten_id(&signer.key_id));
 
     query[0] = own("Action", "NoSuchAction");
-    let (status, _) = send(&server, &signer.sign_acs3(&ask(&query), &[], "nonce-2")).await;
+    let (status, _) = send(&server, &signer.sign_acs3(&request(&query), &[], "nonce-2")).await;
     assert_eq!(status, 404);
     wait_for_line(
         &server,
@@ -117,9 +118,9 @@ async fn alibaba_action_is_logged_with_its_result() {
         &[("action", json!("NoSuchAction")), ("code", json!("InvalidApi.NotFound"))],
     )
     .await;
-    // What cannot be the name of an action is not repeated.
+    // A text that cannot be an action's name is not logged.
     query[0] = own("Action", "a line\nof a log");
-    assert!(send(&server, &signer.sign_acs3(&ask(&query), &[], "nonce-3")).await.0 >= 400);
+    assert!(send(&server, &signer.sign_acs3(&request(&query), &[], "nonce-3")).await.0 >= 400);
     assert!(!server.log().contains("of a log"));
 }
 
@@ -128,11 +129,11 @@ async fn unknown_path_is_logged_without_tokens() {
     let server = start_server().await;
     let token = server.token("own1", "member");
     for path in ["/v9/nothing", "/v2.0/tokens/opaque-token/endpoints"] {
-        let ask = UnsignedRequest::new("GET", path).header("X-Auth-Token", &token).to_wire();
-        assert_eq!(send(&server, &ask).await.0, 404);
+        let request = UnsignedRequest::new("GET", path).header("X-Auth-Token", &token).to_wire();
+        assert_eq!(send(&server, &request).await.0, 404);
     }
-    let told = wait_for_line(&server, "request", &[("path", json!("/v9/nothing"))]).await;
-    assert_eq!((&told["operation"], &told["code"]), (&json!("$default"), &json!("IMG.0086")));
+    let line = wait_for_line(&server, "request", &[("path", json!("/v9/nothing"))]).await;
+    assert_eq!((&line["operation"], &line["code"]), (&json!("$default"), &json!("IMG.0086")));
     wait_for_line(&server, "request", &[("path", json!("/v2.0/tokens/…/endpoints"))]).await;
     assert!(!server.log().contains("opaque-token"));
 }
@@ -150,7 +151,7 @@ async fn failed_pair_is_logged_with_its_work_item() {
         post(&server, &token, "/v1/cloudimages/members", &body).await["job_id"].clone()
     };
     let projects = |count: u8| (0..count).map(|number| format!("project-{number}")).collect::<Vec<_>>();
-    // Sixty recipients are all that an image may have.
+    // Sixty recipients are the limit of an image.
     share(&images[..1], projects(60)).await;
     let at_once = share(&images[..1], vec!["one-more".to_owned()]).await;
     let finished = wait_for_line(&server, "job finished", &[("job", at_once)]).await;
@@ -230,8 +231,8 @@ async fn table_failure_is_logged_with_the_request_id() {
     world.table_server().fail("Query", Fault::InternalError, 1_000);
     let event =
         HttpEvent::new("GET /v2/cloudimages", "/v2/cloudimages").token(&Deployment::token("own1", "member"));
-    let answer = function.invoke(&event.build()).await.unwrap();
-    let id = answer["headers"]["x-request-id"].as_str().unwrap();
+    let response = function.invoke(&event.build()).await.unwrap();
+    let id = response["headers"]["x-request-id"].as_str().unwrap();
     let log = function.log();
     let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let faults: Vec<_> = lines.filter(|line| line["message"] == "the table failed").collect();

@@ -1,4 +1,4 @@
-//! What the server counts is told at an address of its own.
+//! The server publishes its metrics at an address of their own.
 
 use imageshare_tests::binaries::binary;
 use imageshare_tests::server_process::ServerProcess;
@@ -8,9 +8,9 @@ use super::wait_for_line;
 async fn get(url: &str, token: Option<&str>) -> (u16, String, String) {
     let request = reqwest::Client::new().get(url);
     let request = token.into_iter().fold(request, |request, token| request.header("X-Auth-Token", token));
-    let answer = request.send().await.unwrap();
-    let kind = answer.headers().get("content-type").map(|kind| kind.to_str().unwrap().to_owned());
-    (answer.status().as_u16(), kind.unwrap_or_default(), answer.text().await.unwrap())
+    let response = request.send().await.unwrap();
+    let kind = response.headers().get("content-type").map(|kind| kind.to_str().unwrap().to_owned());
+    (response.status().as_u16(), kind.unwrap_or_default(), response.text().await.unwrap())
 }
 
 /// The value of a series.
@@ -54,7 +54,7 @@ async fn metrics_count_requests_work_and_table_usage() {
     assert!(series_value(&text, "imageshare_oldest_open_work_age_seconds") < 0.1);
     assert!(text.contains(&format!("imageshare_build_info{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION"))));
 
-    // They are told there and nowhere else.
+    // The metrics are at that address only.
     assert_eq!(get(&api("/metrics"), Some(&token)).await.0, 404);
     assert_eq!(get(&metrics.replace("/metrics", "/"), None).await.0, 404);
     assert_eq!(reqwest::Client::new().post(&metrics).send().await.unwrap().status().as_u16(), 405);
@@ -66,7 +66,7 @@ async fn metrics_address_in_use_is_reported() {
     let address = taken.local_addr().unwrap().to_string();
     let arguments = ["--memory", "--listen", "127.0.0.1:0", "--metrics", &address];
     let ended = std::process::Command::new(binary("imageshare")).args(arguments).output().unwrap();
-    let said = String::from_utf8(ended.stderr).unwrap();
-    let wanted = format!("cannot listen on {address}: address in use; choose another with --metrics");
-    assert!(!ended.status.success() && said.contains(&wanted), "{said}");
+    let stderr = String::from_utf8(ended.stderr).unwrap();
+    let expected = format!("cannot listen on {address}: address in use; choose another with --metrics");
+    assert!(!ended.status.success() && stderr.contains(&expected), "{stderr}");
 }

@@ -1,4 +1,4 @@
-//! The document of the API is served, in the forms that programs and people read; and a browser is told where it is.
+//! The API document is served in forms for programs and for people, and a browser is led to it.
 
 use std::collections::BTreeSet;
 
@@ -8,9 +8,9 @@ use imageshare_tests::api_document::ApiDocument;
 use serde_json::{Value, json};
 
 async fn fetch_text(api: &Api, path: &str) -> (String, String) {
-    let answer = api.send(&ApiRequest::new("GET", path)).await;
-    answer.expect_status(200);
-    (answer.headers["content-type"].clone(), answer.body.as_str().unwrap_or_default().to_owned())
+    let response = api.send(&ApiRequest::new("GET", path)).await;
+    response.expect_status(200);
+    (response.headers["content-type"].clone(), response.body.as_str().unwrap_or_default().to_owned())
 }
 
 #[tokio::test]
@@ -49,24 +49,24 @@ async fn docs_page_lists_every_operation_and_is_self_contained() {
 async fn browser_gets_a_page_and_clients_get_the_versions() {
     let api = Api::start(&[]).await;
     let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
-    let answer = api.send(&ApiRequest::new("GET", "/").header("Accept", browser)).await;
-    answer.expect_status(200);
-    assert_eq!(answer.headers["vary"], "Accept");
-    let page = answer.body.as_str().unwrap();
+    let response = api.send(&ApiRequest::new("GET", "/").header("Accept", browser)).await;
+    response.expect_status(200);
+    assert_eq!(response.headers["vary"], "Accept");
+    let page = response.body.as_str().unwrap();
     for target in ["docs", "openapi.yaml", "openapi.json", "versions", "health"] {
         assert!(page.contains(&format!("href=\"{target}\"")), "{target} is missing");
         let status = api.send(&ApiRequest::new("GET", format!("/{target}"))).await.status;
         assert_eq!(status, 200, "{target}");
     }
     for accept in ["*/*", "application/json", "application/json, text/html", ""] {
-        let answer = api.send(&ApiRequest::new("GET", "/").header("Accept", accept)).await;
-        answer.expect_status(300);
-        assert!(answer.body["versions"].is_array());
+        let response = api.send(&ApiRequest::new("GET", "/").header("Accept", accept)).await;
+        response.expect_status(300);
+        assert!(response.body["versions"].is_array());
     }
-    // An action is an action, whoever asks for it.
+    // A request with an action is executed, even for a browser.
     let query = "Action=DescribeImages&Version=2020-09-30&RegionId=local";
     let action = ApiRequest::new("GET", format!("/?{query}")).header("Accept", browser);
-    let answer = api.send(&action.token(&api.token("own1", Role::Member))).await;
-    answer.expect_status(200);
-    assert_eq!(answer.body["Images"], json!([]));
+    let response = api.send(&action.token(&api.token("own1", Role::Member))).await;
+    response.expect_status(200);
+    assert_eq!(response.body["Images"], json!([]));
 }

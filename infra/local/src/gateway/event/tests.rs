@@ -1,4 +1,4 @@
-//! The event that a function gets, byte by byte.
+//! The event that a function gets from a request.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ fn event(request: http::Request<&[u8]>) -> Value {
     let (head, body) = request.into_parts();
     let path = decode_path(head.uri.path());
     let text = to_json(&EventInput { path: &path, ..event_input(&head, body) }).unwrap();
-    assert!(lambda_http::request::from_str(&text).is_ok(), "the function's own parser reads it");
+    assert!(lambda_http::request::from_str(&text).is_ok(), "the function's own parser accepts it");
     serde_json::from_str(&text).unwrap()
 }
 

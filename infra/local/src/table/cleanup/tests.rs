@@ -30,7 +30,7 @@ async fn put(table: &EmbeddedTable, number: usize, ttl: Option<i64>) {
     table.lane(Lane::Request).write_item(&Write::put(item(number, ttl))).await.unwrap();
 }
 
-/// Writes items of which each `every`-th has expired.
+/// Writes items, every `every`-th of them expired.
 fn fill(table: &EmbeddedTable, items: usize, every: usize) {
     let ttl = |number: usize| (number % every == every - 1).then_some(PAST);
     let items = (0..items).map(|number| to_item(&item(number, ttl(number))).unwrap()).collect();
@@ -50,7 +50,7 @@ fn now() -> i64 {
     Timestamp::now().unix_seconds()
 }
 
-/// Makes calls of a pass until so many items are deleted.
+/// Makes calls of a pass until a number of items is deleted.
 fn step_until_deleted(pass: &mut CleanupPass, database: &Database, items: usize) {
     while pass.report.items < items {
         assert!(pass.step(database, now()).unwrap());
@@ -105,7 +105,7 @@ async fn stopped_pass_resumes_at_its_cursor() {
     fill(&table, 1_000, 2);
     let mut pass = CleanupPass::resume(table.database()).unwrap();
     step_until_deleted(&mut pass, table.database(), 200);
-    // It dies here: after a deletion, and with expired items in mind that it has not deleted.
+    // The process dies here: after a deletion, with more expired items found but not deleted.
     assert!(pass.step(table.database(), now()).unwrap());
     table.close().await;
     drop(table);
@@ -114,7 +114,7 @@ async fn stopped_pass_resumes_at_its_cursor() {
     let removed = table.remove_expired().await.unwrap();
     assert_eq!((removed.items, item_count(&table)), (300, 500));
     assert_eq!(removed.pages, 7, "600 items and the end; the first 400 are not read again");
-    // The next one begins at the beginning.
+    // The next pass starts at the beginning.
     put(&table, 0, Some(PAST)).await;
     assert_eq!(table.remove_expired().await.unwrap().items, 1);
 }
@@ -142,7 +142,7 @@ async fn deletion_starts_before_the_scan_ends() {
     assert_eq!((pass.report.items, pass.report.pages), (BATCH_SIZE, 3), "300 of 3,000 items were read");
 }
 
-/// Commits in the write-ahead log of a database: frames that name the size of the database after them.
+/// Counts the commits in a database's write-ahead log: the frames that have the size of the database after the commit.
 fn wal_commit_count(database: &Path) -> usize {
     const HEADER: usize = 32;
     const FRAME_HEADER: usize = 24;
@@ -161,7 +161,7 @@ async fn one_flush_per_deleted_batch() {
     table.opened.database_file.as_ref().unwrap().truncate_wal().unwrap();
     let removed = run_pass(&table.scheduler).await.unwrap();
     assert_eq!((removed.items, removed.transactions), (200, 200 / BATCH_SIZE));
-    // The end of the pass is written as well.
+    // Deleting the cursor at the end of the pass is a commit too.
     assert_eq!(wal_commit_count(&directory.path().join("table.sqlite")), 200 / BATCH_SIZE + 1);
 }
 

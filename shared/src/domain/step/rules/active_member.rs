@@ -1,5 +1,5 @@
-//! Only a member decides on a share, and a stranger learns nothing by trying (`contract/decisions.md` 8). A decision that
-//! was requested before the share was withdrawn is superseded (decision 10).
+//! Only a member decides on a share, and a stranger learns nothing by trying (`contract/decisions.md` 8). A decision
+//! that was requested before the share was withdrawn is superseded (decision 10).
 
 use crate::domain::Outcome;
 use crate::domain::step::pair::{Case, Subject};
@@ -10,7 +10,7 @@ pub(super) fn extra_read(_: &Subject<'_>) -> Option<ExtraRead> {
     None
 }
 
-/// That there is no membership rests on the membership although nothing else is read here: the open jobs of the image's owner
+/// The absence of a membership needs a guard although nothing else is read here: the open jobs of the image's owner
 /// are read after it, and one of them may have ended in between. A withdrawal after the request is never undone.
 pub(super) fn check(case: &Case<'_>) -> Verdict {
     let pair = case.pair;

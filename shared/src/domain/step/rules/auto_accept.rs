@@ -11,7 +11,7 @@ pub(super) fn extra_read(_: &Subject<'_>) -> Option<ExtraRead> {
     None
 }
 
-/// The image must be unchanged even where the membership is active already: from now on its owner's word is enough.
+/// The image must be unchanged even if the membership is active already: from now on it needs no consent.
 pub(super) fn check(case: &Case<'_>) -> Verdict {
     let image = case.image()?;
     match image.spec.kind {

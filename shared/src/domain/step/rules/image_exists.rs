@@ -1,4 +1,4 @@
-//! A deleted image is neither shared nor decided on; its memberships are ended by the job of its deletion
+//! A deleted image is neither shared nor decided on. The job of its deletion ends its memberships
 //! (`contract/decisions.md` 24).
 
 use crate::domain::step::guard::Guard;
@@ -10,8 +10,8 @@ pub(super) fn extra_read(_: &Subject<'_>) -> Option<ExtraRead> {
     None
 }
 
-/// The image must still exist where a membership begins: the job of its deletion does not know that membership. It ends any
-/// other, so a decision on it needs no guard.
+/// The image must still exist if a membership begins: the job of its deletion does not name that membership. It ends
+/// any other, so a decision on one needs no guard.
 pub(super) fn check(case: &Case<'_>) -> Verdict {
     let image = case.image()?;
     Ok(if case.begins() {

@@ -1,4 +1,4 @@
-//! An image that is encrypted by a key of its owner's is shared with the tenants to which the owner has granted the key (seed
+//! An image that is encrypted under a key of its owner is shared only with tenants that have a grant for the key (seed
 //! 003, `contract/decisions.md` 14).
 
 use crate::domain::step::guard::Guard;

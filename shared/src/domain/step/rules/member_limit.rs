@@ -1,5 +1,5 @@
-//! An image has at most as many members as the deployment allows for its kind (`contract/decisions.md` 12). The count is exact:
-//! it is an attribute of the image's head, written in the transactions that write memberships.
+//! An image has at most as many members as the deployment allows for its kind (`contract/decisions.md` 12). The count
+//! is exact: it is an attribute of the image's head, written in the transactions that write memberships.
 
 use crate::domain::Outcome;
 use crate::domain::step::guard::Guard;
@@ -11,8 +11,8 @@ pub(super) fn extra_read(_: &Subject<'_>) -> Option<ExtraRead> {
     None
 }
 
-/// A failure rests on the membership, too. The count may be newer: an image must not be called full by the very member that
-/// another worker has added meanwhile.
+/// A failure rests on the membership, too. The count may be newer: an image must not be full because of the very
+/// member that another worker has added meanwhile.
 pub(super) fn check(case: &Case<'_>) -> Verdict {
     let (pair, image) = (case.pair, case.image()?);
     if !case.begins() {
@@ -21,7 +21,8 @@ pub(super) fn check(case: &Case<'_>) -> Verdict {
     let limit = pair.rules.limits.member_limit(image);
     let delta = i64::from(pair.plan_so_far.member_delta(pair.image)) + 1;
     if delta <= 0 {
-        // Others leave in the same step: also beyond a limit that was lowered, it gains no member.
+        // Others leave in the same step, so the image gains no member. That is allowed even above a limit that was
+        // lowered.
         return Ok(pair.membership_unchanged().into());
     }
     if i64::from(image.member_count) + delta > i64::from(limit) {

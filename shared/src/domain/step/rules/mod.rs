@@ -1,8 +1,8 @@
-//! The rules of consent, each with one home: what it reads, what it checks, and the guards that its verdict rests on.
+//! The rules of consent, one file each: what the rule reads, what it checks, and the guards that its verdict rests on.
 //!
-//! A new rule is a file here, a line in the list below and its place in `consent.rs`. A verdict cannot be given without its
-//! guards, or the reason for which it needs none; a new guard does not compile before the store turns it into a
-//! condition; and `tests/` holds a race for every rule of the list. `shared/RULES.md` names the source of each.
+//! A new rule is a file here, a line in the list below and its place in `consent.rs`. A verdict cannot be given
+//! without guards or the reason why it needs none; a new guard does not compile until the store turns it into a
+//! condition; and `tests/` has a race for every rule in the list. `shared/RULES.md` names the source of each.
 
 mod active_member;
 mod auto_accept;
@@ -23,7 +23,7 @@ use crate::domain::{ImageId, Task, TenantId};
 pub use self::region::reads_recipients;
 pub(super) use self::vault::new_reservation;
 
-/// Makes the list of the rules, with one module for each.
+/// Defines the list of the rules, with one module for each.
 macro_rules! rules {
     ($($(#[$doc:meta])* $rule:ident: $module:ident,)+) => {
         /// A rule about a pair.
@@ -36,14 +36,14 @@ macro_rules! rules {
             /// Every rule.
             pub const ALL: &[Self] = &[$(Self::$rule),+];
 
-            /// What it reads of a pair besides its image, membership and tenant.
+            /// What the rule reads of a pair besides its image, membership and tenant.
             fn extra_read(self, subject: &Subject<'_>) -> Option<ExtraRead> {
                 match self {
                     $(Self::$rule => $module::extra_read(subject),)+
                 }
             }
 
-            /// Checks it.
+            /// Checks the rule.
             pub(super) fn check(self, case: &Case<'_>) -> Verdict {
                 match self {
                     $(Self::$rule => $module::check(case),)+
@@ -60,13 +60,13 @@ rules! {
     Shareable: shareable,
     /// An image that is accepted into a vault is not shared without consent.
     AutoAccept: auto_accept,
-    /// An image has at most so many members.
+    /// An image has no more members than its limit.
     MemberLimit: member_limit,
     /// The key of an encrypted image is granted to its recipients.
     KeyGrant: key_grant,
-    /// A recipient is in the deployment's region, and in the directory where that is complete.
+    /// A recipient is in the deployment's region, and in the directory if that is complete.
     Region: region,
-    /// At most so many images are pending for a tenant.
+    /// The number of images pending for a tenant is limited, approximately.
     PendingLimit: pending_limit,
     /// Only a member decides on a share.
     ActiveMember: active_member,

@@ -1,13 +1,13 @@
-//! About so many images are pending for a tenant at most, and so many of one owner, so that no stranger fills an inbox. The
-//! limits are approximate (`contract/decisions.md` 12): an exact count would be one more item in every share's transaction, and the
-//! same item for all shares with one tenant.
+//! The images pending for a tenant are limited, in all and per owner, so that no stranger fills an inbox. The limits
+//! are approximate (`contract/decisions.md` 12): an exact count would be one more item in every share's transaction,
+//! and the same item for all shares with one tenant.
 
 use crate::domain::step::pair::{Case, Subject};
 use crate::domain::step::step_input::ExtraRead;
 use crate::domain::step::verdict::{Unguarded, Verdict, violation};
 use crate::domain::{Membership, Outcome, Status, Task};
 
-/// The number of the tenant's pending images, where one may be added. A query, unless it was counted a moment ago.
+/// The number of the tenant's pending images, if the task may add one. A query, unless it was counted a moment ago.
 pub(super) fn extra_read(subject: &Subject<'_>) -> Option<ExtraRead> {
     let (image, tenant) = (subject.image, subject.tenant);
     let may_add = match subject.task {

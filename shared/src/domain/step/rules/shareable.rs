@@ -1,6 +1,6 @@
-//! An image can be shared while its visibility is `shared` (`contract/ims.md` 1.7). Encrypted by the service's own key it
-//! cannot (decision 14), nor as a full-ECS image that was not made from a backup (decision 15)
-//! or gives no size of its backups, for which nothing could be reserved (decision 29).
+//! An image can be shared while its visibility is `shared` (`contract/ims.md` 1.7), unless it is encrypted under the
+//! service's default key (decision 14), or is a full-ECS image that was not made from a backup (decision 15) or gives no
+//! size of its backups, so that no capacity could be reserved for it (decision 29).
 
 use crate::domain::step::pair::{Case, Subject};
 use crate::domain::step::step_input::ExtraRead;

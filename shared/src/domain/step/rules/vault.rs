@@ -1,6 +1,6 @@
-//! A full-ECS image is accepted into a vault of its recipient's that is for backups, can be used, and has room for the image's
-//! backups (seed 001, `contract/decisions.md` 15). The reserved part of a vault is exact: it is an attribute of the vault, written in the
-//! transactions that write memberships.
+//! A full-ECS image is accepted into a vault of its recipient that is for backups, is available, and has room for the
+//! image's backups (seed 001, `contract/decisions.md` 15). The reserved capacity is exact: it is an attribute of the
+//! vault, written in the transactions that write memberships.
 
 use crate::domain::step::guard::Guard;
 use crate::domain::step::pair::{Case, Subject};
@@ -23,10 +23,10 @@ pub(super) fn extra_read(subject: &Subject<'_>) -> Option<ExtraRead> {
     }
 }
 
-/// What the image is made of does not change while it has members, so an unchanged membership vouches for that.
+/// An image's kind does not change while it has members, so a guard on the membership covers it.
 ///
-/// A failure rests on the membership, too, which is read earlier: a vault must not be called full by the very image that
-/// another worker has accepted into it meanwhile.
+/// A failure rests on the membership, too, which is read earlier: a vault must not be full because of the very image
+/// that another worker has accepted into it meanwhile.
 pub(super) fn check(case: &Case<'_>) -> Verdict {
     let pair = case.pair;
     let is_full_ecs = matches!(case.image()?.spec.kind, ImageKind::FullEcs { .. });
@@ -52,8 +52,8 @@ pub(super) fn check(case: &Case<'_>) -> Verdict {
     }
 }
 
-/// The reservation that a decision adds or puts in the place of another: that of a full-ECS image which is accepted into the
-/// vault that is named, unless it is there already.
+/// The reservation that a decision makes: that of a full-ECS image which is accepted into the vault that the request
+/// names, unless its reservation is there already.
 pub(in crate::domain::step) fn new_reservation(case: &Case<'_>) -> Option<Reservation> {
     let ImageKind::FullEcs { backup_gib: gib, .. } = case.pair.image_head()?.spec.kind else { return None };
     case.next.filter(|next| next.status() == Some(Status::Accepted))?;

@@ -1,5 +1,5 @@
-//! The filters of the list. All must hold, and each compares with what the list shows. A key that means nothing to Glance
-//! is the name of a free property (`contract/glance.md` 2.6).
+//! The filters of the list. An image has to pass all of them. Each compares with the displayed value. A key without a
+//! meaning in Glance is the name of a free property (`contract/glance.md` 2.6).
 
 use super::query::Query;
 use crate::domain::{Image, ImageId, Timestamp};
@@ -7,21 +7,21 @@ use crate::facade::glance::Error;
 use crate::http::time_filter::{self, TimeFilter};
 use crate::usecases::IndexFilter;
 
-/// Parameters that are no filters, or that choose among the lists.
+/// Parameters that are not filters, or that select lists.
 const NON_FILTERS: [&str; 9] =
     ["id", "limit", "marker", "member_status", "owner", "sort", "sort_dir", "sort_key", "visibility"];
 
-/// The most ids that one request may ask for.
+/// The maximum number of ids in one request.
 const MAX_IDS: usize = 300;
 
 type Predicate = Box<dyn Fn(&Image) -> bool + Send + Sync>;
 
 /// The filters of a request.
 pub(super) struct Filter {
-    /// The only images that are wanted.
+    /// The requested ids, if there are any.
     pub(super) ids: Option<Vec<ImageId>>,
-    /// What they are found by.
-    pub(super) exact: IndexFilter,
+    /// The part of the filters that the table's indexes can answer.
+    pub(super) indexed: IndexFilter,
     predicates: Vec<Predicate>,
 }
 
@@ -29,19 +29,19 @@ impl Filter {
     pub(super) fn parse(query: &Query) -> Result<Self, Error> {
         let ids = query.first("id").map(parse_ids).transpose()?;
         let filters = query.pairs().filter(|(key, _)| !NON_FILTERS.contains(key));
-        let mut tests =
+        let mut predicates =
             filters.map(|(key, value)| parse_predicate(key, value)).collect::<Result<Vec<_>, _>>()?;
         if query.first("os_hidden").is_none() {
-            tests.push(Box::new(|image| !image.details.hidden));
+            predicates.push(Box::new(|image| !image.details.hidden));
         }
         let names = query.first("name").map(parse_values).transpose()?;
         let tags = query.all("tag").map(|tag| tag.trim().to_owned()).collect();
-        Ok(Self { ids, exact: IndexFilter { names, tags, owner: None }, predicates: tests })
+        Ok(Self { ids, indexed: IndexFilter { names, tags, owner: None }, predicates })
     }
 
     /// Whether an image passes every filter.
     pub(super) fn matches(&self, image: &Image) -> bool {
-        self.predicates.iter().all(|test| test(image))
+        self.predicates.iter().all(|predicate| predicate(image))
     }
 }
 
@@ -56,29 +56,29 @@ fn parse_predicate(key: &str, value: &str) -> Result<Predicate, Error> {
             Box::new(move |image| image.details.tags.contains(&tag))
         }
         "protected" => {
-            let wanted = parse_bool(key, value)?;
-            Box::new(move |image| image.details.protected == wanted)
+            let expected = parse_bool(key, value)?;
+            Box::new(move |image| image.details.protected == expected)
         }
         "os_hidden" => {
-            let wanted = parse_bool(key, value)?;
-            Box::new(move |image| image.details.hidden == wanted)
+            let expected = parse_bool(key, value)?;
+            Box::new(move |image| image.details.hidden == expected)
         }
         "min_disk" => {
-            let wanted: u64 = parse_number(key, value)?;
-            Box::new(move |image| u64::from(image.details.min_disk_gib) == wanted)
+            let expected: u64 = parse_number(key, value)?;
+            Box::new(move |image| u64::from(image.details.min_disk_gib) == expected)
         }
         "min_ram" => {
-            let wanted: u64 = parse_number(key, value)?;
-            Box::new(move |image| u64::from(image.details.min_ram_mib) == wanted)
+            let expected: u64 = parse_number(key, value)?;
+            Box::new(move |image| u64::from(image.details.min_ram_mib) == expected)
         }
-        // No bits of an image are kept here.
+        // Every image has size 0, since its data live elsewhere.
         "size_min" => {
-            let least: i64 = parse_number(key, value)?;
-            Box::new(move |_| least <= 0)
+            let min: i64 = parse_number(key, value)?;
+            Box::new(move |_| min <= 0)
         }
         "size_max" => {
-            let most: i64 = parse_number(key, value)?;
-            Box::new(move |_| most >= 0)
+            let max: i64 = parse_number(key, value)?;
+            Box::new(move |_| max >= 0)
         }
         "changes-since" if !value.is_empty() => {
             return Err(Error::bad_request(
@@ -94,12 +94,12 @@ fn parse_predicate(key: &str, value: &str) -> Result<Predicate, Error> {
     })
 }
 
-fn one_of_predicate(value: &str, shown: fn(&Image) -> Option<&str>) -> Result<Predicate, Error> {
+fn one_of_predicate(value: &str, attribute: fn(&Image) -> Option<&str>) -> Result<Predicate, Error> {
     let values = parse_values(value)?;
-    Ok(Box::new(move |image| shown(image).is_some_and(|shown| values.iter().any(|value| value == shown))))
+    Ok(Box::new(move |image| attribute(image).is_some_and(|shown| values.iter().any(|value| value == shown))))
 }
 
-/// The ids of `id=…`. An id that no image can have is found by nobody.
+/// The ids of `id=…`. A malformed id matches no image, so it is left out.
 fn parse_ids(value: &str) -> Result<Vec<ImageId>, Error> {
     let mut ids: Vec<ImageId> =
         parse_values(value)?.into_iter().filter_map(|text| text.parse().ok()).collect();
@@ -111,25 +111,26 @@ fn parse_ids(value: &str) -> Result<Vec<ImageId>, Error> {
     Ok(ids)
 }
 
-/// The values of `in:one,"t,w,o"`, or the one value of anything else; `eq:` may stand before it.
+/// The values of `in:one,"t,w,o"`, or the one value of any other text, after an optional `eq:`.
 ///
-/// Glance refuses every other word before a colon; here it is part of the value, so that an image `app:1` can be found.
+/// Glance rejects any other word before a colon. Here it is part of the value, so that an image called `app:1` is
+/// found.
 fn parse_values(text: &str) -> Result<Vec<String>, Error> {
     let Some(mut rest) = text.strip_prefix("in:") else {
         return Ok(vec![text.strip_prefix("eq:").unwrap_or(text).to_owned()]);
     };
-    let wrong = |why| Error::bad_request(format!("Invalid filter value {text}. {why}"));
+    let invalid = |why| Error::bad_request(format!("Invalid filter value {text}. {why}"));
     let mut values = Vec::new();
     loop {
         let (value, after) = match rest.strip_prefix('"') {
             None => rest.split_at(rest.find([',', '"']).unwrap_or(rest.len())),
-            Some(quoted) => quoted.split_once('"').ok_or_else(|| wrong("The quote is not closed."))?,
+            Some(quoted) => quoted.split_once('"').ok_or_else(|| invalid("The quote is not closed."))?,
         };
         values.push(value.to_owned());
         rest = match after.strip_prefix(',') {
             Some(next) => next,
             None if after.is_empty() => return Ok(values),
-            None => return Err(wrong("There is no comma before or after a quotation mark.")),
+            None => return Err(invalid("There is no comma before or after a quotation mark.")),
         };
     }
 }
@@ -146,13 +147,13 @@ fn parse_number<T: std::str::FromStr>(key: &str, value: &str) -> Result<T, Error
     value.parse().map_err(|_| Error::invalid_field(key, "a whole number"))
 }
 
-/// A filter by a time; a time alone must be the same.
-fn time_predicate(key: &str, value: &str, shown: fn(&Image) -> Timestamp) -> Result<Predicate, Error> {
+/// A filter by time. A time without an operator has to be equal, to the second.
+fn time_predicate(key: &str, value: &str, attribute: fn(&Image) -> Timestamp) -> Result<Predicate, Error> {
     let filter = Timestamp::parse_iso(value)
         .map(TimeFilter::same_second)
         .or_else(|| TimeFilter::parse(value, Timestamp::parse_iso))
         .ok_or_else(|| Error::invalid_field(key, time_filter::EXPECTED_FORMAT))?;
-    Ok(Box::new(move |image| filter.matches(shown(image))))
+    Ok(Box::new(move |image| filter.matches(attribute(image))))
 }
 
 #[cfg(test)]
@@ -258,16 +259,16 @@ mod tests {
             "created_at=gt:2024-13-06T06:30:00Z",
         ] {
             let key = query.split('=').next().unwrap();
-            let refused = parse(query).err().map(|error| format!("{error:?}")).unwrap();
-            assert!(refused.contains(key) && refused.contains("400"), "{refused}");
+            let error = parse(query).err().map(|error| format!("{error:?}")).unwrap();
+            assert!(error.contains(key) && error.contains("400"), "{error}");
         }
         for (query, why) in [
             ("name=in:%22a", "The quote is not closed."),
             ("name=in:%22a%22b", "There is no comma"),
             ("name=in:a%22b%22", "There is no comma"),
         ] {
-            let refused = parse(query).err().map(|error| format!("{error:?}")).unwrap();
-            assert!(refused.contains(why), "{refused}");
+            let error = parse(query).err().map(|error| format!("{error:?}")).unwrap();
+            assert!(error.contains(why), "{error}");
         }
     }
 

@@ -1,7 +1,7 @@
-//! `GET /v2/images`: the images that the caller sees (`contract/glance.md` 2.6).
+//! `GET /v2/images`: list the images that the caller sees (`contract/glance.md` 2.6).
 //!
-//! `marker` is the id of the last image of the page before, as clients have it, or the place that `next` names
-//! ([`Listing`]), which outlives the image.
+//! `marker` is the id of the last image of the page before, as clients send it, or the position in `next`
+//! ([`Listing`]), which stays valid if the image is deleted.
 
 mod filter;
 mod query;
@@ -22,12 +22,12 @@ use crate::usecases::{self, ImageQuery, IndexFilter, Marker, UseCaseError, Visib
 /// The operation's route.
 pub const ROUTE: &str = "GET /v2/images";
 
-/// Images on a page where the client does not say how many, and where it asks for more than that (Glance's
-/// `limit_param_default` and `api_limit_max`).
+/// The default and the maximum page size, Glance's `limit_param_default` and `api_limit_max`.
 const DEFAULT_PAGE_SIZE: usize = 25;
 const MAX_PAGE_SIZE: usize = 1000;
 
-/// `?<filters>&limit=&marker=&sort=` in, `{"images":[…],"first","next","schema"}` out; `next` only where there may be more.
+/// `?<filters>&limit=&marker=&sort=` in, `{"images":[…],"first","next","schema"}` out; `next` only if there may be
+/// more.
 pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
     list(request).await.unwrap_or_else(Error::into_response)
 }
@@ -36,34 +36,28 @@ async fn list(request: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
     request.ensure_no_body()?;
     let query = Query::parse(request.raw_query())?;
     let (view, filter) = (View::parse(&query)?, Filter::parse(&query)?);
-    let (service, caller) = (&request.app, request.caller());
+    let (app, caller) = (&request.app, request.caller());
     let listing = Listing::new(ROUTE, caller).with_query(query.pairs());
-    let (sort, most, after) = (sort::parse(&query)?, parse_limit(&query)?, parse_marker(&query, &listing)?);
-    let matches = |seen: &VisibleImage| view.includes(seen, caller) && filter.matches(&seen.image);
-    let exact = IndexFilter { owner: view.owner(), ..filter.exact.clone() };
+    let (sort, limit, after) = (sort::parse(&query)?, parse_limit(&query)?, parse_marker(&query, &listing)?);
+    let matches = |visible: &VisibleImage| view.includes(visible, caller) && filter.matches(&visible.image);
+    let index_filter = IndexFilter { owner: view.owner(), ..filter.indexed.clone() };
     let lists = view.lists(caller);
-    let image_query = ImageQuery {
-        lists,
-        filter: matches,
-        index_filter: exact,
-        needs_member_counts: false,
-        sort,
-        after,
-        limit: most,
+    let image_query =
+        ImageQuery { lists, filter: matches, index_filter, needs_member_counts: false, sort, after, limit };
+    let page = match &filter.ids {
+        Some(ids) => usecases::find_images(app, caller, ids, image_query).await,
+        None => usecases::list_images(app, caller, image_query).await,
     };
-    let found = match &filter.ids {
-        Some(ids) => usecases::find_images(service, caller, ids, image_query).await,
-        None => usecases::list_images(service, caller, image_query).await,
-    };
-    let found = found.map_err(|refusal| match refusal {
+    let page = page.map_err(|error| match error {
         UseCaseError::MarkerNotFound => marker_not_found(query.first("marker").unwrap_or_default()),
         UseCaseError::ScanLimitReached { examined, next: Some(next) } => {
             no_match(examined, &listing.encode_marker(next))
         }
         other => other.into(),
     })?;
-    let (images, next) =
-        page::render_images(found, page::MAX_BYTES, |seen| page::raw_json(&image::ImageJson(&seen.image)));
+    let (images, next) = page::render_images(page, page::MAX_BYTES, |visible| {
+        page::raw_json(&image::ImageJson(&visible.image))
+    });
     let next = next.map(|next| query.link(Some(&listing.encode_marker(next))));
     Ok(json_response(
         StatusCode::OK,
@@ -90,11 +84,11 @@ fn parse_limit(query: &Query) -> Result<usize, Error> {
 }
 
 fn parse_marker(query: &Query, listing: &Listing) -> Result<Option<Marker>, Error> {
-    let read = |text| listing.decode_image_marker(text).ok_or_else(|| marker_not_found(text));
-    query.first("marker").map(read).transpose()
+    let parse = |text| listing.decode_image_marker(text).ok_or_else(|| marker_not_found(text));
+    query.first("marker").map(parse).transpose()
 }
 
-/// A page without images and with a `next` would be taken for the end of the list.
+/// Clients would take an empty page for the end of the list, even with a `next`. So it is an error, with the marker.
 fn no_match(examined: usize, next: &str) -> Error {
     Error::bad_request(format!(
         "None of the first {examined} images matches. Narrow the list by name, id, tag or owner, or go on with marker={next}"

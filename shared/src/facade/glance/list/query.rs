@@ -1,5 +1,5 @@
-//! The parameters of the list. Some may be repeated; of any other one, two values would mean two things. A key that Glance
-//! does not know is the name of a free property, so none is ignored.
+//! The parameters of the list. Some may be repeated; of any other, a duplicate is an error. A key that Glance does not
+//! know is the name of a free property, so no key is ignored.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -9,34 +9,34 @@ use crate::http::query::{ENCODING, parse_pairs};
 /// Parameters that may be repeated.
 const REPEATABLE: [&str; 3] = ["sort_dir", "sort_key", "tag"];
 
-/// What is written in percent-encoding in a query: all but the unreserved characters of RFC 3986.
+/// Characters that are percent-encoded in a query: all but the unreserved ones of RFC 3986.
 const ENCODE_SET: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The parameters, decoded, in their order.
+/// The decoded parameters, in their order.
 #[derive(Debug)]
 pub(super) struct Query(Vec<(String, String)>);
 
 impl Query {
-    /// Reads what stands after the question mark.
+    /// Parses a query string.
     pub(super) fn parse(raw: &str) -> Result<Self, Error> {
         let pairs = parse_pairs(raw).map_err(|key| Error::invalid_field(&key, ENCODING))?;
-        let mut once: Vec<_> =
+        let mut unrepeatable: Vec<_> =
             pairs.iter().map(|(key, _)| key).filter(|key| !REPEATABLE.contains(&key.as_str())).collect();
-        once.sort();
-        match once.array_windows().find(|[one, next]| one == next) {
-            Some([twice, _]) => Err(Error::invalid_field(twice, "one value, not several")),
+        unrepeatable.sort();
+        match unrepeatable.array_windows().find(|[one, next]| one == next) {
+            Some([duplicate, _]) => Err(Error::invalid_field(duplicate, "one value, not several")),
             None => Ok(Self(pairs)),
         }
     }
 
-    /// A parameter as it stands; the first, where it is repeated.
+    /// The value of a parameter, the first one if it is repeated.
     pub(super) fn first(&self, key: &str) -> Option<&str> {
         self.all(key).next()
     }
 
     /// Every value of a parameter.
     pub(super) fn all(&self, key: &str) -> impl Iterator<Item = &str> {
-        self.0.iter().filter(move |(known, _)| known == key).map(|(_, value)| value.as_str())
+        self.0.iter().filter(move |(candidate, _)| candidate == key).map(|(_, value)| value.as_str())
     }
 
     /// Every parameter with its value.

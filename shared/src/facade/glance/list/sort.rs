@@ -1,12 +1,12 @@
-//! The order of the list, in either of Glance's two forms: `sort=name:asc,id:desc`, or `sort_key` and `sort_dir`, each of
-//! which may be repeated. Images that are equal in all of it follow by time and id: in the one direction that is asked
-//! for, and newest first where there are several.
+//! The order of the list, in either of Glance's two forms: `sort=name:asc,id:desc`, or `sort_key` and `sort_dir`, each
+//! of which may be repeated. Ties are ordered by time and id: in the requested direction, or newest first if there are
+//! several.
 
 use super::query::Query;
 use crate::facade::glance::Error;
 use crate::usecases::{Direction, Sort, SortKey};
 
-/// What can be sorted by. Status and size are the same for every image here, so that nothing has to be sorted.
+/// The sort keys. Status and size are equal for all images here, so there is nothing to sort by.
 const SORT_KEYS: [(&str, Option<SortKey>); 8] = [
     ("name", Some(SortKey::Name)),
     ("status", None),
@@ -18,7 +18,7 @@ const SORT_KEYS: [(&str, Option<SortKey>); 8] = [
     ("updated_at", Some(SortKey::UpdatedAt)),
 ];
 
-/// Reads in which order the images are wanted.
+/// Parses the requested order.
 pub(super) fn parse(query: &Query) -> Result<Sort, Error> {
     let (sort, tie_direction) = match query.first("sort") {
         Some(_) if query.first("sort_key").or(query.first("sort_dir")).is_some() => {
@@ -32,10 +32,10 @@ pub(super) fn parse(query: &Query) -> Result<Sort, Error> {
         None => parse_keys_and_dirs(query)?,
     };
     let mut sort: Sort = sort.into_iter().filter_map(|(key, direction)| Some((key?, direction))).collect();
-    // Newest first is how equal images follow anyway.
+    // Ties are newest first by default.
     if tie_direction == Direction::Ascending {
         for key in [SortKey::CreatedAt, SortKey::Id] {
-            if sort.iter().all(|(known, _)| *known != key) {
+            if sort.iter().all(|(candidate, _)| *candidate != key) {
                 sort.push((key, tie_direction));
             }
         }
@@ -43,7 +43,7 @@ pub(super) fn parse(query: &Query) -> Result<Sort, Error> {
     Ok(sort)
 }
 
-/// The one direction; where there is none, or more than one, the usual.
+/// The direction, if there is exactly one; otherwise the default.
 fn single_direction(directions: &[Direction]) -> Direction {
     if let [direction] = directions { *direction } else { Direction::Descending }
 }
@@ -51,7 +51,7 @@ fn single_direction(directions: &[Direction]) -> Direction {
 fn parse_key_and_direction(text: &str) -> Result<(Option<SortKey>, Direction), Error> {
     let (key, word) = text.split_once(':').unwrap_or((text, ""));
     let direction = if word.is_empty() { Direction::Descending } else { parse_direction(word)? };
-    Ok((self::parse_key(key)?, direction))
+    Ok((parse_key(key)?, direction))
 }
 
 type KeyDirections = Vec<(Option<SortKey>, Direction)>;
@@ -63,9 +63,9 @@ fn parse_keys_and_dirs(query: &Query) -> Result<(KeyDirections, Direction), Erro
         return Err(Error::bad_request("Number of sort dirs does not match the number of sort keys"));
     }
     let keys = if keys.is_empty() { vec![Some(SortKey::CreatedAt)] } else { keys };
-    // One direction is that of every key.
-    let every = single_direction(&directions);
-    Ok((keys.into_iter().zip(directions.into_iter().chain(std::iter::repeat(every))).collect(), every))
+    // A single direction applies to every key.
+    let default = single_direction(&directions);
+    Ok((keys.into_iter().zip(directions.into_iter().chain(std::iter::repeat(default))).collect(), default))
 }
 
 fn parse_key(text: &str) -> Result<Option<SortKey>, Error> {

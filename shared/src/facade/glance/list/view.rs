@@ -1,5 +1,5 @@
-//! Which images a list is of, by `visibility`, `member_status` and `owner` (`contract/glance.md` 2.6): the caller's own,
-//! those it was offered and has said that to, the public ones, the community images.
+//! The lists that a request selects by `visibility`, `member_status` and `owner` (`contract/glance.md` 2.6): the
+//! caller's own images, those shared with it in these statuses, the public ones, the community images.
 
 use super::query::Query;
 use crate::domain::{Caller, Status, TenantId, Visibility};
@@ -7,16 +7,16 @@ use crate::facade::glance::Error;
 use crate::store::List;
 use crate::usecases::VisibleImage;
 
-/// The visibility of the images that are wanted.
+/// The requested visibility.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum VisibilityFilter {
-    /// Any, but of the community images only the caller's own.
+    /// Every visibility, but of the community images only the caller's own.
     Default,
     All,
     Only(Visibility),
 }
 
-/// The three parameters that choose among the lists.
+/// The three parameters that select lists.
 #[derive(Debug)]
 pub(super) struct View {
     visibility: VisibilityFilter,
@@ -26,7 +26,7 @@ pub(super) struct View {
 
 impl View {
     pub(super) fn parse(query: &Query) -> Result<Self, Error> {
-        let wanted = match query.first("visibility") {
+        let visibility = match query.first("visibility") {
             None => VisibilityFilter::Default,
             Some("all") => VisibilityFilter::All,
             Some(text) => VisibilityFilter::Only(
@@ -40,16 +40,16 @@ impl View {
                 vec![text.parse().map_err(|_| Error::bad_request(format!("Invalid status: {text}")))?]
             }
         };
-        Ok(Self { visibility: wanted, statuses, owner: query.first("owner").map(str::to_owned) })
+        Ok(Self { visibility, statuses, owner: query.first("owner").map(str::to_owned) })
     }
 
-    /// The lists to merge. They may hold more than is wanted: see [`View::includes`].
+    /// The lists to merge. They may contain more than is requested: see [`View::includes`].
     ///
-    /// Who acts for every project lists its own images unless it names another owner.
+    /// An admin lists its own images, unless it names another owner.
     pub(super) fn lists(&self, caller: &Caller) -> Vec<List> {
         let me = &caller.tenant;
-        let may_be = |visibilities: &[Visibility]| match self.visibility {
-            VisibilityFilter::Only(wanted) => visibilities.contains(&wanted),
+        let may_have = |visibilities: &[Visibility]| match self.visibility {
+            VisibilityFilter::Only(visibility) => visibilities.contains(&visibility),
             VisibilityFilter::Default | VisibilityFilter::All => true,
         };
         match self.owner.as_deref().map(str::parse::<TenantId>) {
@@ -58,36 +58,36 @@ impl View {
             Some(Ok(_)) | None => {}
         }
         let mut lists = Vec::new();
-        // What is open stands in a list of its own.
-        if self.owner.is_none() && may_be(&[Visibility::Private, Visibility::Shared]) {
+        // Public and community images have lists of their own.
+        if self.owner.is_none() && may_have(&[Visibility::Private, Visibility::Shared]) {
             lists.push(List::Owned(me.clone()));
         }
-        if may_be(&[Visibility::Shared]) {
+        if may_have(&[Visibility::Shared]) {
             lists.extend(self.statuses.iter().map(|status| List::Received(me.clone(), *status)));
         }
-        if may_be(&[Visibility::Public]) {
+        if may_have(&[Visibility::Public]) {
             lists.push(List::Open(Visibility::Public));
         }
-        if self.visibility != VisibilityFilter::Default && may_be(&[Visibility::Community]) {
+        if self.visibility != VisibilityFilter::Default && may_have(&[Visibility::Community]) {
             lists.push(List::Open(Visibility::Community));
         }
         lists
     }
 
-    /// The owner of all images that are wanted, where one is named.
+    /// The requested owner, if there is one.
     pub(super) fn owner(&self) -> Option<TenantId> {
         self.owner.as_deref()?.parse().ok()
     }
 
-    /// Whether an image of the lists is wanted.
-    pub(super) fn includes(&self, seen: &VisibleImage, caller: &Caller) -> bool {
-        let image = &seen.image;
+    /// Whether an image of the lists is requested.
+    pub(super) fn includes(&self, visible: &VisibleImage, caller: &Caller) -> bool {
+        let image = &visible.image;
         let is_visible = match self.visibility {
             VisibilityFilter::All => true,
             VisibilityFilter::Default => {
                 image.visibility != Visibility::Community || image.owner == caller.tenant
             }
-            VisibilityFilter::Only(wanted) => image.visibility == wanted,
+            VisibilityFilter::Only(visibility) => image.visibility == visibility,
         };
         is_visible && self.owner.as_ref().is_none_or(|owner| image.owner.as_str() == owner)
     }
@@ -153,17 +153,18 @@ mod tests {
 
     #[test]
     fn glance_view_excludes_unrequested_images() {
-        let seen = |owner: &str, visibility| VisibleImage {
+        let visible = |owner: &str, visibility| VisibleImage {
             image: Image { owner: owner.parse().unwrap(), visibility, ..fixtures::image(&[]) },
             reason: ListReason::Owned,
             members: 0,
         };
-        let shows = |query, seen: &VisibleImage| view(query).unwrap().includes(seen, &caller(Role::Member));
-        let private = seen("me", Visibility::Private);
+        let shows =
+            |query, visible: &VisibleImage| view(query).unwrap().includes(visible, &caller(Role::Member));
+        let private = visible("me", Visibility::Private);
         assert!(shows("", &private) && shows("visibility=all", &private));
         assert!(!shows("visibility=shared", &private) && !shows("owner=other", &private));
-        assert!(shows("", &seen("me", Visibility::Community)));
-        assert!(!shows("", &seen("other", Visibility::Community)));
-        assert!(shows("visibility=all&owner=other", &seen("other", Visibility::Community)));
+        assert!(shows("", &visible("me", Visibility::Community)));
+        assert!(!shows("", &visible("other", Visibility::Community)));
+        assert!(shows("visibility=all&owner=other", &visible("other", Visibility::Community)));
     }
 }

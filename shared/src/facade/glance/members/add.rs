@@ -13,7 +13,7 @@ use crate::usecases;
 /// The operation's route.
 pub const ROUTE: &str = "POST /v2/images/{image_id}/members";
 
-/// `{"member":"…"}` in, the member out: 200, not 201, since several clients know no other.
+/// `{"member":"…"}` in, the member out: 200, not 201, because several clients accept only 200.
 pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
     add(request).await.unwrap_or_else(Error::into_response)
 }
@@ -21,9 +21,9 @@ pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
 async fn add(request: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
     let (tenant, image) = (parse(request.body())?, path_image(request)?);
     let idempotency = idempotency::parse_header(request, &(&image, &tenant))?;
-    let (service, caller) = (&request.app, request.caller());
-    let member = usecases::add_member(service, caller, &image, &tenant, idempotency.as_ref()).await;
-    let member = member.map_err(|refusal| MemberAction::Add.error_for(refusal))?;
+    let (app, caller) = (&request.app, request.caller());
+    let member = usecases::add_member(app, caller, &image, &tenant, idempotency.as_ref()).await;
+    let member = member.map_err(|error| MemberAction::Add.error_for(error))?;
     Ok(json_response(StatusCode::OK, &MemberJson::from(&member)))
 }
 

@@ -1,5 +1,5 @@
-//! What the member calls say to refusals in words of their own: Glance names the policy that forbids, and speaks of an
-//! image that has no members differently in each call (`contract/glance.md` 2.3 and 2.4).
+//! The errors of the member calls that have their own words in Glance: it names the policy that forbids a call, and
+//! each call has another message for an image without members (`contract/glance.md` 2.3 and 2.4).
 
 use http::StatusCode;
 
@@ -8,7 +8,7 @@ use crate::facade::glance::Error;
 use crate::facade::glance::error::not_shared_reason;
 use crate::usecases::UseCaseError;
 
-/// What is done to the members of an image.
+/// A call on the members of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum MemberAction {
     Add,
@@ -19,19 +19,19 @@ pub(super) enum MemberAction {
 }
 
 impl MemberAction {
-    /// The error of a refusal.
+    /// The call's error for an error of its use case.
     pub(super) fn error_for(self, error: UseCaseError) -> Error {
         match error {
             UseCaseError::ReadOnly => self.forbidden("your role here is reader, which only reads. Ask for the role member"),
             UseCaseError::NotOwner(_) => {
-                self.forbidden("only the image's owner says with whom it is shared. Use a credential of its owner")
+                self.forbidden("only the image's owner can share or unshare it. Use a credential of its owner")
             }
             UseCaseError::ProjectMismatch { acting, named } => self.forbidden(&format!(
                 "your credential acts for {acting}, and only {named} itself accepts or rejects. Use a credential of {named}"
             )),
             UseCaseError::ImageNotFound(id) => image_not_found(id.as_str()),
             UseCaseError::NotShared { image, visibility } => self.not_shared(&image, visibility),
-            // 409 would mean that the member is there already.
+            // 409 would mean that the member exists already.
             UseCaseError::Conflict(image) => Error::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "IMG.0060",
@@ -72,12 +72,12 @@ impl MemberAction {
     }
 }
 
-/// No image of that id that the caller sees; the id may be anything.
+/// 404: the caller sees no image of that id, which may be malformed.
 pub(super) fn image_not_found(id: &str) -> Error {
     Error::new(StatusCode::NOT_FOUND, "IMG.0027", format!("Image {id} not found."))
 }
 
-/// No such member that the caller sees; the id may be anything.
+/// 404: the caller sees no member of that id, which may be malformed.
 pub(super) fn member_not_found(id: &str, image: &ImageId) -> Error {
     Error::new(
         StatusCode::NOT_FOUND,

@@ -1,5 +1,5 @@
-//! `GET /v2/images/{image_id}/members`: with whom an image is shared. The owner sees every member, a member only itself.
-//! In one page, whatever `limit` and `marker` say, as in Glance.
+//! `GET /v2/images/{image_id}/members`: list the members of an image. The owner sees every member, a member only
+//! itself. Always one page, whatever `limit` and `marker` are, as in Glance.
 
 use http::StatusCode;
 use serde::Serialize;
@@ -29,7 +29,7 @@ async fn list(request: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
     let limit = MAX_MEMBERS_PER_IMAGE as usize;
     let page =
         usecases::list_members(&request.app, request.caller(), &path_image(request)?, None, limit).await;
-    let page = page.map_err(|refusal| MemberAction::List.error_for(refusal))?;
+    let page = page.map_err(|error| MemberAction::List.error_for(error))?;
     let members = page.items.iter().map(MemberJson::from).collect();
     Ok(json_response(StatusCode::OK, &MembersBody { members, schema: "/v2/schemas/members" }))
 }

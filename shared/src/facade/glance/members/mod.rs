@@ -1,7 +1,8 @@
 //! The members of an image (`contract/glance.md` 2.1 to 2.4). Each change is made at once, without a job.
 //!
-//! Checks come in Glance's order, so that each caller is told what Glance would tell it: the body (400), whether the image
-//! is visible (404) and shared (403), the member (404), whether the caller may (403), the value of a status (400).
+//! Checks are in Glance's order, so that a caller gets the error that Glance would return: the body (400), whether the
+//! image is visible (404) and shared (403), the member (404), the caller's permission (403), the value of a status
+//! (400).
 
 pub mod add;
 mod error;
@@ -41,13 +42,13 @@ impl<'a> From<&'a MemberView> for MemberJson<'a> {
     }
 }
 
-/// The image that the path names. An id that none can have is not found.
+/// The image of the path. A malformed id is not found, like an unknown one.
 fn path_image(request: &AuthenticatedRequest) -> Result<ImageId, Error> {
     let text = request.path_parameter("image_id");
     text.parse().map_err(|_| error::image_not_found(text))
 }
 
-/// The image and the member that the path names.
+/// The image and the member of the path.
 fn path_member(request: &AuthenticatedRequest) -> Result<(ImageId, TenantId), Error> {
     let (image, text) = (path_image(request)?, request.path_parameter("member_id"));
     let member = text.parse().map_err(|_| error::member_not_found(text, &image))?;

@@ -8,7 +8,7 @@ use crate::usecases;
 /// The operation's route.
 pub const ROUTE: &str = "DELETE /v2/images/{image_id}/members/{member_id}";
 
-/// Nothing out, with 204.
+/// No body out (204).
 pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
     remove(request).await.unwrap_or_else(Error::into_response)
 }
@@ -17,6 +17,6 @@ async fn remove(request: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
     request.ensure_no_body()?;
     let (image, tenant) = path_member(request)?;
     let removed = usecases::remove_member(&request.app, request.caller(), &image, &tenant).await;
-    removed.map_err(|refusal| MemberAction::Remove.error_for(refusal))?;
+    removed.map_err(|error| MemberAction::Remove.error_for(error))?;
     Ok(no_content())
 }

@@ -1,5 +1,5 @@
-//! `GET /v2/images/{image_id}/members/{member_id}`: one member, for the image's owner and for that member. A query such
-//! as openstacksdk's `?image_id=…` is not looked at.
+//! `GET /v2/images/{image_id}/members/{member_id}`: show one member, to the image's owner and to that member. A query
+//! such as openstacksdk's `?image_id=…` is ignored.
 
 use http::StatusCode;
 
@@ -20,6 +20,6 @@ async fn show(request: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
     request.ensure_no_body()?;
     let (image, tenant) = path_member(request)?;
     let member = usecases::show_member(&request.app, request.caller(), &image, &tenant).await;
-    let member = member.map_err(|refusal| MemberAction::Show.error_for(refusal))?;
+    let member = member.map_err(|error| MemberAction::Show.error_for(error))?;
     Ok(json_response(StatusCode::OK, &MemberJson::from(&member)))
 }

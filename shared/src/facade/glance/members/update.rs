@@ -1,4 +1,4 @@
-//! `PUT /v2/images/{image_id}/members/{member_id}`: a member accepts, rejects, or has not decided yet.
+//! `PUT /v2/images/{image_id}/members/{member_id}`: accept or reject an image as its member, or make it pending again.
 
 use http::StatusCode;
 
@@ -22,7 +22,7 @@ async fn update(request: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
     let decision = parse(request.body())?;
     let (image, tenant) = path_member(request)?;
     let member = usecases::decide_as_member(&request.app, request.caller(), &image, &tenant, decision).await;
-    let member = member.map_err(|refusal| MemberAction::Update.error_for(refusal))?;
+    let member = member.map_err(|error| MemberAction::Update.error_for(error))?;
     Ok(json_response(StatusCode::OK, &MemberJson::from(&member)))
 }
 
@@ -73,8 +73,8 @@ mod tests {
             (r#"{"status":"accepted","vault_id":5}"#, "vault_id: expected 1 to 64 characters"),
             (r#"{"status":"accepted","vault_id":"a/b"}"#, "IMG.0184"),
         ] {
-            let refused = format!("{:?}", parse(body.as_bytes()).unwrap_err());
-            assert!(refused.contains(message), "{body}: {refused}");
+            let error = format!("{:?}", parse(body.as_bytes()).unwrap_err());
+            assert!(error.contains(message), "{body}: {error}");
         }
     }
 

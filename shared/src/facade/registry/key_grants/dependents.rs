@@ -1,4 +1,5 @@
-//! `GET /v1/keys/{key_id}/grants/{project_id}/memberships`: what relies on a grant, whether it is in force still or not.
+//! `GET /v1/keys/{key_id}/grants/{project_id}/memberships`: list the memberships that rely on a grant, also after its
+//! withdrawal.
 
 use http::StatusCode;
 
@@ -9,7 +10,7 @@ use crate::http::{
 };
 use crate::usecases::{self, Marker};
 
-/// How many images a page looks at, unless told otherwise and at most.
+/// The default and maximum number of images that a page examines.
 pub(super) const MAX_PAGE_SIZE: usize = 100;
 
 const EXPECTED_LIMIT: &str = "a number from 1 to 100";
@@ -17,8 +18,9 @@ const EXPECTED_LIMIT: &str = "a number from 1 to 100";
 /// The operation's route.
 pub const ROUTE: &str = "GET /v1/keys/{key_id}/grants/{project_id}/memberships";
 
-/// `?limit=&marker=` in, `{"memberships":[{"image_id","image_name","project_id","status"}],"page_info":{…}}` out, the newest
-/// image first. `limit` counts the images under the key; those that are not shared with the project are left out.
+/// `?limit=&marker=` in, `{"memberships":[{"image_id","image_name","project_id","status"}],"page_info":{…}}` out,
+/// newest image first. `limit` counts the images under the key; those that are not shared with the project are left
+/// out.
 pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
     dependents(request).await.unwrap_or_else(ApiError::into_response)
 }
@@ -33,13 +35,13 @@ async fn dependents(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiE
     if !(1..=MAX_PAGE_SIZE).contains(&limit) {
         return Err(invalid_parameter("limit", EXPECTED_LIMIT));
     }
-    let found =
+    let page =
         usecases::list_dependent_memberships(&request.app, request.caller(), &key, &tenant, (after, limit))
             .await?;
-    Ok(json_response(StatusCode::OK, &DependentsBody::new(&tenant, &found, &listing)))
+    Ok(json_response(StatusCode::OK, &DependentsBody::new(&tenant, &page, &listing)))
 }
 
-/// The list of what relies on a grant, to which the answer to its withdrawal belongs as well.
+/// The list of memberships that rely on a grant. Its first page is also the response to the grant's withdrawal.
 pub(super) fn dependents_listing(caller: &Caller, key: &KeyId, tenant: &TenantId) -> Listing {
     Listing::new(ROUTE, caller).with(key.as_str()).with(tenant.as_str())
 }

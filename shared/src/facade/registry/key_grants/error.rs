@@ -1,4 +1,4 @@
-//! The one table from what is refused of grants to IMS's codes.
+//! The one table from errors of key grants to codes of IMS.
 
 use http::StatusCode;
 
@@ -20,7 +20,7 @@ impl From<KeyGrantError> for ApiError {
                 "IMG.0099",
                 format!("Your project has not granted this key to {tenant}. Grant it with PUT."),
             ),
-            KeyGrantError::UseCase(refusal) => refusal.into(),
+            KeyGrantError::UseCase(error) => error.into(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `GET /v1/keys/{key_id}/grants`: which projects may use a key, in the order of their ids.
+//! `GET /v1/keys/{key_id}/grants`: list the projects that may use a key, in the order of their ids.
 
 use http::StatusCode;
 use serde::Serialize;
@@ -11,8 +11,8 @@ use crate::usecases;
 /// The operation's route.
 pub const ROUTE: &str = "GET /v1/keys/{key_id}/grants";
 
-/// `?limit=&marker=` in, `{"grants":[…],"page_info":{"next_marker","current_count"}}` out; `next_marker` only
-/// where there are more.
+/// `?limit=&marker=` in, `{"grants":[…],"page_info":{"next_marker","current_count"}}` out; `next_marker` only if there
+/// are more.
 pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
     list(request).await.unwrap_or_else(ApiError::into_response)
 }
@@ -23,13 +23,13 @@ async fn list(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> 
     let query = Query::parse(request.raw_query())?;
     let listing = Listing::new(ROUTE, request.caller()).with(key.as_str());
     let after: Option<TenantId> = query.parse_marker(&listing)?;
-    let (service, caller, most) = (&request.app, request.caller(), query.limit()?);
-    let page = usecases::list_key_grants(service, caller, &key, after.as_ref(), most).await?;
-    let wire = PageBody {
+    let (app, caller, limit) = (&request.app, request.caller(), query.limit()?);
+    let page = usecases::list_key_grants(app, caller, &key, after.as_ref(), limit).await?;
+    let body = PageBody {
         page_info: PageInfo::new(&page, &listing),
         grants: page.items.iter().map(|grant| GrantJson::new(&key, grant)).collect(),
     };
-    Ok(json_response(StatusCode::OK, &wire))
+    Ok(json_response(StatusCode::OK, &body))
 }
 
 #[derive(Serialize)]

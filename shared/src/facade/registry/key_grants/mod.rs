@@ -1,5 +1,5 @@
-//! Who may use which key of the caller's project (seed 003). The keys live in the cloud's key service; a grant here is what
-//! lets an image under the key be shared.
+//! Key grants: which projects may use a key of the caller's project (seed 003). The keys live in the cloud's key
+//! service. An image under a key can be shared only with projects that have a grant here.
 
 pub mod dependents;
 mod error;
@@ -15,7 +15,7 @@ use crate::http::{ApiError, AuthenticatedRequest, Listing, PageInfo};
 use crate::store::KeyGrantRecord;
 use crate::usecases::DependentMemberships;
 
-/// A grant as it is shown.
+/// A key grant in a response.
 #[derive(Debug, Serialize)]
 struct GrantJson<'a> {
     key_id: &'a str,
@@ -33,13 +33,13 @@ impl<'a> GrantJson<'a> {
     }
 }
 
-/// The answer that is about one grant.
+/// A response with one key grant.
 #[derive(Debug, Serialize)]
 struct GrantBody<'a> {
     grant: GrantJson<'a>,
 }
 
-/// The memberships that rely on a grant.
+/// A page of the memberships that rely on a key grant.
 #[derive(Debug, Serialize)]
 struct DependentsBody<'a> {
     memberships: Vec<MembershipJson<'a>>,

@@ -1,4 +1,4 @@
-//! `PUT /v1/keys/{key_id}/grants/{project_id}`: lets a project use a key.
+//! `PUT /v1/keys/{key_id}/grants/{project_id}`: grant a key to a project.
 
 use http::StatusCode;
 
@@ -9,7 +9,7 @@ use crate::usecases;
 /// The operation's route.
 pub const ROUTE: &str = "PUT /v1/keys/{key_id}/grants/{project_id}";
 
-/// Nothing in, `{"grant":{…}}` out; granting it again changes nothing.
+/// No body in, `{"grant":{…}}` out; granting the key again changes nothing.
 pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
     put(request).await.unwrap_or_else(ApiError::into_response)
 }

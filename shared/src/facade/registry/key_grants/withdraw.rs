@@ -1,4 +1,5 @@
-//! `DELETE /v1/keys/{key_id}/grants/{project_id}`: from now on nothing under the key is shared with the project anew.
+//! `DELETE /v1/keys/{key_id}/grants/{project_id}`: withdraw a grant. It ends new shares of images under the key;
+//! memberships stay.
 
 use http::StatusCode;
 
@@ -10,8 +11,8 @@ use crate::usecases;
 /// The operation's route.
 pub const ROUTE: &str = "DELETE /v1/keys/{key_id}/grants/{project_id}";
 
-/// Nothing in, the memberships that rely on the grant out, as [`super::dependents`] lists them: they stay. That there was no
-/// such grant is no error, so that who had no answer asks again.
+/// No body in; the first page of the memberships that rely on the grant out, as [`super::dependents`] lists them.
+/// Withdrawing a grant that does not exist is no error, so that a retry is safe.
 pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
     withdraw(request).await.unwrap_or_else(ApiError::into_response)
 }
@@ -19,8 +20,8 @@ pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
 async fn withdraw(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
     request.ensure_no_body()?;
     let (key, tenant) = (path_key(request)?, path_grantee(request)?);
-    let (service, caller) = (&request.app, request.caller());
+    let (app, caller) = (&request.app, request.caller());
     let listing = dependents_listing(caller, &key, &tenant);
-    let left = usecases::revoke_key_grant(service, caller, key, tenant.clone(), MAX_PAGE_SIZE).await?;
-    Ok(json_response(StatusCode::OK, &DependentsBody::new(&tenant, &left, &listing)))
+    let page = usecases::revoke_key_grant(app, caller, key, tenant.clone(), MAX_PAGE_SIZE).await?;
+    Ok(json_response(StatusCode::OK, &DependentsBody::new(&tenant, &page, &listing)))
 }

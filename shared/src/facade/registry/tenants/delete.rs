@@ -1,4 +1,4 @@
-//! `DELETE /v1/tenants/{project_id}`: takes a tenant out of the directory.
+//! `DELETE /v1/tenants/{project_id}`: remove a tenant from the directory.
 
 use super::path_tenant;
 use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, no_content};
@@ -7,7 +7,7 @@ use crate::usecases;
 /// The operation's route.
 pub const ROUTE: &str = "DELETE /v1/tenants/{project_id}";
 
-/// Nothing in, nothing out; its images and memberships stay as they are.
+/// No body in, 204 out. The tenant's images and memberships stay.
 pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
     delete(request).await.unwrap_or_else(ApiError::into_response)
 }

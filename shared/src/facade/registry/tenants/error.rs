@@ -1,4 +1,4 @@
-//! The one table from what the directory refuses to IMS's codes.
+//! The one table from errors of the directory to codes of IMS.
 
 use http::StatusCode;
 

@@ -1,7 +1,8 @@
-//! `GET /v1/tenants`: with names, the one tenant that has them, for everybody; without, the whole directory, for admins.
+//! `GET /v1/tenants`: with names, find the one tenant that has them, for every caller; without names, list the
+//! directory, for admins.
 //!
-//! Names are exact, and an answer says no more than what follows from them: there is no list, no pattern and no other case
-//! of letters for those who are no admins. Who may share by a name learns no more here than by sharing.
+//! Names have to be exact, and other callers than admins have no list, no pattern and no case-insensitive search. So a
+//! caller that may share by name learns no more here than by sharing.
 
 use http::StatusCode;
 use serde::Serialize;
@@ -16,11 +17,11 @@ use crate::usecases::{self, Page};
 /// The operation's route.
 pub const ROUTE: &str = "GET /v1/tenants";
 
-/// How many tenants a page has unless told otherwise, and at most: as many as one batch read takes.
+/// The default and maximum page size: as many tenants as one batch read takes.
 const MAX_PAGE_SIZE: usize = 100;
 
 /// `?account=&project=` or `?limit=&marker=` in, `{"tenants":[…],"page_info":{"next_marker","current_count"}}` out;
-/// `next_marker` only where there are more.
+/// `next_marker` only if there are more.
 pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
     list(request).await.unwrap_or_else(ApiError::into_response)
 }
@@ -29,12 +30,12 @@ async fn list(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> 
     request.ensure_no_body()?;
     let listing = Listing::new(ROUTE, request.caller());
     let page = match TenantQuery::parse(request.raw_query(), &listing)? {
-        TenantQuery::ByName(named) => {
-            let entry = usecases::find_tenant(&request.app, &named).await?;
+        TenantQuery::ByName(name) => {
+            let entry = usecases::find_tenant(&request.app, &name).await?;
             Page { items: vec![entry], next: None }
         }
-        TenantQuery::All { limit: most, after } => {
-            usecases::list_tenants(&request.app, request.caller(), after.as_ref(), most).await?
+        TenantQuery::All { limit, after } => {
+            usecases::list_tenants(&request.app, request.caller(), after.as_ref(), limit).await?
         }
     };
     Ok(json_response(StatusCode::OK, &PageBody::new(&page, &listing)))
@@ -49,7 +50,7 @@ enum TenantQuery {
 impl TenantQuery {
     fn parse(raw: &str, listing: &Listing) -> Result<Self, ApiError> {
         let query = Query::parse(raw)?;
-        let most = match query.parse_value("limit", "a number from 1 to 100")? {
+        let limit = match query.parse_value("limit", "a number from 1 to 100")? {
             None => MAX_PAGE_SIZE,
             Some(limit @ 1..=MAX_PAGE_SIZE) => limit,
             Some(_) => return Err(invalid_parameter("limit", "a number from 1 to 100")),
@@ -62,7 +63,7 @@ impl TenantQuery {
             (None, Some(_)) => {
                 Err(invalid_parameter("account", "the name of the account that has the project"))
             }
-            (None, None) => Ok(Self::All { limit: most, after }),
+            (None, None) => Ok(Self::All { limit, after }),
         }
     }
 }
@@ -97,10 +98,10 @@ mod tests {
 
     #[test]
     fn names_select_one_tenant_and_no_names_select_all() {
-        let named = TenantName { account: "Acme & Co".parse().unwrap(), project: None };
-        assert_eq!(parse("account=Acme+%26+Co").unwrap(), TenantQuery::ByName(named.clone()));
-        let named = TenantName { project: "web".parse().ok(), ..named };
-        assert_eq!(parse("project=web&account=Acme+%26+Co").unwrap(), TenantQuery::ByName(named));
+        let name = TenantName { account: "Acme & Co".parse().unwrap(), project: None };
+        assert_eq!(parse("account=Acme+%26+Co").unwrap(), TenantQuery::ByName(name.clone()));
+        let name = TenantName { project: "web".parse().ok(), ..name };
+        assert_eq!(parse("project=web&account=Acme+%26+Co").unwrap(), TenantQuery::ByName(name));
         let after = "t-1".parse().ok();
         assert_eq!(
             parse(&format!("limit=7&marker={}", listing().encode_marker("t-1"))).unwrap(),
@@ -111,8 +112,8 @@ mod tests {
 
     #[test]
     fn invalid_tenant_query_parameter_is_named() {
-        let refused = |query: &str| format!("{:?}", parse(query).unwrap_err());
-        for (query, told) in [
+        let error_text = |query: &str| format!("{:?}", parse(query).unwrap_err());
+        for (query, expected) in [
             ("account=", "account: expected 1 to 64"),
             ("account=a&project=%0A", "project: expected 1 to 64"),
             ("project=web", "account: expected the name of the account"),
@@ -121,7 +122,7 @@ mod tests {
             ("marker=t-1", "marker: expected next_marker"),
             ("account=a&account=b", "account: expected one value"),
         ] {
-            assert!(refused(query).contains(told), "{query}");
+            assert!(error_text(query).contains(expected), "{query}");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The directory of tenants: which account a project belongs to, what both are called, in which region it is. Admins write
-//! it and browse it; everybody else finds only whom it can name exactly.
+//! The directory of tenants: the account of each project, the names of both, and the project's region. Admins write and
+//! list it; other callers find only a tenant that they can name exactly.
 
 pub mod delete;
 mod error;
@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::domain::{DirectoryEntry, ID_FORMAT, TenantId};
 use crate::http::{ApiError, AuthenticatedRequest};
 
-/// A tenant as it is shown.
+/// A tenant in a response.
 #[derive(Debug, Serialize)]
 struct TenantJson<'a> {
     project_id: &'a str,
@@ -32,7 +32,7 @@ impl<'a> From<&'a DirectoryEntry> for TenantJson<'a> {
     }
 }
 
-/// The answer that is about one tenant.
+/// A response with one tenant.
 #[derive(Debug, Serialize)]
 struct TenantBody<'a> {
     tenant: TenantJson<'a>,

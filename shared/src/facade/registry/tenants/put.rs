@@ -1,4 +1,4 @@
-//! `PUT /v1/tenants/{project_id}`: what the directory says of a tenant, from now on.
+//! `PUT /v1/tenants/{project_id}`: create or replace a tenant's entry in the directory.
 
 use http::StatusCode;
 use serde_json::{Map, Value};
@@ -12,7 +12,7 @@ use crate::usecases;
 /// The operation's route.
 pub const ROUTE: &str = "PUT /v1/tenants/{project_id}";
 
-/// `{"account":"…","project":"…","region":"…"}` in, `{"tenant":{…}}` out; the region is this one unless it is told.
+/// `{"account":"…","project":"…","region":"…"}` in, `{"tenant":{…}}` out. The region is by default that of the service.
 pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
     put(request).await.unwrap_or_else(ApiError::into_response)
 }
@@ -23,12 +23,12 @@ async fn put(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
     Ok(json_response(StatusCode::OK, &TenantBody { tenant: (&entry).into() }))
 }
 
-/// A member that nobody knows is refused: a tenant must not come into another region than was meant.
-fn parse(tenant: TenantId, body: &[u8], here: &str) -> Result<DirectoryEntry, ApiError> {
-    let wrong = |message: String| ApiError::malformed(message);
+/// Parses the body. An unknown member is an error: a misspelt `region` would put the tenant into the default region.
+fn parse(tenant: TenantId, body: &[u8], default_region: &str) -> Result<DirectoryEntry, ApiError> {
+    let malformed = |message: String| ApiError::malformed(message);
     let body = parse_object(body, &["account", "project", "region"])?;
     let region = match body.get("region") {
-        None => Some(here),
+        None => Some(default_region),
         Some(region) => region.as_str(),
     };
     let region = region.and_then(|text| text.parse::<Region>().ok());
@@ -36,7 +36,7 @@ fn parse(tenant: TenantId, body: &[u8], here: &str) -> Result<DirectoryEntry, Ap
         tenant,
         account: parse_name(&body, "account")?,
         project: parse_name(&body, "project")?,
-        region: region.ok_or_else(|| wrong(format!("region: expected {ID_FORMAT}.")))?,
+        region: region.ok_or_else(|| malformed(format!("region: expected {ID_FORMAT}.")))?,
     })
 }
 
@@ -82,23 +82,25 @@ mod tests {
 
     #[test]
     fn invalid_tenant_field_is_named() {
-        let refused = |body: &str| format!("{:?}", parse_entry(body).unwrap_err());
+        let error_text = |body: &str| format!("{:?}", parse_entry(body).unwrap_err());
         for name in ["7", "null", "\"\"", "\" a\"", "\"a\\n\"", &format!("\"{}\"", "x".repeat(65))] {
-            let account = refused(&format!(r#"{{"account":{name},"project":"web"}}"#));
+            let account = error_text(&format!(r#"{{"account":{name},"project":"web"}}"#));
             assert!(account.contains("account: expected 1 to 64 characters"), "{account}");
-            let project = refused(&format!(r#"{{"account":"acme","project":{name}}}"#));
+            let project = error_text(&format!(r#"{{"account":"acme","project":{name}}}"#));
             assert!(project.contains("project: expected 1 to 64 characters"), "{project}");
         }
         for region in ["7", "null", "\"\"", "\"eu de\""] {
             let body = format!(r#"{{"account":"acme","project":"web","region":{region}}}"#);
-            assert!(refused(&body).contains("region: expected 1 to 64"), "{body}");
+            assert!(error_text(&body).contains("region: expected 1 to 64"), "{body}");
         }
-        assert!(refused(r#"{"account":"a"}"#).contains("project: expected"));
-        assert!(refused(r#"{"account":"a","project":"b","regoin":"c"}"#).contains("regoin: expected only"));
-        assert!(refused(r#"{"account":"a","account":"b","project":"c"}"#).contains("given twice"));
+        assert!(error_text(r#"{"account":"a"}"#).contains("project: expected"));
         assert!(
-            refused("[]").contains("not a JSON object")
-                && refused("").contains("Send a JSON object with account, project, region")
+            error_text(r#"{"account":"a","project":"b","regoin":"c"}"#).contains("regoin: expected only")
+        );
+        assert!(error_text(r#"{"account":"a","account":"b","project":"c"}"#).contains("given twice"));
+        assert!(
+            error_text("[]").contains("not a JSON object")
+                && error_text("").contains("Send a JSON object with account, project, region")
         );
     }
 }

@@ -1,4 +1,4 @@
-//! `GET /v1/tenants/{project_id}`: what the directory says of a tenant, for admins.
+//! `GET /v1/tenants/{project_id}`: show a tenant's entry in the directory, to admins.
 
 use http::StatusCode;
 

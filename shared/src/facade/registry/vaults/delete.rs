@@ -1,4 +1,4 @@
-//! `DELETE /v1/vaults/{vault_id}`: forgets a vault of which nothing is reserved.
+//! `DELETE /v1/vaults/{vault_id}`: remove a vault that has no reserved capacity.
 
 use super::path_vault;
 use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, no_content};
@@ -7,7 +7,7 @@ use crate::usecases;
 /// The operation's route.
 pub const ROUTE: &str = "DELETE /v1/vaults/{vault_id}";
 
-/// Nothing in, nothing out. That there is no such vault is no error, so that who had no answer asks again.
+/// No body in, 204 out. Removing a vault that does not exist is no error, so that a retry is safe.
 pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
     delete(request).await.unwrap_or_else(ApiError::into_response)
 }

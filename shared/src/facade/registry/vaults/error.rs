@@ -1,4 +1,4 @@
-//! The one table from what is refused of vaults to IMS's codes.
+//! The one table from errors of vaults to codes of IMS.
 
 use http::StatusCode;
 
@@ -12,13 +12,13 @@ impl From<VaultError> for ApiError {
             VaultError::NotFound(id) => Self::new(
                 StatusCode::NOT_FOUND,
                 "IMG.0184",
-                format!("Your project has no vault {id}. Put it here first: PUT /v1/vaults/{id}."),
+                format!("Your project has no vault {id}. Register it first: PUT /v1/vaults/{id}."),
             ),
             VaultError::InUse(id) => Self::new(
                 StatusCode::CONFLICT,
                 "IMG.0182",
                 format!(
-                    "More of vault {id} is reserved than would be left. Reject the full-ECS images that were accepted into it, or accept them into another."
+                    "Vault {id} has more capacity reserved than would be left. Reject the full-ECS images that were accepted into it, or accept them into another."
                 ),
             ),
             VaultError::Store(problem) => problem.into(),

@@ -1,4 +1,4 @@
-//! `GET /v1/vaults`: the vaults of the caller's project, in the order of their ids.
+//! `GET /v1/vaults`: list the vaults of the caller's project, in the order of their ids.
 
 use http::StatusCode;
 use serde::Serialize;
@@ -12,8 +12,8 @@ use crate::usecases::{self, Page};
 /// The operation's route.
 pub const ROUTE: &str = "GET /v1/vaults";
 
-/// `?limit=&marker=` in, `{"vaults":[…],"page_info":{"next_marker","current_count"}}` out; `next_marker` only
-/// where there are more.
+/// `?limit=&marker=` in, `{"vaults":[…],"page_info":{"next_marker","current_count"}}` out; `next_marker` only if there
+/// are more.
 pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
     list(request).await.unwrap_or_else(ApiError::into_response)
 }

@@ -1,5 +1,5 @@
-//! The vaults of a project, into which it accepts full-ECS images (seed 001). The backups live in the cloud's backup service;
-//! here is what their owner says of a vault, and how much of it is promised to accepted images.
+//! The vaults into which a project accepts full-ECS images (seed 001). The backups live in the cloud's backup service.
+//! A vault here is what its owner declares, with the capacity that is reserved for accepted images.
 
 pub mod delete;
 mod error;
@@ -13,7 +13,7 @@ use crate::domain::{ID_FORMAT, VaultId};
 use crate::http::{ApiError, AuthenticatedRequest};
 use crate::store::VaultRecord;
 
-/// A vault as it is shown.
+/// A vault in a response.
 #[derive(Debug, Serialize)]
 struct VaultJson<'a> {
     vault_id: &'a str,
@@ -26,21 +26,21 @@ struct VaultJson<'a> {
 }
 
 impl<'a> From<&'a VaultRecord> for VaultJson<'a> {
-    fn from(own: &'a VaultRecord) -> Self {
-        let details = own.vault.details;
+    fn from(record: &'a VaultRecord) -> Self {
+        let details = record.vault.details;
         Self {
-            vault_id: own.id.as_str(),
+            vault_id: record.id.as_str(),
             protection_type: details.protection.as_str(),
             status: details.status.as_str(),
             capacity_gib: details.capacity_gib,
-            reserved_gib: own.vault.reserved_gib,
-            created_at: own.created.to_iso_seconds(),
-            updated_at: own.vault.revision.time().max(own.created).to_iso_seconds(),
+            reserved_gib: record.vault.reserved_gib,
+            created_at: record.created.to_iso_seconds(),
+            updated_at: record.vault.revision.time().max(record.created).to_iso_seconds(),
         }
     }
 }
 
-/// The answer that is about one vault.
+/// A response with one vault.
 #[derive(Debug, Serialize)]
 struct VaultBody<'a> {
     vault: VaultJson<'a>,

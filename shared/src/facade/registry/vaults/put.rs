@@ -1,4 +1,4 @@
-//! `PUT /v1/vaults/{vault_id}`: what a vault is, from now on.
+//! `PUT /v1/vaults/{vault_id}`: create a vault or replace its details.
 
 use http::StatusCode;
 use serde_json::{Map, Value};
@@ -12,8 +12,8 @@ use crate::usecases;
 /// The operation's route.
 pub const ROUTE: &str = "PUT /v1/vaults/{vault_id}";
 
-/// `{"protection_type":"backup","capacity_gib":100,"status":"available"}` in, `{"vault":{…}}` out; it is available unless it
-/// is told.
+/// `{"protection_type":"backup","capacity_gib":100,"status":"available"}` in, `{"vault":{…}}` out. `status` is by
+/// default `available`.
 pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
     put(request).await.unwrap_or_else(ApiError::into_response)
 }
@@ -26,7 +26,8 @@ async fn put(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
 
 fn parse(body: &[u8]) -> Result<VaultDetails, ApiError> {
     let body = parse_object(body, &["protection_type", "capacity_gib", "status"])?;
-    let wrong = |field: &str, expected: &str| ApiError::malformed(format!("{field}: expected {expected}."));
+    let malformed =
+        |field: &str, expected: &str| ApiError::malformed(format!("{field}: expected {expected}."));
     let protection = text_member(&body, "protection_type").parse();
     let status = match body.get("status") {
         None => Ok(VaultStatus::Available),
@@ -35,15 +36,15 @@ fn parse(body: &[u8]) -> Result<VaultDetails, ApiError> {
     let capacity = body.get("capacity_gib").and_then(Value::as_u64).and_then(|gib| u32::try_from(gib).ok());
     let capacity = capacity.filter(|gib| (1..=MAX_VAULT_GIB).contains(gib));
     Ok(VaultDetails {
-        protection: protection.map_err(|UnknownValue(expected)| wrong("protection_type", expected))?,
-        status: status.map_err(|UnknownValue(expected)| wrong("status", expected))?,
+        protection: protection.map_err(|UnknownValue(expected)| malformed("protection_type", expected))?,
+        status: status.map_err(|UnknownValue(expected)| malformed("status", expected))?,
         capacity_gib: capacity.ok_or_else(|| {
-            wrong("capacity_gib", &format!("a whole number of GiB from 1 to {MAX_VAULT_GIB}"))
+            malformed("capacity_gib", &format!("a whole number of GiB from 1 to {MAX_VAULT_GIB}"))
         })?,
     })
 }
 
-/// A member's text; what is none is no word that anything knows.
+/// A member's string. Empty, and so invalid, if it is missing or of another type.
 fn text_member<'a>(body: &'a Map<String, Value>, field: &str) -> &'a str {
     body.get(field).and_then(Value::as_str).unwrap_or_default()
 }
@@ -76,8 +77,8 @@ mod tests {
     fn vault_status_defaults_to_available() {
         let vault = parse(br#"{"protection_type":"backup","capacity_gib":100}"#).unwrap();
         let available = VaultStatus::Available;
-        let wanted = VaultDetails { protection: Protection::Backup, status: available, capacity_gib: 100 };
-        assert_eq!(vault, wanted);
+        let expected = VaultDetails { protection: Protection::Backup, status: available, capacity_gib: 100 };
+        assert_eq!(vault, expected);
         let vault =
             parse(br#"{"protection_type":"replication","capacity_gib":1,"status":"frozen"}"#).unwrap();
         assert_eq!((vault.protection, vault.status), (Protection::Replication, VaultStatus::Frozen));
@@ -85,20 +86,25 @@ mod tests {
 
     #[test]
     fn invalid_vault_field_is_named() {
-        let refused = |body: &str| format!("{:?}", parse(body.as_bytes()).unwrap_err());
+        let error_text = |body: &str| format!("{:?}", parse(body.as_bytes()).unwrap_err());
         for protection in ["7", "null", "\"\"", "\"Backup\""] {
             let body = format!(r#"{{"protection_type":{protection},"capacity_gib":1}}"#);
-            assert!(refused(&body).contains("protection_type: expected"), "{body}");
+            assert!(error_text(&body).contains("protection_type: expected"), "{body}");
         }
         for gib in ["0", "-1", "1.5", "1e3", "\"5\"", "null", "10485761", "99999999999999999999"] {
             let body = format!(r#"{{"protection_type":"backup","capacity_gib":{gib}}}"#);
-            assert!(refused(&body).contains("capacity_gib: expected a whole number of GiB from 1"), "{body}");
+            assert!(
+                error_text(&body).contains("capacity_gib: expected a whole number of GiB from 1"),
+                "{body}"
+            );
         }
-        let status = refused(r#"{"protection_type":"backup","capacity_gib":1,"status":null}"#);
+        let status = error_text(r#"{"protection_type":"backup","capacity_gib":1,"status":null}"#);
         assert!(status.contains("status: expected"), "{status}");
-        assert!(refused(r#"{"protection_type":"backup"}"#).contains("capacity_gib: expected"));
-        assert!(refused(r#"{"protection":"backup"}"#).contains("protection: expected only protection_type"));
-        assert!(refused(r#"{"capacity_gib":1,"capacity_gib":2}"#).contains("given twice"));
-        assert!(refused(" ").contains("Send a JSON object with protection_type, capacity_gib"));
+        assert!(error_text(r#"{"protection_type":"backup"}"#).contains("capacity_gib: expected"));
+        assert!(
+            error_text(r#"{"protection":"backup"}"#).contains("protection: expected only protection_type")
+        );
+        assert!(error_text(r#"{"capacity_gib":1,"capacity_gib":2}"#).contains("given twice"));
+        assert!(error_text(" ").contains("Send a JSON object with protection_type, capacity_gib"));
     }
 }

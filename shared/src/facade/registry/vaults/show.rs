@@ -1,4 +1,4 @@
-//! `GET /v1/vaults/{vault_id}`: a vault, and how much of it is reserved.
+//! `GET /v1/vaults/{vault_id}`: show a vault with its reserved capacity.
 
 use http::StatusCode;
 

@@ -1,9 +1,10 @@
-//! No circle of modules: what a module rests on can be read, tested and moved without the module.
+//! No cycles of modules: what a module depends on can be read, tested and moved without the module.
 //!
-//! The modules of a folder, and the file of their parent where it has items of its own, are the nodes of a graph. One has an
-//! arrow to another if a file in the one names an item of the other by its path, in a `use` or in passing; an item that the
-//! parent only re-exports is one of the module that has it. A `mod` and a re-export are no arrows, and test modules do not count.
-//! No arrows may form a circle, in any folder. Methods are not seen: a path that leads to their type is.
+//! The modules of a folder are the nodes of a graph, and so is the file of their parent if it has items of its own. An
+//! edge leads from one node to another if a file of the first names an item of the second by its path, in a `use` or
+//! inline; an item that the parent only re-exports counts as one of the module that defines it. `mod` declarations and
+//! re-exports are no edges, and test modules do not count. The edges of a folder must not form a cycle. Method calls
+//! are not seen, but the path that leads to their type is.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by a panic")]
 
@@ -13,17 +14,17 @@ use std::path::Path;
 
 type Module = Vec<String>;
 
-/// A module's own items, as a node beside its children.
+/// The node of a parent's own items, beside its children.
 const OWN_ITEMS: &str = "(the parent's own items)";
 
 #[test]
-fn no_modules_of_the_workspace_form_a_circle() {
+fn modules_form_no_cycle() {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     for room in ["shared/src", "infra/local/src"] {
         let tree = Tree::read(&workspace.join(room));
         assert!(tree.files.len() > 30, "{room} has {} modules", tree.files.len());
-        let circles = tree.circles();
-        assert!(circles.is_empty(), "{room} has circles of modules:\n{}", circles.join("\n"));
+        let cycles = tree.cycles();
+        assert!(cycles.is_empty(), "{room} has cycles of modules:\n{}", cycles.join("\n"));
     }
 }
 
@@ -38,11 +39,11 @@ fn store_modules_use_no_later_layer() {
             layers.insert(module.trim_end_matches(';').to_owned(), layer);
         }
     }
-    assert_eq!(layer, 4, "the layers that the page describes");
-    let arrows = Tree::read(&room).arrows();
-    let arrows = &arrows[&vec!["store".to_owned()]];
-    assert!(arrows.len() > 20 && layers.values().all(|layer| *layer > 0), "{layers:?}");
-    for (from, targets) in arrows.iter().filter(|(from, _)| *from != OWN_ITEMS) {
+    assert_eq!(layer, 4, "the number of layers that store/mod.rs describes");
+    let edges = Tree::read(&room).edges();
+    let edges = &edges[&vec!["store".to_owned()]];
+    assert!(edges.len() > 20 && layers.values().all(|layer| *layer > 0), "{layers:?}");
+    for (from, targets) in edges.iter().filter(|(from, _)| *from != OWN_ITEMS) {
         for target in targets {
             assert!(layers[target] <= layers[from], "{from} uses {target} of a later layer");
         }
@@ -50,27 +51,27 @@ fn store_modules_use_no_later_layer() {
 }
 
 #[test]
-fn circle_is_found_through_a_re_export() {
+fn cycle_through_a_re_export_is_found() {
     let tree = Tree::of(&[
         ("", "mod a; mod b; pub use self::b::B;"),
         ("a", "use crate::B; pub struct A(B);"),
         ("b", "fn f() { crate::a::g() } pub struct B;"),
     ]);
-    assert_eq!(tree.circles(), ["crate: a → b → a"]);
+    assert_eq!(tree.cycles(), ["crate: a → b → a"]);
 }
 
 #[test]
-fn circle_is_found_through_the_parent() {
+fn cycle_through_the_parent_is_found() {
     let tree = Tree::of(&[
         ("", "mod a;"),
         ("a", "mod b; use self::b::f; pub struct Parent;"),
         ("a::b", "use super::Parent; pub fn f(_: Parent) {}"),
     ]);
-    assert_eq!(tree.circles(), [format!("crate::a: {OWN_ITEMS} → b → {OWN_ITEMS}")]);
+    assert_eq!(tree.cycles(), [format!("crate::a: {OWN_ITEMS} → b → {OWN_ITEMS}")]);
 }
 
 #[test]
-fn circle_between_folders_is_found_where_they_meet() {
+fn cycle_between_folders_is_found_in_their_common_parent() {
     let tree = Tree::of(&[
         ("", "mod a; mod b;"),
         ("a", "mod c;"),
@@ -78,18 +79,18 @@ fn circle_between_folders_is_found_where_they_meet() {
         ("b", "pub mod d;"),
         ("b::d", "use super::super::a; fn f() { a::c::g(); } "),
     ]);
-    assert_eq!(tree.circles(), ["crate: a → b → a"]);
+    assert_eq!(tree.cycles(), ["crate: a → b → a"]);
 }
 
 #[test]
-fn arrows_one_way_re_exports_and_tests_are_no_circle() {
+fn one_way_edges_re_exports_and_tests_form_no_cycle() {
     let tree = Tree::of(&[
         ("", "mod a; mod b; pub use self::a::A; #[cfg(test)] mod tests;"),
         ("a", "pub struct A; #[cfg(test)] mod tests { use crate::b::B; }"),
         ("b", "use super::A; // crate::b::B\npub struct B(A); const TEXT: &str = \"crate::b\";"),
         ("tests", "use crate::{A, b::B};"),
     ]);
-    assert_eq!(tree.circles(), Vec::<String>::new());
+    assert_eq!(tree.cycles(), Vec::<String>::new());
 }
 
 /// The modules of a crate.
@@ -100,9 +101,9 @@ struct Tree {
 /// What the file of a module names.
 #[derive(Default)]
 struct File {
-    /// Paths, as they stand there.
+    /// Its paths, as written.
     paths: Vec<Vec<String>>,
-    /// What it re-exports: the name, and the path to it.
+    /// Its re-exports: the name, and the path to the item.
     exports: BTreeMap<String, Vec<String>>,
     /// Its modules that are compiled for tests only.
     tests: BTreeSet<String>,
@@ -150,7 +151,7 @@ impl Tree {
         })
     }
 
-    /// The module that has the item of a path in the file of `module`; `None` where the path leads out of the crate.
+    /// The module that defines the item of a path in the file of `module`; `None` if the path leads out of the crate.
     fn module_of(&self, module: &[String], path: &[String], depth: usize) -> Option<Module> {
         let (mut found, mut rest) = match path.first()?.as_str() {
             "crate" => (Module::new(), &path[1..]),
@@ -176,29 +177,29 @@ impl Tree {
         Some(found)
     }
 
-    /// The arrows of each folder.
-    fn arrows(&self) -> BTreeMap<Module, BTreeMap<String, BTreeSet<String>>> {
-        let mut arrows = BTreeMap::<Module, BTreeMap<String, BTreeSet<String>>>::new();
+    /// The edges of each folder.
+    fn edges(&self) -> BTreeMap<Module, BTreeMap<String, BTreeSet<String>>> {
+        let mut edges = BTreeMap::<Module, BTreeMap<String, BTreeSet<String>>>::new();
         for (module, file) in self.files.iter().filter(|(module, _)| !self.is_test(module)) {
             let targets = file.paths.iter().filter_map(|path| self.module_of(module, path, 0));
             for target in targets.filter(|target| target != module && !self.is_test(target)) {
                 let shared = module.iter().zip(&target).take_while(|(a, b)| a == b).count();
                 let node = |of: &Module| of.get(shared).map_or(OWN_ITEMS, String::as_str).to_owned();
-                let folder = arrows.entry(module[..shared].to_vec()).or_default();
+                let folder = edges.entry(module[..shared].to_vec()).or_default();
                 folder.entry(node(module)).or_default().insert(node(&target));
             }
         }
-        arrows
+        edges
     }
 
-    /// A circle of each folder that has one, as text.
-    fn circles(&self) -> Vec<String> {
-        let circle = |(folder, arrows): (&Module, &BTreeMap<String, BTreeSet<String>>)| {
-            let circle = arrows.keys().find_map(|start| way_back(start, arrows))?;
+    /// One cycle of each folder that has any, as text.
+    fn cycles(&self) -> Vec<String> {
+        let cycle = |(folder, edges): (&Module, &BTreeMap<String, BTreeSet<String>>)| {
+            let cycle = edges.keys().find_map(|start| shortest_cycle(start, edges))?;
             let folder = [&["crate".to_owned()], folder.as_slice()].concat().join("::");
-            Some(format!("{folder}: {}", circle.join(" → ")))
+            Some(format!("{folder}: {}", cycle.join(" → ")))
         };
-        self.arrows().iter().filter_map(circle).collect()
+        self.edges().iter().filter_map(cycle).collect()
     }
 }
 
@@ -206,30 +207,30 @@ fn child(module: &[String], name: &str) -> Module {
     module.iter().cloned().chain([name.to_owned()]).collect()
 }
 
-/// The shortest way along arrows from a node back to it.
-fn way_back(start: &str, arrows: &BTreeMap<String, BTreeSet<String>>) -> Option<Vec<String>> {
-    let (mut seen, mut ways) = (BTreeSet::new(), vec![vec![start.to_owned()]]);
-    while !ways.is_empty() {
+/// The shortest path along edges from a node back to it.
+fn shortest_cycle(start: &str, edges: &BTreeMap<String, BTreeSet<String>>) -> Option<Vec<String>> {
+    let (mut seen, mut paths) = (BTreeSet::new(), vec![vec![start.to_owned()]]);
+    while !paths.is_empty() {
         let mut longer = Vec::new();
-        for way in ways {
-            for next in arrows.get(way.last()?).into_iter().flatten() {
-                let way = way.iter().cloned().chain([next.clone()]).collect();
+        for path in paths {
+            for next in edges.get(path.last()?).into_iter().flatten() {
+                let path = path.iter().cloned().chain([next.clone()]).collect();
                 if next == start {
-                    return Some(way);
+                    return Some(path);
                 }
                 if seen.insert(next.clone()) {
-                    longer.push(way);
+                    longer.push(path);
                 }
             }
         }
-        ways = longer;
+        paths = longer;
     }
     None
 }
 
 impl File {
     fn read(&mut self, tokens: &[String]) {
-        let is = |place: usize, text: &str| tokens.get(place).is_some_and(|token| token == text);
+        let is = |index: usize, text: &str| tokens.get(index).is_some_and(|token| token == text);
         let (mut at, mut is_public, mut is_test) = (0, false, false);
         while at < tokens.len() {
             match tokens[at].as_str() {
@@ -252,8 +253,8 @@ impl File {
                     (is_public, is_test) = (false, false);
                 }
                 "use" => {
-                    let end = (at..tokens.len()).find(|place| is(*place, ";")).unwrap_or(tokens.len());
-                    for (name, path) in used(&[], &tokens[at + 1..end]) {
+                    let end = (at..tokens.len()).find(|index| is(*index, ";")).unwrap_or(tokens.len());
+                    for (name, path) in use_paths(&[], &tokens[at + 1..end]) {
                         if is_public {
                             self.exports.insert(name, path);
                         } else if !is_test {
@@ -284,21 +285,21 @@ impl File {
 }
 
 /// The names and paths of a `use`.
-fn used(before: &[String], tokens: &[String]) -> Vec<(String, Vec<String>)> {
-    let (mut all, mut path, mut at) = (Vec::new(), before.to_vec(), 0);
+fn use_paths(prefix: &[String], tokens: &[String]) -> Vec<(String, Vec<String>)> {
+    let (mut all, mut path, mut at) = (Vec::new(), prefix.to_vec(), 0);
     let mut name = None;
     while at < tokens.len() {
         match tokens[at].as_str() {
             "{" => {
                 let end = matching(tokens, at);
                 let (mut start, mut depth) = (at + 1, 0);
-                for place in at + 1..=end {
-                    match tokens[place].as_str() {
+                for index in at + 1..=end {
+                    match tokens[index].as_str() {
                         "{" => depth += 1,
-                        "}" if place < end => depth -= 1,
+                        "}" if index < end => depth -= 1,
                         "," | "}" if depth == 0 => {
-                            all.extend(used(&path, &tokens[start..place]));
-                            start = place + 1;
+                            all.extend(use_paths(&path, &tokens[start..index]));
+                            start = index + 1;
                         }
                         _ => {}
                     }
@@ -313,7 +314,7 @@ fn used(before: &[String], tokens: &[String]) -> Vec<(String, Vec<String>)> {
         }
         at += 1;
     }
-    if path.len() > before.len() || !tokens.is_empty() {
+    if path.len() > prefix.len() || !tokens.is_empty() {
         let name = name.or_else(|| path.last().cloned());
         all.extend(name.map(|name| (name, path)));
     }
@@ -324,23 +325,23 @@ fn is_name(token: &str) -> bool {
     token.starts_with(|first: char| first.is_alphabetic() || first == '_')
 }
 
-/// The place of the bracket that closes the one at `open`.
+/// The index of the bracket that closes the one at `open`.
 fn matching(tokens: &[String], open: usize) -> usize {
     let mut depth = 0;
-    for (place, token) in tokens.iter().enumerate().skip(open) {
+    for (index, token) in tokens.iter().enumerate().skip(open) {
         match token.as_str() {
             "{" | "[" | "(" => depth += 1,
             "}" | "]" | ")" => depth -= 1,
             _ => {}
         }
         if depth == 0 {
-            return place;
+            return index;
         }
     }
     tokens.len() - 1
 }
 
-/// The names, the `::` and the single other characters of a source text, without its comments and literals.
+/// The tokens of a source text: names, `::` and single other characters, without comments and literals.
 fn tokens(text: &str) -> Vec<String> {
     let (mut tokens, mut rest) = (Vec::new(), text);
     while let Some(first) = rest.chars().next() {
@@ -348,12 +349,12 @@ fn tokens(text: &str) -> Vec<String> {
             rest.find('\n').unwrap_or(rest.len())
         } else if rest.starts_with("/*") {
             rest.find("*/").map_or(rest.len(), |end| end + 2)
-        } else if let Some(length) = raw_string(rest) {
+        } else if let Some(length) = raw_string_length(rest) {
             length
         } else if first == '"' {
-            quoted(rest, '"')
+            quoted_length(rest, '"')
         } else if first == '\'' {
-            character(rest)
+            quote_length(rest)
         } else if is_name(rest) {
             let length = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
             tokens.push(rest[..length].to_owned());
@@ -372,8 +373,8 @@ fn tokens(text: &str) -> Vec<String> {
     tokens
 }
 
-/// The length of a raw string that the text begins with.
-fn raw_string(text: &str) -> Option<usize> {
+/// The length of the raw string that the text begins with.
+fn raw_string_length(text: &str) -> Option<usize> {
     let after = text.strip_prefix("br").or_else(|| text.strip_prefix('r'))?;
     let hashes = after.len() - after.trim_start_matches('#').len();
     let content = after[hashes..].strip_prefix('"')?;
@@ -381,25 +382,25 @@ fn raw_string(text: &str) -> Option<usize> {
     Some(text.len() - content.len() + content.find(&end)? + end.len())
 }
 
-/// The length of a literal in quotes that the text begins with.
-fn quoted(text: &str, quote: char) -> usize {
+/// The length of the quoted literal that the text begins with.
+fn quoted_length(text: &str, quote: char) -> usize {
     let mut is_escaped = false;
-    for (place, character) in text.char_indices().skip(1) {
+    for (index, character) in text.char_indices().skip(1) {
         match character {
             _ if is_escaped => is_escaped = false,
             '\\' => is_escaped = true,
-            _ if character == quote => return place + quote.len_utf8(),
+            _ if character == quote => return index + quote.len_utf8(),
             _ => {}
         }
     }
     text.len()
 }
 
-/// The length of a character, or of the quote of a lifetime.
-fn character(text: &str) -> usize {
+/// The length of a character literal, or 1 for the quote of a lifetime.
+fn quote_length(text: &str) -> usize {
     let mut characters = text.chars().skip(1);
     match (characters.next(), characters.next()) {
-        (Some('\\'), _) | (_, Some('\'')) => quoted(text, '\''),
+        (Some('\\'), _) | (_, Some('\'')) => quoted_length(text, '\''),
         _ => 1,
     }
 }

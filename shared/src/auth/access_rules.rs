@@ -89,7 +89,7 @@ fn pattern_matches(tokens: &[PatternToken], path: &str) -> bool {
         for position in skip_any_text(tokens, positions) {
             match tokens.get(position) {
                 Some(PatternToken::Literal(expected)) if *expected == character => {
-                    next.extend([position + 1])
+                    next.extend([position + 1]);
                 }
                 Some(PatternToken::Segment) if character != '/' => next.extend([position, position + 1]),
                 Some(PatternToken::AnyText) => next.extend([position]),

@@ -1,5 +1,5 @@
-# Alarms. Each has its metrics by id; with several, `expression` makes one number of them. An alarm is raised when the number
-# is above `threshold` in `raise.of` of the last `raise.last` periods. Nothing measured is nothing wrong.
+# The alarms. Each has its metrics by id, and with several an `expression` over them. An alarm is raised if the value is above
+# `threshold` in `raise.of` of the last `raise.last` periods. Missing data raises none.
 
 locals {
   essential_alarms = {

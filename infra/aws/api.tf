@@ -1,5 +1,5 @@
-# The HTTP API. Its routes are resources of their own and not the API's `body`: Terraform then sees it when somebody changes
-# one, and adds one without touching the others.
+# The HTTP API. Each route is a resource, instead of all of them the API's `body`: Terraform then detects a changed route, and
+# adds one without replacing the others.
 
 resource "aws_apigatewayv2_api" "this" {
   name                         = var.name
@@ -52,14 +52,14 @@ resource "aws_cloudwatch_log_group" "access" {
   # checkov:skip=CKV_AWS_338:How long a log is kept is a variable; 90 days by default.
   count = var.access_log_retention_days > 0 ? 1 : 0
 
-  # Under this prefix the group needs no entry in the account's one policy for log delivery, which has room for few.
+  # With this prefix the group needs no entry in the account's policy for log delivery, whose size is limited.
   name              = "/aws/vendedlogs/apigateway/${var.name}"
   retention_in_days = var.access_log_retention_days
   kms_key_id        = var.kms_key_arn
   tags              = var.tags
 }
 
-# Its name is not one that a path could begin with: the API would take `/v2` for a stage of that name.
+# Never name a stage as the first segment of a path: the API would take `/v2` for the stage `v2`.
 resource "aws_apigatewayv2_stage" "default" {
   api_id      = aws_apigatewayv2_api.this.id
   name        = "$default"

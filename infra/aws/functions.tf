@@ -14,8 +14,8 @@ locals {
 
   public_url = try(coalesce(var.public_url, "https://${var.domain.name}"), var.public_url)
 
-  # What every function reads, and what those read that authenticate callers. Functions take an empty variable for one that
-  # is not set, so it is left out.
+  # The variables of every function, and of those that authenticate callers. Empty ones are left out: a function treats them
+  # as not set.
   worker_environment = {
     IMAGESHARE_TABLE     = aws_dynamodb_table.this.name
     IMAGESHARE_LIMITS    = join(",", [for name, limit in var.limits : "${name}=${limit}"])
@@ -47,7 +47,7 @@ resource "aws_cloudwatch_log_group" "function" {
 resource "aws_lambda_function" "this" {
   # checkov:skip=CKV_AWS_116:A request that fails is answered, and work that fails is in the table, where the sweep finds it.
   # checkov:skip=CKV_AWS_117:A function talks to DynamoDB and to the issuers of tokens, and to nothing in a network of the account.
-  # checkov:skip=CKV_AWS_272:Who may apply this module may replace its packages; a signature would have to be made by the same.
+  # checkov:skip=CKV_AWS_272:Whatever identity applies this module can replace the packages, and would have to be the one that signs them.
   for_each = local.functions
 
   function_name    = "${var.name}-${each.key}"
@@ -78,7 +78,7 @@ resource "aws_lambda_function" "this" {
     )
   }
 
-  # The functions write JSON themselves. This makes Lambda do so too, and leave out its lines for each request.
+  # The functions log JSON. This makes Lambda do so too, and omit its lines for each request.
   logging_config {
     log_format       = "JSON"
     system_log_level = "WARN"
@@ -89,6 +89,6 @@ resource "aws_lambda_function" "this" {
     mode = local.function_settings[each.key].tracing ? "Active" : "PassThrough"
   }
 
-  # While it initialises a function asks the table, which its role must allow by then.
+  # A function reads from the table while it initialises, so its role must have its policy by then.
   depends_on = [aws_iam_role_policy.function]
 }

@@ -32,8 +32,8 @@ locals {
   ]...)
   default_function = local.operations["$default"]
 
-  # Left out is what ends in a slash, which an HTTP API refuses, and what takes the methods that a path does not have, where
-  # $default leads to the same function: it finds the operation by the path.
+  # Without routes that end in a slash, which an HTTP API refuses, and without those for any other method of a path that lead to
+  # the function of $default, which finds the operation by the path.
   routes = {
     for key, function in local.operations : key => function
     if !(endswith(key, "/") && !endswith(key, " /")) && !(startswith(key, "ANY ") && function == local.default_function)

@@ -1,4 +1,4 @@
-# How work reaches job-worker: from the table's stream, as it is written, and from a schedule, which sweeps up what was left.
+# The two triggers of job-worker: the table's stream, for new work, and a schedule, for work that was left over.
 
 resource "aws_sqs_queue" "failed_batches" {
   name                      = "${var.name}-failed-batches"
@@ -21,7 +21,7 @@ resource "aws_lambda_event_source_mapping" "work" {
   function_response_types            = ["ReportBatchItemFailures"]
   tags                               = var.tags
 
-  # Only new items that stand in a partition of open work (`W#` in shared/src/store/keys.rs): all other writes cost nothing.
+  # Only new items in a partition of open work (`W#` in shared/src/store/keys.rs). Other writes invoke nothing.
   filter_criteria {
     filter {
       pattern = jsonencode({
@@ -31,7 +31,7 @@ resource "aws_lambda_event_source_mapping" "work" {
     }
   }
 
-  # The queue gets where in the stream the batch was, not the work: that is in the table, where the sweep finds it.
+  # The queue receives the position of the batch in the stream. The work itself is in the table, where the sweep finds it.
   destination_config {
     on_failure {
       destination_arn = aws_sqs_queue.failed_batches.arn
@@ -50,7 +50,7 @@ resource "aws_cloudwatch_event_target" "sweep" {
   rule = aws_cloudwatch_event_rule.sweep.name
   arn  = aws_lambda_function.this[local.worker].arn
 
-  # The next sweep does what this one could not.
+  # No retries: the next sweep finds the same work.
   retry_policy {
     maximum_retry_attempts       = 0
     maximum_event_age_in_seconds = 60
@@ -65,7 +65,7 @@ resource "aws_lambda_permission" "sweep" {
   source_arn    = aws_cloudwatch_event_rule.sweep.arn
 }
 
-# Lambda itself would try a failed sweep again.
+# Lambda would retry a failed sweep.
 resource "aws_lambda_function_event_invoke_config" "worker" {
   function_name                = aws_lambda_function.this[local.worker].function_name
   maximum_retry_attempts       = 0

@@ -1,4 +1,4 @@
-# A deployment with all there is: a domain, a console, a customer key, alarms that reach somebody, and settings of its own.
+# Every option: a domain, a console, a customer key, alarms with their topic, and settings of single functions.
 
 provider "aws" {
   default_tags {

@@ -1,4 +1,4 @@
-# The least that a deployment needs: packages, and whose tokens it takes.
+# The minimum: packages, and the issuer of tokens.
 
 provider "aws" {}
 

@@ -23,9 +23,9 @@ use crate::table_server::{REGION, TableServer};
 /// The table's name.
 pub use imageshare_local::TABLE;
 
-/// What the `iss` of these tokens is.
+/// The issuer (`iss`) of these tokens.
 pub const ISSUER: &str = "https://issuer.example";
-/// What the `aud` of these tokens is.
+/// The audience (`aud`) of these tokens.
 pub const AUDIENCE: &str = "imageshare";
 const SECRET: &[u8] = b"a secret that every reader of this test knows";
 
@@ -129,7 +129,7 @@ pub fn authenticator() -> Authenticator {
     Authenticator::from_jwks(&key_set(), expected).expect("a good key set")
 }
 
-/// The JSON Web Key Set that these tokens are verified with.
+/// The JSON Web Key Set that verifies these tokens.
 pub fn key_set() -> String {
     let key = json!({"kty": "oct", "alg": "HS256", "kid": "test", "k": URL_SAFE_NO_PAD.encode(SECRET)});
     json!({"keys": [key]}).to_string()

@@ -1,7 +1,7 @@
 //! The address of an emulated HTTP API.
 //!
-//! The emulator serves an API under a path of its own, which no signature of a path would survive. This stands before it:
-//! clients find the API at the root, as on AWS.
+//! The emulator serves an API under a path prefix, with which signatures of paths would not match. This server forwards requests
+//! to it, so that clients find the API at the root, as on AWS.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -12,14 +12,14 @@ use http::{Request, Response, StatusCode};
 
 use crate::http_server::HttpServer;
 
-/// An address that exists before its API does, so that the deployment can be told what its public URL is.
+/// An address that exists before its API, so that it can be the deployment's public URL.
 pub struct ApiAddress {
     server: HttpServer,
     api: Arc<OnceLock<String>>,
 }
 
 impl ApiAddress {
-    /// An address for an API of the emulator at that URL.
+    /// Starts an address for an API of the emulator at that URL.
     pub async fn start(emulator: String) -> Self {
         let api = Arc::new(OnceLock::<String>::new());
         let found = Arc::clone(&api);
@@ -34,7 +34,7 @@ impl ApiAddress {
         Self { server: server.await, api }
     }
 
-    /// From now on it is the address of the API of that id.
+    /// Sets the id of the API.
     pub fn serve(&self, api_id: &str) {
         self.api.set(api_id.to_owned()).expect("an address of one API");
     }
@@ -45,7 +45,7 @@ impl ApiAddress {
     }
 }
 
-/// Hands a request on as it is, `Host` included, since that may be signed.
+/// Forwards a request unchanged, with its `Host`, which may be signed.
 async fn forward(client: reqwest::Client, url: String, request: Request<Bytes>) -> Response<Bytes> {
     let (head, body) = request.into_parts();
     let mut headers = head.headers;
@@ -64,7 +64,7 @@ async fn forward(client: reqwest::Client, url: String, request: Request<Bytes>) 
     headers.remove(TRANSFER_ENCODING);
     headers.remove(CONTENT_LENGTH);
     if status == StatusCode::NO_CONTENT {
-        // The emulator says that it is JSON, which a client then tries to read.
+        // The emulator sets a content type of JSON, which a client then tries to parse.
         headers.remove(CONTENT_TYPE);
     }
     let mut response = Response::new(answer.bytes().await.unwrap_or_default());

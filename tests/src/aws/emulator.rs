@@ -49,9 +49,9 @@ impl Emulator {
             .env("BIND_HOST", "127.0.0.1")
             .env("MINISTACK_HOST", "127.0.0.1")
             .env("MINISTACK_REGION", REGION)
-            // What functions find DynamoDB by.
+            // Functions get this address for DynamoDB.
             .env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{port}"))
-            // Roles may do what their policies say and no more.
+            // Enforces the policies of roles.
             .env("AUTH", "true")
             .env("IOT_MTLS_ENABLED", "false")
             .env("SFTP_ENABLED", "false")
@@ -76,12 +76,12 @@ impl Emulator {
         }
     }
 
-    /// Where every API of it is.
+    /// The address of all its APIs.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// What makes SDKs and Terraform's provider use it, and nothing of the user's own.
+    /// The environment in which SDKs and Terraform's provider use it, and no configuration of the user's.
     pub fn environment(&self) -> Vec<(&'static str, String)> {
         vec![
             ("AWS_ENDPOINT_URL", self.url()),
@@ -106,7 +106,7 @@ impl Emulator {
         serde_json::from_slice(&ended.stdout).expect("JSON")
     }
 
-    /// What it has written so far.
+    /// Its log so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.files.path().join("log")).unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! The functions' packages, of the binaries that the tests are built with anyway.
+//! The functions' packages, made from the binaries that other tests use, too.
 
 use std::fs;
 use std::path::Path;
@@ -6,11 +6,11 @@ use std::process::Command;
 
 use crate::binaries::binary;
 
-/// Packages each of those functions for Lambda: `FUNCTION.zip` with the binary, without its symbols, as `bootstrap`.
-/// `version` is a file in each, so that packages of another version are other packages.
+/// Packages functions for Lambda: `FUNCTION.zip` with the binary, stripped, as `bootstrap`. Each has a file with `version`, so that
+/// the packages of two versions differ.
 ///
 /// # Errors
-/// What cannot be run.
+/// `strip` or Python cannot be run.
 pub fn package_functions(
     functions: &[String],
     version: &str,

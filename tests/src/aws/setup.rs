@@ -1,4 +1,4 @@
-//! What is said where a machine has not what these tests need.
+//! What happens on a machine that lacks a program that these tests need.
 
 use std::env;
 
@@ -9,10 +9,10 @@ use crate::notice::print_notice;
 #[error("the deployment on AWS was not tested: {0}")]
 pub struct SetupError(pub String);
 
-/// What was found, or `None`, saying why.
+/// Returns the value. Prints an error and returns `None`.
 ///
 /// # Panics
-/// In CI, where everything has to be there.
+/// In CI, at an error: it must have every program.
 pub fn available<T>(found: Result<T, SetupError>) -> Option<T> {
     match found {
         Ok(found) => Some(found),

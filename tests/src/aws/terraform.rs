@@ -1,5 +1,5 @@
-//! Terraform over a throw-away copy of the module and of the deployment that tests make of it: what it writes beside them,
-//! the lock file above all, is nobody's to find.
+//! Terraform on a throw-away copy of the module and of the tests' deployment, since it writes files beside them, such as the lock
+//! file.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,13 +11,13 @@ use tokio::process::Command;
 
 use super::SetupError;
 
-/// Where in the copy the module is.
+/// The folder of the module.
 pub const MODULE: &str = "infra/aws";
 
-/// Where in the copy the tests' deployment is.
+/// The folder of the tests' deployment.
 pub const DEPLOYMENT: &str = "tests/aws";
 
-/// The copy of one configuration, with its provider.
+/// A copy of one configuration, with its provider.
 pub struct Terraform {
     copy: TempDir,
     folder: &'static str,
@@ -25,8 +25,8 @@ pub struct Terraform {
 }
 
 impl Terraform {
-    /// Copies what that folder of the workspace needs, and has Terraform get the provider there. `environment` is what each command gets
-    /// besides this process's own.
+    /// Copies a folder of the workspace with what it needs, and runs `terraform init` there. `environment` is added to that of
+    /// this process for each command.
     ///
     /// # Errors
     /// There is no Terraform, or it cannot get the provider.
@@ -57,12 +57,12 @@ impl Terraform {
         init_result.map(|()| terraform)
     }
 
-    /// Where the copy is.
+    /// The folder of the copy.
     pub fn path(&self) -> &Path {
         self.copy.path()
     }
 
-    /// Runs one command and returns what it wrote.
+    /// Runs one command and returns its output.
     ///
     /// # Panics
     /// It failed.
@@ -73,12 +73,12 @@ impl Terraform {
         String::from_utf8_lossy(&ended.stdout).into_owned()
     }
 
-    /// Makes what the configuration describes, or changes what is there.
+    /// Creates or changes the resources.
     pub async fn apply(&self) {
         self.run(&["apply", "-auto-approve", "-no-color", "-parallelism=30"]).await;
     }
 
-    /// Removes everything.
+    /// Destroys the resources.
     pub async fn destroy(&self) {
         self.run(&["destroy", "-auto-approve", "-no-color", "-parallelism=30"]).await;
     }
@@ -114,7 +114,7 @@ impl Terraform {
     }
 }
 
-/// A directory of `/opt` that has the provider as a mirror would, where machines without a network often keep one.
+/// Returns a directory of `/opt` that mirrors the registry with the provider, as machines without a network may have one.
 fn local_mirror() -> Option<PathBuf> {
     let directories = fs::read_dir("/opt").ok()?.filter_map(|entry| Some(entry.ok()?.path()));
     directories.into_iter().find(|path| path.join("registry.terraform.io/hashicorp/aws").is_dir())

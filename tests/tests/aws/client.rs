@@ -11,8 +11,7 @@ use tokio::time::{Instant, sleep};
 /// How long a job may take, however slow the machine.
 const JOB_TIMEOUT: Duration = Duration::from_mins(5);
 
-/// How often a call is made whose function ends in the middle of it: once for each time that its code is replaced, and a few
-/// times more.
+/// The maximum number of attempts of a call whose function exits before its response.
 const MAX_ATTEMPTS: usize = 5;
 
 /// A project with a token, at a deployment.
@@ -38,9 +37,9 @@ impl Client {
         Self { url: url.to_owned(), project, token: token(project, "member"), http }
     }
 
-    /// Status and body of one call. A POST has an idempotency key: where the function ends in the middle of it, it is made
-    /// again, as a client would after a lost connection. AWS lets a request end before it replaces a function's code; the
-    /// emulator does not.
+    /// Makes one call and returns its status and body. Repeats it if the function exits before its response, as a client does
+    /// after a lost connection; a POST with the same idempotency key. The emulator kills a function whose code is replaced,
+    /// while AWS lets its requests finish.
     pub(crate) async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> (StatusCode, Value) {
         let url = format!("{}{path}", self.url);
         let key = format!("{:032x}", fastrand::u128(..));

@@ -18,7 +18,7 @@ use tokio::process::Command;
 use super::client::{Client, token};
 use super::{target, tests, workspace};
 
-/// What the emulator forgets of what it was told, resource and attribute, so that every plan would tell it again.
+/// Attributes that the emulator does not store, by resource, so that every plan changes them.
 const FORGOTTEN: [(&str, &str); 4] = [
     ("module.imageshare.aws_cloudwatch_metric_alarm.this[", " actions_enabled"),
     ("module.imageshare.aws_cloudwatch_metric_alarm.this[", " alarm_description"),
@@ -32,7 +32,7 @@ fn functions() -> Vec<String> {
     document.functions().into_iter().map(str::to_owned).collect()
 }
 
-/// What is deployed, and where.
+/// A deployment.
 struct World {
     emulator: Emulator,
     address: ApiAddress,
@@ -72,7 +72,7 @@ async fn package(folder: &TempDir, version: &'static str) -> Result<(), imagesha
     tokio::task::spawn_blocking(move || package_functions(&functions(), version, &folder)).await.unwrap()
 }
 
-/// What Terraform is told of the deployment.
+/// The environment of Terraform: the emulator's, and the variables of the deployment.
 fn variables(emulator: &Emulator, address: &ApiAddress, packages: &TempDir) -> Vec<(&'static str, String)> {
     let mut environment = emulator.environment();
     environment.extend([
@@ -181,7 +181,7 @@ async fn schedule_sweeps_what_the_stream_missed(world: &World) {
     enable(true).await;
 }
 
-/// With AWS's own answer to what a policy does not allow: the role of `share` loses one of its actions.
+/// The role of `share` loses one of its actions.
 async fn role_with_an_action_less_cannot_share(world: &World) {
     let owner = Client::new(&world.address.url(), "less");
     let image = owner.register_image().await;
@@ -206,7 +206,7 @@ async fn role_with_an_action_less_cannot_share(world: &World) {
     assert_eq!(job["status"], "SUCCESS", "{job}");
 }
 
-/// New packages over the same table, while clients share.
+/// Deploys new packages over the same table, while clients share.
 async fn upgrade_under_load_loses_nothing(world: &World) {
     let stop = Arc::new(AtomicBool::new(false));
     let clients = ["load-1", "load-2", "load-3"].map(|project| {
@@ -241,7 +241,7 @@ async fn upgrade_under_load_loses_nothing(world: &World) {
     }
 }
 
-/// The hash of a package as Lambda tells it.
+/// The hash of a package, as Lambda returns it.
 fn sha256_of(world: &World, function: &str) -> String {
     use base64::Engine;
     use base64::engine::general_purpose::STANDARD;

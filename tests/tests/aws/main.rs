@@ -1,6 +1,6 @@
-//! The deployment on AWS: the module `infra/aws` by itself, and what it makes, on an emulator, with the real function
-//! binaries and real clients. `imageshare_tests::aws` says what that needs; without it these tests say so and pass, and in CI
-//! they fail.
+//! The module `infra/aws`, and a deployment of it on an emulator of AWS, with the real function binaries and real clients.
+//! [`imageshare_tests::aws`] lists the programs that this needs. Without them these tests print a notice and pass; in CI they
+//! fail.
 
 mod client;
 mod deployment;

@@ -1,4 +1,4 @@
-//! The module by itself: its own tests, by plans in which nothing is created, and its examples.
+//! The module's own tests, which only make plans, and its examples.
 
 use imageshare_tests::aws::{Terraform, available};
 

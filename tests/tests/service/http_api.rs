@@ -1,12 +1,12 @@
-//! What an HTTP API of API Gateway makes of requests that it has no route for, and what the functions then answer: paths that
-//! end in a slash, methods that a path does not have, paths that it has decoded, and the service's health.
+//! Requests as an HTTP API of API Gateway passes them on: without a route for paths that end in a slash and for the methods that a
+//! path does not have, with decoded paths; and the service's health.
 
 use imageshare_tests::deployment::Deployment;
 use imageshare_tests::events::HttpEvent;
 use imageshare_tests::in_process::Functions;
 use serde_json::json;
 
-/// A request by a member of a project for which the gateway has found no route.
+/// A request of a project's member, without a route.
 fn without_route(method: &str, target: &str, project: &str) -> HttpEvent {
     HttpEvent::without_route(method, target).token(&Deployment::token(project, "member"))
 }
@@ -68,7 +68,7 @@ async fn tag_with_a_slash_is_found_in_a_decoded_path() {
         assert_eq!(functions.send(&without_route("DELETE", &target, "own1")).await.status, 204, "{encoded}");
         assert_eq!(tags().await, json!([]));
     }
-    // These look like other paths than a tag's.
+    // These are not paths of a tag.
     for other in ["a/", "a//b", "a/..", "./a", ""] {
         let refused = functions.send(&without_route("PUT", &format!("{path}/tags/{other}"), "own1")).await;
         assert_eq!(refused.status, 404, "{other}: {refused:?}");

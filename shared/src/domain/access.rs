@@ -12,9 +12,9 @@
 //! So a refusal reveals nothing to a stranger, and it names what the caller lacks: a reader of another project learns
 //! that it is not the owner, since the role `member` would not help it.
 //!
-//! [`Unauthorized`] holds what the store has read of an image, and returns it only through this rule. A list is
-//! authorized by its key, which contains the caller's tenant. What the state of an image forbids to every caller (a
-//! limit, a key, a vault) is checked in `step`.
+//! [`Unauthorized`] holds what the store has read of an image, and returns it only through this rule. No other
+//! file asks a caller for its rights, which a test holds. A list is authorized by its key, which contains the caller's
+//! tenant. What the state of an image forbids to every caller (a limit, a key, a vault) is checked in `step`.
 
 use super::{Caller, Image, ImageHead, ImageId, Job, Status, TenantId, Visibility};
 
@@ -211,14 +211,53 @@ pub fn sees_all_members(caller: &Caller, image: &impl AccessControlled) -> bool 
     caller.can_read_for(image.owner())
 }
 
+/// Authorizes a change of what the caller's own project has: its vaults, key grants and access keys.
+///
+/// # Errors
+/// [`Denied::ReadOnly`]
+pub fn authorize_write(caller: &Caller) -> Result<(), Denied> {
+    if caller.can_write() { Ok(()) } else { Err(Denied::ReadOnly) }
+}
+
+/// Authorizes a request that names a project, to see what that project sees.
+///
+/// # Errors
+/// [`Denied::ProjectMismatch`]
+pub fn authorize_project(caller: &Caller, named: &TenantId) -> Result<(), Denied> {
+    if caller.can_read_for(named) {
+        Ok(())
+    } else {
+        Err(Denied::ProjectMismatch { acting: caller.tenant.clone(), named: named.clone() })
+    }
+}
+
+/// Authorizes what only an admin may do, such as changing the directory.
+///
+/// # Errors
+/// [`Denied::AdminOnly`]
+pub fn authorize_admin(caller: &Caller) -> Result<(), Denied> {
+    if caller.is_admin() { Ok(()) } else { Err(Denied::AdminOnly) }
+}
+
+/// Authorizes the revocation of a token by what it acts as, its `bearer`. A token may revoke itself. A member or admin
+/// may also revoke tokens of its project whose role is not higher than its own.
+///
+/// # Errors
+/// What [`authorize_write_for`] denies, then [`Denied::AdminOnly`] for the token of an admin.
+pub fn authorize_revocation(caller: &Caller, bearer: &Caller) -> Result<(), Denied> {
+    if caller == bearer {
+        return Ok(());
+    }
+    authorize_write_for(caller, &bearer.tenant)?;
+    if caller.role >= bearer.role { Ok(()) } else { Err(Denied::AdminOnly) }
+}
+
 /// Authorizes a change in the name of that tenant: registering an image for it, or deciding on a share with it.
 ///
 /// # Errors
 /// [`Denied::ReadOnly`], then [`Denied::ProjectMismatch`].
 pub fn authorize_write_for(caller: &Caller, tenant: &TenantId) -> Result<(), Denied> {
-    if !caller.can_write() {
-        return Err(Denied::ReadOnly);
-    }
+    authorize_write(caller)?;
     if !caller.can_write_for(tenant) {
         return Err(Denied::ProjectMismatch { acting: caller.tenant.clone(), named: tenant.clone() });
     }
@@ -231,7 +270,15 @@ pub fn authorize_write_for(caller: &Caller, tenant: &TenantId) -> Result<(), Den
 /// # Errors
 /// [`Denied::AdminOnly`]
 pub fn authorize_visibility(caller: &Caller, visibility: Visibility) -> Result<(), Denied> {
-    if visibility == Visibility::Public && !caller.is_admin() { Err(Denied::AdminOnly) } else { Ok(()) }
+    if visibility == Visibility::Public { authorize_admin(caller) } else { Ok(()) }
+}
+
+/// Authorizes a request for a job in the path of a project. The path may contain what no project has as its id.
+///
+/// # Errors
+/// [`Denied::JobNotFound`]
+pub fn authorize_job_path(caller: &Caller, project: &str) -> Result<(), Denied> {
+    if caller.is_admin() || caller.tenant.as_str() == project { Ok(()) } else { Err(Denied::JobNotFound) }
 }
 
 /// Authorizes the caller to read a job: only the project that requested it may (`contract/decisions.md` 16).

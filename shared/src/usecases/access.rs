@@ -82,6 +82,10 @@ mod tests {
         found.dedup();
         let found: Vec<_> = found.iter().map(|(path, reason)| (path.as_str(), reason.as_str())).collect();
         let expected = [
+            ("store/queues.rs", "Bypass::Worker"),
+            ("usecases/accept_batch.rs", "Bypass::Worker"),
+            ("usecases/earlier_jobs.rs", "Bypass::Worker"),
+            ("usecases/execute.rs", "Bypass::Worker"),
             ("usecases/key_grants.rs", "Bypass::List"),
             ("usecases/list_images/mod.rs", "Bypass::List"),
             ("usecases/list_images/query_plan.rs", "Bypass::List"),

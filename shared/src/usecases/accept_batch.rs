@@ -14,7 +14,9 @@ use super::failures::Failures;
 use super::tenant_clocks::raise_tenant_clocks;
 use super::{ExceededLimit, UseCaseError};
 use crate::App;
-use crate::domain::{Caller, ImageAction, ImageId, Job, JobId, Plan, Stamp, Task, TenantId, Visibility};
+use crate::domain::{
+    Bypass, Caller, ImageAction, ImageId, Job, JobId, Plan, Stamp, Task, TenantId, Visibility,
+};
 use crate::store::{EnqueueOutcome, IdempotencyRequest, Pair, Snapshot, StoreError, SubmitOutcome};
 
 /// The most attempts to execute a request before it is queued, while others change the same items.
@@ -244,7 +246,8 @@ fn conflict_error() -> UseCaseError {
 async fn dequeue_ended_jobs(app: &App, tenants: &[TenantId]) -> Result<(), UseCaseError> {
     for tenant in tenants {
         for id in &app.store.tenant(tenant).await?.queue.jobs {
-            if let Some(report) = app.store.report(*id).await?.filter(|report| report.ended_at().is_some()) {
+            let report = app.store.report(*id).await?.map(|report| report.bypass(Bypass::Worker));
+            if let Some(report) = report.filter(|report| report.ended_at().is_some()) {
                 app.store.dequeue(&report.job).await?;
             }
         }

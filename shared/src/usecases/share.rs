@@ -5,7 +5,7 @@ use super::accept_batch::{BatchRequest, accept};
 use super::access::authorize_all;
 use super::directory::resolve_tenants;
 use crate::App;
-use crate::domain::{Caller, ImageAction, ImageId, JobId, RecipientList, Task, TenantId};
+use crate::domain::{Caller, ImageAction, ImageId, JobId, RecipientList, Task, TenantId, authorize_write};
 use crate::store::{IdempotencyRequest, SubmitOutcome};
 
 /// Shares each image with each tenant, in a job. The caller has to own every image, and each image has to be
@@ -46,7 +46,9 @@ pub(super) async fn accept_owner_request(
     };
     match result {
         // A caller that cannot write has no accepted request to replay.
-        Err(error) if caller.can_write() => replayed_job_or_error(app, idempotency.as_ref(), error).await,
+        Err(error) if authorize_write(caller).is_ok() => {
+            replayed_job_or_error(app, idempotency.as_ref(), error).await
+        }
         result => result,
     }
 }

@@ -326,33 +326,25 @@ impl<'a> ImageAction<'a> {
     }
 }
 
-impl AccessControlled for Image {
-    fn id(&self) -> &ImageId {
-        &self.id
-    }
+macro_rules! impl_access_controlled {
+    ($($image:ty),+) => {$(
+        impl AccessControlled for $image {
+            fn id(&self) -> &ImageId {
+                &self.id
+            }
 
-    fn owner(&self) -> &TenantId {
-        &self.owner
-    }
+            fn owner(&self) -> &TenantId {
+                &self.owner
+            }
 
-    fn visibility(&self) -> Visibility {
-        self.visibility
-    }
+            fn visibility(&self) -> Visibility {
+                self.visibility
+            }
+        }
+    )+};
 }
 
-impl AccessControlled for ImageHead {
-    fn id(&self) -> &ImageId {
-        &self.id
-    }
-
-    fn owner(&self) -> &TenantId {
-        &self.owner
-    }
-
-    fn visibility(&self) -> Visibility {
-        self.visibility
-    }
-}
+impl_access_controlled!(Image, ImageHead);
 
 impl<T: AccessControlled> AccessControlled for &T {
     fn id(&self) -> &ImageId {

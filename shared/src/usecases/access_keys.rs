@@ -125,8 +125,7 @@ pub async fn list_access_keys(
     limit: usize,
 ) -> Result<Page<AccessKey, AccessKeyId>, AccessKeyError> {
     let (keys, more) = app.store.access_keys(&caller.tenant, after, limit).await?;
-    let next = keys.last().filter(|_| more).map(|last| last.id.clone());
-    Ok(Page { items: keys, next })
+    Ok(Page::new(keys, more, |last| last.id.clone()))
 }
 
 /// Disables an access key of the caller's project for good: requests signed with it are refused within seconds. Its

@@ -85,8 +85,7 @@ pub async fn list_key_grants(
     limit: usize,
 ) -> Result<Page<KeyGrantRecord, TenantId>, KeyGrantError> {
     let (grants, more) = app.store.key_grants((&caller.tenant, key), after, limit).await?;
-    let next = grants.last().filter(|_| more).map(|last| last.tenant.clone());
-    Ok(Page { items: grants, next })
+    Ok(Page::new(grants, more, |last| last.tenant.clone()))
 }
 
 /// Withdraws a grant of a key of the caller's project: new shares with the tenant of images under the key are refused

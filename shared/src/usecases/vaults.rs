@@ -59,8 +59,7 @@ pub async fn list_vaults(
     limit: usize,
 ) -> Result<Page<VaultRecord, VaultId>, VaultError> {
     let (vaults, more) = app.store.vaults(&caller.tenant, after, limit).await?;
-    let next = vaults.last().filter(|_| more).map(|last| last.id.clone());
-    Ok(Page { items: vaults, next })
+    Ok(Page::new(vaults, more, |last| last.id.clone()))
 }
 
 /// Deletes a vault of the caller's project, if nothing in it is reserved. A missing vault is no error. Costs one write.

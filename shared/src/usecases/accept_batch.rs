@@ -14,7 +14,9 @@ use super::failures::Failures;
 use super::tenant_clocks::raise_tenant_clocks;
 use super::{ExceededLimit, UseCaseError};
 use crate::App;
-use crate::domain::{Caller, ImageAction, ImageId, Job, JobId, Plan, Stamp, Task, TenantId, Visibility};
+use crate::domain::{
+    Caller, ImageAction, ImageId, Job, JobId, Plan, ShareKind, Stamp, Task, TenantId, check_share_request,
+};
 use crate::store::{EnqueueOutcome, IdempotencyRequest, Pair, Snapshot, StoreError, SubmitOutcome};
 
 /// The most attempts to execute a request before it is queued, while others change the same items.
@@ -94,13 +96,7 @@ async fn authorize_share(
     snapshot: &Snapshot,
 ) -> Result<(), UseCaseError> {
     for image in authorize_all(app, caller, snapshot, images, ImageAction::Share).await? {
-        if image.visibility != Visibility::Shared {
-            let (image, visibility) = (image.id.clone(), image.visibility);
-            return Err(UseCaseError::NotShared { image, visibility });
-        }
-        if let Some(owner) = tenants.iter().find(|tenant| **tenant == image.owner) {
-            return Err(UseCaseError::SelfShare(owner.clone()));
-        }
+        check_share_request(image, tenants, ShareKind::NeedsConsent)?;
     }
     reject_names_as_ids(app, caller, snapshot, tenants).await
 }

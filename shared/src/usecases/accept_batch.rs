@@ -43,8 +43,8 @@ pub(super) struct BatchRequest {
 
 /// Accepts a batch request, if the caller is authorized for all its images. Returns the job's id.
 ///
-/// Costs one batch read, the extra reads of the images' rules, and one transaction; if queued, another batch read and
-/// transaction.
+/// Costs one batch read, the extra reads of the images' rules, what new senders take, and one transaction; if queued,
+/// another batch read and transaction.
 ///
 /// # Errors
 /// [`UseCaseError`]; then no job was created, unless the error is [`StoreError::InDoubt`].
@@ -188,7 +188,7 @@ async fn queue_batch(app: &App, caller: &Caller, batch: &BatchRequest) -> Result
 /// Queues a decision on all images that are pending for a recipient. Costs one read and one transaction.
 ///
 /// # Errors
-/// [`UseCaseError`]; then no job was created.
+/// [`UseCaseError`]; then no job was created, unless the error is [`StoreError::InDoubt`].
 pub(super) async fn queue_respond_to_all(
     app: &App,
     caller: &Caller,

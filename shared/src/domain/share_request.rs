@@ -1,9 +1,9 @@
 //! What is refused at once about an image and the recipients that a request shares it with, before any pair is
 //! planned.
 //!
-//! Such a request has no effect on any pair. A share that passes is planned by the rules of `step`, which check the image
-//! again: it may have changed before its job is executed. An auto-accepted share is written only if the image has not
-//! changed since this check. The owner of an image never changes.
+//! Such a request has no effect on any pair. A share that passes is planned by the rules of `step`, which check the
+//! image again: it may have changed before its job is executed. An auto-accepted share is written only if the image
+//! has not changed since this check. The owner of an image never changes.
 
 use super::{Encryption, ImageHead, ImageId, TenantId, Visibility};
 
@@ -27,7 +27,8 @@ pub enum ShareRequestError {
         /// Its visibility.
         visibility: Visibility,
     },
-    /// The image is encrypted, and auto-accepted shares exclude encrypted images (seed 002, `contract/decisions.md` 14).
+    /// The image is encrypted, and auto-accepted shares exclude encrypted images (seed 002,
+    /// `contract/decisions.md` 14).
     #[error("image {0} is encrypted")]
     Encrypted(ImageId),
     /// The owner is one of the recipients (`contract/decisions.md` 18).

@@ -18,6 +18,7 @@ mod outcome;
 mod permission;
 mod property_rules;
 mod read_rate;
+mod share_request;
 mod step;
 mod tenant;
 mod time;
@@ -51,6 +52,7 @@ pub use self::outcome::Outcome;
 pub use self::permission::{AddedAndRemoved, PermissionChange, ShareRefused, plan_permissions};
 pub use self::property_rules::{is_reserved_property, property};
 pub use self::read_rate::{ReadBucket, ReadRate};
+pub use self::share_request::{ShareKind, ShareRequestError, check_share_request};
 pub use self::step::{
     Change, ExtraReads, Guard, Guards, Plan, PlanItem, Rule, Rules, StepInput, extra_reads, plan,
     plan_failure, reads_recipients,

@@ -15,7 +15,7 @@ use super::tenant_clocks::raise_tenant_clocks;
 use super::{ExceededLimit, UseCaseError};
 use crate::App;
 use crate::domain::{
-    Bypass, Caller, ImageAction, ImageId, Job, JobId, Plan, Stamp, Task, TenantId, Visibility,
+    Bypass, Caller, ImageAction, ImageId, Job, JobId, Plan, ShareKind, Stamp, Task, TenantId, check_share_request,
 };
 use crate::store::{EnqueueOutcome, IdempotencyRequest, Pair, Snapshot, StoreError, SubmitOutcome};
 
@@ -43,8 +43,8 @@ pub(super) struct BatchRequest {
 
 /// Accepts a batch request, if the caller is authorized for all its images. Returns the job's id.
 ///
-/// Costs one batch read, the extra reads of the images' rules, and one transaction; if queued, another batch read and
-/// transaction.
+/// Costs one batch read, the extra reads of the images' rules, what new senders take, and one transaction; if queued,
+/// another batch read and transaction.
 ///
 /// # Errors
 /// [`UseCaseError`]; then no job was created, unless the error is [`StoreError::InDoubt`].
@@ -96,13 +96,7 @@ async fn authorize_share(
     snapshot: &Snapshot,
 ) -> Result<(), UseCaseError> {
     for image in authorize_all(app, caller, snapshot, images, ImageAction::Share).await? {
-        if image.visibility != Visibility::Shared {
-            let (image, visibility) = (image.id.clone(), image.visibility);
-            return Err(UseCaseError::NotShared { image, visibility });
-        }
-        if let Some(owner) = tenants.iter().find(|tenant| **tenant == image.owner) {
-            return Err(UseCaseError::SelfShare(owner.clone()));
-        }
+        check_share_request(image, tenants, ShareKind::NeedsConsent)?;
     }
     reject_names_as_ids(app, caller, snapshot, tenants).await
 }
@@ -194,7 +188,7 @@ async fn queue_batch(app: &App, caller: &Caller, batch: &BatchRequest) -> Result
 /// Queues a decision on all images that are pending for a recipient. Costs one read and one transaction.
 ///
 /// # Errors
-/// [`UseCaseError`]; then no job was created.
+/// [`UseCaseError`]; then no job was created, unless the error is [`StoreError::InDoubt`].
 pub(super) async fn queue_respond_to_all(
     app: &App,
     caller: &Caller,

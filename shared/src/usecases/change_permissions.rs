@@ -10,8 +10,8 @@ use super::directory::reject_names_as_ids;
 use super::tenant_clocks::raise_tenant_clocks;
 use crate::App;
 use crate::domain::{
-    Caller, Encryption, ImageAction, ImageHead, ImageId, Membership, NamedMembership, PermissionChange, Plan,
-    ShareRefused, Visibility,
+    Caller, ImageAction, ImageHead, ImageId, Membership, NamedMembership, PermissionChange, Plan, ShareKind,
+    ShareRefused, check_share_request,
 };
 use crate::store::{Commit, Snapshot};
 
@@ -86,17 +86,8 @@ async fn authorize_permission_change<'a>(
     let own = NamedMembership { tenant: &caller.tenant, status };
     let action = if changes.add().is_empty() { ImageAction::Unshare } else { ImageAction::Share };
     let image = authorize(app, caller, id, snapshot.image(id), Some(own), action).await?;
-    if changes.add().is_empty() {
-        return Ok(image);
-    }
-    if image.visibility != Visibility::Shared {
-        return Err(UseCaseError::NotShared { image: id.clone(), visibility: image.visibility });
-    }
-    if image.spec.encryption != Encryption::None {
-        return Err(UseCaseError::Encrypted(id.clone()));
-    }
-    if changes.add().contains(&image.owner) {
-        return Err(UseCaseError::SelfShare(image.owner.clone()));
+    if !changes.add().is_empty() {
+        check_share_request(image, changes.add(), ShareKind::AutoAccepted)?;
     }
     Ok(image)
 }

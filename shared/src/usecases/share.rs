@@ -14,10 +14,12 @@ use crate::store::{IdempotencyRequest, SubmitOutcome};
 ///
 /// Costs one batch read and one transaction; one batch read more if the directory contains the caller but not every
 /// recipient; a count of each inbox whose count is not cached; the reads that resolve tenant names; and one read if a
-/// request with an idempotency key is refused.
+/// request with an idempotency key is refused. A share that is executed before the response also costs one batch read
+/// for every 100 recipients that are not in the sender cache, and one write for each that receives from this owner for
+/// the first time (`COST.md`).
 ///
 /// # Errors
-/// [`UseCaseError`]; then no job was created.
+/// [`UseCaseError`]; then no job was created, unless the error is [`InDoubt`](crate::store::StoreError::InDoubt).
 pub async fn share(
     app: &App,
     caller: &Caller,

@@ -15,7 +15,8 @@ use super::tenant_clocks::raise_tenant_clocks;
 use super::{ExceededLimit, UseCaseError};
 use crate::App;
 use crate::domain::{
-    Bypass, Caller, ImageAction, ImageId, Job, JobId, Plan, ShareKind, Stamp, Task, TenantId, check_share_request,
+    Bypass, Caller, ImageAction, ImageId, Job, JobId, Plan, ShareKind, Stamp, Task, TenantId,
+    check_share_request,
 };
 use crate::store::{EnqueueOutcome, IdempotencyRequest, Pair, Snapshot, StoreError, SubmitOutcome};
 

@@ -274,10 +274,7 @@ mod tests {
             ("listen = 1.5", "listen: expected a string"),
             ("memory = 3", "--memory"),
             ("limit = [\"pictures=3\"]", "members-per-image=NUMBER"),
-            (
-                "limit = [\"images-per-tenant=3\", \"images-per-tenant=4\"]",
-                "images-per-tenant is set twice",
-            ),
+            ("limit = [\"images-per-tenant=3\", \"images-per-tenant=4\"]", "images-per-tenant is set twice"),
             ("region = \"a b\"", "expected 1 to 64 characters"),
             ("listen", "expected"),
         ] {

@@ -16,9 +16,12 @@
 //! domain     images, memberships, jobs and the rules of consent: plain types, pure functions, no I/O
 //! ```
 //!
-//! To follow one operation from end to end, read a share: `facade/ims/share.rs`, `usecases/share.rs`, `store/jobs.rs`;
-//! then its job: `usecases/execute.rs`, `domain/step`, `domain/membership.rs`, `store/commit.rs`. `RULES.md`, beside
-//! this folder, lists every rule with its source, its errors and its tests.
+//! To follow one operation from end to end, read a share: `facade/ims/share.rs`, `usecases/share.rs`,
+//! `usecases/accept_batch.rs`; who may share, `usecases/access.rs` and `domain/access.rs`; what is refused at once,
+//! `domain/share_request.rs`; what becomes of each pair, `domain/step` and `domain/membership.rs`; and the transaction,
+//! `store/commit.rs`. A larger share is queued (`store/queues.rs`), and its job executed in steps that are planned and
+//! committed in the same way (`usecases/execute.rs`). `RULES.md`, beside this folder, lists every rule with its source,
+//! its errors and its tests.
 #![deny(missing_docs)]
 
 mod app;

@@ -98,7 +98,8 @@ impl LocalService {
 
     /// A job and its work items.
     pub async fn job_report(&self, id: JobId) -> JobReport {
-        self.service.store.report(id).await.expect("the table").expect("the job")
+        let report = self.service.store.report(id).await.expect("the table").expect("the job");
+        report.bypass(Bypass::Test)
     }
 
     /// The member count of an image, as stored.

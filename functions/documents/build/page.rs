@@ -99,7 +99,7 @@ impl<'a> Page<'a> {
         if !parameters.is_empty() {
             out.push_str("<table><tr><th>parameter</th><th>in</th><th>description</th></tr>\n");
             for parameter in parameters {
-                let schema = summarize_schema(member(parameter, "schema"));
+                let schema = summarise_schema(member(parameter, "schema"));
                 let (name, location) = (escape(text(parameter, "name")), escape(text(parameter, "in")));
                 let description = render_inline(text(parameter, "description"));
                 writeln!(
@@ -158,19 +158,19 @@ fn content_types(body: &Value) -> String {
     let content_types = mapping(body, "content").into_iter().flatten();
     let content_types = content_types.map(|(kind, content)| {
         let kind = escape(kind.as_str().unwrap_or_default());
-        format!("<code>{kind}</code> {}", summarize_schema(member(content, "schema")))
+        format!("<code>{kind}</code> {}", summarise_schema(member(content, "schema")))
     });
     content_types.collect::<Vec<_>>().join(", ")
 }
 
-/// Summarizes a schema: a link if it is named, or else its type or values.
-fn summarize_schema(schema: &Value) -> String {
+/// Summarises a schema: a link if it is named, or else its type or values.
+fn summarise_schema(schema: &Value) -> String {
     if let Some(name) = schema.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next()) {
         let name = escape(name);
         return format!("<a href=\"#schema-{name}\">{name}</a>");
     }
     match text(schema, "type") {
-        "array" => format!("array of {}", summarize_schema(member(schema, "items"))),
+        "array" => format!("array of {}", summarise_schema(member(schema, "items"))),
         kind => {
             let values = sequence(schema, "enum").iter().filter_map(Value::as_str);
             let values: Vec<_> = values.map(|word| format!("<code>{}</code>", escape(word))).collect();

@@ -18,13 +18,13 @@ use lambda_http::{Body, Request};
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The OpenAPI document in YAML.
-pub const OPENAPI_YAML: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.yaml"));
+const OPENAPI_YAML: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.yaml"));
 
 /// The OpenAPI document in JSON.
-pub const OPENAPI_JSON: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
+const OPENAPI_JSON: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
 
 /// The OpenAPI document as an HTML page.
-pub const DOCS_HTML: &str = include_str!(concat!(env!("OUT_DIR"), "/docs.html"));
+const DOCS_HTML: &str = include_str!(concat!(env!("OUT_DIR"), "/docs.html"));
 
 /// Handles one request.
 pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {

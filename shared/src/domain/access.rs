@@ -12,11 +12,11 @@
 //! So a refusal reveals nothing to a stranger, and it names what the caller lacks: a reader of another project learns
 //! that it is not the owner, since the role `member` would not help it.
 //!
-//! [`Unauthorized`] holds what the store has read of an image, and returns it only through this rule. A list is
-//! authorized by its key, which contains the caller's tenant. What the state of an image forbids to every caller (a
-//! limit, a key, a vault) is checked in `step`.
+//! [`Unauthorized`] holds what the store has read of an image or a job, and returns it only through this rule. No other
+//! file asks a caller for its rights, which a test holds. A list is authorized by its key, which contains the caller's
+//! tenant. What the state of an image forbids to every caller (a limit, a key, a vault) is checked in `step`.
 
-use super::{Caller, Image, ImageHead, ImageId, Job, Status, TenantId, Visibility};
+use super::{Caller, Image, ImageHead, ImageId, Job, JobReport, Status, TenantId, Visibility};
 
 /// An action of a caller on an image or on one of its memberships.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,17 +106,18 @@ pub trait AccessControlled {
     fn visibility(&self) -> Visibility;
 }
 
-/// An image, or a part of one, as the store read it, before the access of the caller is checked.
+/// An image, a part of one, or a job, as the store read it, before the access of the caller is checked.
 ///
-/// Only [`Unauthorized::authorize`] returns the image, and [`Unauthorized::bypass`], which takes a reason. So a use
-/// case that forgets the check does not compile.
+/// Only [`Unauthorized::authorize`] returns an image, [`Unauthorized::authorize_view`] a job, and
+/// [`Unauthorized::bypass`] either of them, for a reason. So a use case that forgets the check does not compile.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unauthorized<T>(T);
 
-/// Why an image is used without a check of a caller's access.
+/// Why an image or a job is used without a check of a caller's access.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bypass {
-    /// A worker executes a job, which was authorized when it was accepted. It has no caller.
+    /// A job is executed or taken out of its queue. It was authorized when it was accepted, and no caller gets what is
+    /// read.
     Worker,
     /// The image is in a list that the caller may read: its own images, those shared with it, or those that every
     /// tenant may see.
@@ -127,11 +128,11 @@ pub enum Bypass {
 
 impl<T> Unauthorized<T> {
     /// Wraps what was read.
-    pub fn new(image: T) -> Self {
-        Self(image)
+    pub fn new(read: T) -> Self {
+        Self(read)
     }
 
-    /// Returns the image without a check, for the given reason.
+    /// Returns what was read without a check, for the given reason.
     pub fn bypass(self, _reason: Bypass) -> T {
         self.0
     }
@@ -155,6 +156,16 @@ impl<T: AccessControlled> Unauthorized<T> {
     /// Whether the caller can see the image only as a member. The use case reads its membership only then.
     pub fn depends_on_membership(&self, caller: &Caller) -> bool {
         self.0.visibility() == Visibility::Shared && !caller.can_read_for(self.0.owner())
+    }
+}
+
+impl Unauthorized<JobReport> {
+    /// Returns the job if the caller may read it: only the project that requested it may (`contract/decisions.md` 16).
+    ///
+    /// # Errors
+    /// [`Denied::JobNotFound`]
+    pub fn authorize_view(self, caller: &Caller) -> Result<JobReport, Denied> {
+        authorize_job_view(caller, &self.0.job).map(|()| self.0)
     }
 }
 
@@ -211,14 +222,53 @@ pub fn sees_all_members(caller: &Caller, image: &impl AccessControlled) -> bool 
     caller.can_read_for(image.owner())
 }
 
+/// Authorizes a change of what the caller's own project has: its vaults, key grants and access keys.
+///
+/// # Errors
+/// [`Denied::ReadOnly`]
+pub fn authorize_write(caller: &Caller) -> Result<(), Denied> {
+    if caller.can_write() { Ok(()) } else { Err(Denied::ReadOnly) }
+}
+
+/// Authorizes a request that names a project, to see what that project sees.
+///
+/// # Errors
+/// [`Denied::ProjectMismatch`]
+pub fn authorize_project(caller: &Caller, named: &TenantId) -> Result<(), Denied> {
+    if caller.can_read_for(named) {
+        Ok(())
+    } else {
+        Err(Denied::ProjectMismatch { acting: caller.tenant.clone(), named: named.clone() })
+    }
+}
+
+/// Authorizes what only an admin may do, such as changing the directory.
+///
+/// # Errors
+/// [`Denied::AdminOnly`]
+pub fn authorize_admin(caller: &Caller) -> Result<(), Denied> {
+    if caller.is_admin() { Ok(()) } else { Err(Denied::AdminOnly) }
+}
+
+/// Authorizes the revocation of a token by what it acts as, its `bearer`. A token may revoke itself. A member or admin
+/// may also revoke tokens of its project whose role is not higher than its own.
+///
+/// # Errors
+/// What [`authorize_write_for`] denies, then [`Denied::AdminOnly`] for the token of an admin.
+pub fn authorize_revocation(caller: &Caller, bearer: &Caller) -> Result<(), Denied> {
+    if caller == bearer {
+        return Ok(());
+    }
+    authorize_write_for(caller, &bearer.tenant)?;
+    if caller.role >= bearer.role { Ok(()) } else { Err(Denied::AdminOnly) }
+}
+
 /// Authorizes a change in the name of that tenant: registering an image for it, or deciding on a share with it.
 ///
 /// # Errors
 /// [`Denied::ReadOnly`], then [`Denied::ProjectMismatch`].
 pub fn authorize_write_for(caller: &Caller, tenant: &TenantId) -> Result<(), Denied> {
-    if !caller.can_write() {
-        return Err(Denied::ReadOnly);
-    }
+    authorize_write(caller)?;
     if !caller.can_write_for(tenant) {
         return Err(Denied::ProjectMismatch { acting: caller.tenant.clone(), named: tenant.clone() });
     }
@@ -231,14 +281,19 @@ pub fn authorize_write_for(caller: &Caller, tenant: &TenantId) -> Result<(), Den
 /// # Errors
 /// [`Denied::AdminOnly`]
 pub fn authorize_visibility(caller: &Caller, visibility: Visibility) -> Result<(), Denied> {
-    if visibility == Visibility::Public && !caller.is_admin() { Err(Denied::AdminOnly) } else { Ok(()) }
+    if visibility == Visibility::Public { authorize_admin(caller) } else { Ok(()) }
 }
 
-/// Authorizes the caller to read a job: only the project that requested it may (`contract/decisions.md` 16).
+/// Authorizes a request for a job in the path of a project. The path may contain what no project has as its id.
 ///
 /// # Errors
 /// [`Denied::JobNotFound`]
-pub fn authorize_job_view(caller: &Caller, job: &Job) -> Result<(), Denied> {
+pub fn authorize_job_path(caller: &Caller, project: &str) -> Result<(), Denied> {
+    if caller.is_admin() || caller.tenant.as_str() == project { Ok(()) } else { Err(Denied::JobNotFound) }
+}
+
+/// The rule for jobs.
+fn authorize_job_view(caller: &Caller, job: &Job) -> Result<(), Denied> {
     if caller.can_read_for(&job.creator) { Ok(()) } else { Err(Denied::JobNotFound) }
 }
 
@@ -271,33 +326,25 @@ impl<'a> ImageAction<'a> {
     }
 }
 
-impl AccessControlled for Image {
-    fn id(&self) -> &ImageId {
-        &self.id
-    }
+macro_rules! impl_access_controlled {
+    ($($image:ty),+) => {$(
+        impl AccessControlled for $image {
+            fn id(&self) -> &ImageId {
+                &self.id
+            }
 
-    fn owner(&self) -> &TenantId {
-        &self.owner
-    }
+            fn owner(&self) -> &TenantId {
+                &self.owner
+            }
 
-    fn visibility(&self) -> Visibility {
-        self.visibility
-    }
+            fn visibility(&self) -> Visibility {
+                self.visibility
+            }
+        }
+    )+};
 }
 
-impl AccessControlled for ImageHead {
-    fn id(&self) -> &ImageId {
-        &self.id
-    }
-
-    fn owner(&self) -> &TenantId {
-        &self.owner
-    }
-
-    fn visibility(&self) -> Visibility {
-        self.visibility
-    }
-}
+impl_access_controlled!(Image, ImageHead);
 
 impl<T: AccessControlled> AccessControlled for &T {
     fn id(&self) -> &ImageId {

@@ -25,6 +25,11 @@ pub enum Visibility {
 value_enum!(Visibility { Private = "private", Shared = "shared", Community = "community" or Public = "public" });
 
 impl Visibility {
+    /// Whether an image of this visibility can be shared (`contract/ims.md` 1.7).
+    pub fn allows_sharing(self) -> bool {
+        self == Self::Shared
+    }
+
     /// Whether every tenant may see an image of this visibility by its id.
     pub fn is_visible_to_all(self) -> bool {
         matches!(self, Self::Community | Self::Public)

@@ -18,6 +18,7 @@ mod outcome;
 mod permission;
 mod property_rules;
 mod read_rate;
+mod share_request;
 mod step;
 mod tenant;
 mod time;
@@ -25,8 +26,9 @@ mod value_enum;
 mod vault;
 
 pub use self::access::{
-    AccessControlled, Bypass, Denied, ImageAction, NamedMembership, Unauthorized, authorize_job_view,
-    authorize_visibility, authorize_write_for, sees_all_members,
+    AccessControlled, Bypass, Denied, ImageAction, NamedMembership, Unauthorized, authorize_admin,
+    authorize_job_path, authorize_project, authorize_revocation, authorize_visibility, authorize_write,
+    authorize_write_for, sees_all_members,
 };
 pub use self::access_key::AccessKey;
 pub use self::caller::{Caller, Role, SYSTEM_PROJECT};
@@ -50,6 +52,7 @@ pub use self::outcome::Outcome;
 pub use self::permission::{AddedAndRemoved, PermissionChange, ShareRefused, plan_permissions};
 pub use self::property_rules::{is_reserved_property, property};
 pub use self::read_rate::{ReadBucket, ReadRate};
+pub use self::share_request::{ShareKind, ShareRequestError, check_share_request};
 pub use self::step::{
     Change, ExtraReads, Guard, Guards, Plan, PlanItem, Rule, Rules, StepInput, extra_reads, plan,
     plan_failure, reads_recipients,

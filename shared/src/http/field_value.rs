@@ -1,4 +1,4 @@
-//! The value of a JSON field that a facade serializes directly into the response, without a tree of values.
+//! The value of a JSON field that a facade serialises directly into the response, without a tree of values.
 
 use std::collections::BTreeSet;
 

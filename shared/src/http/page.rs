@@ -49,7 +49,7 @@ pub(crate) fn render_images(
     (images, page.next)
 }
 
-/// Serializes an image to JSON text. Does not fail for types of texts, numbers and booleans.
+/// Serialises an image to JSON text. Does not fail for types of texts, numbers and booleans.
 pub(crate) fn raw_json(wire: &impl Serialize) -> Option<Box<RawValue>> {
     to_raw_value(wire).ok()
 }

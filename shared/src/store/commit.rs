@@ -8,8 +8,10 @@ use super::client::Store;
 use super::error::StoreError;
 use super::item;
 use super::items::idempotency::{IdempotencyRequest, record_created};
-use super::items::membership::{ACTIVE, MEMBERSHIP};
+use super::items::image::{HEAD, MEMBERS, count_members};
+use super::items::membership::{ACTIVE, MEMBERSHIP, UPDATED};
 use super::items::tenant::advance_clock;
+use super::items::vault::{RESERVED, add_reserved};
 use super::keys::{self, List, TTL, list_entry_attributes};
 use super::snapshot::Snapshot;
 use super::table_calls::Commit;
@@ -18,9 +20,6 @@ use crate::table::Write;
 
 /// How long an ended membership is kept: longer than an earlier request on the pair can still be executing.
 const ENDED_MEMBERSHIP_RETENTION: Duration = Duration::from_hours(48);
-
-/// Changes the member count of an image, and its member revision.
-const COUNT_MEMBERS: &str = "ADD members :delta, member_rev :one";
 
 impl Store {
     /// Commits a plan that belongs to no job. Returns a conflict, and writes nothing, if one of its guards no longer
@@ -71,15 +70,12 @@ pub(super) fn plan_writes(
             },
             PlanItem::ImageHead(image) => match plan.member_deltas.get(image) {
                 Some(0) | None => Write::check(keys::head(image)),
-                Some(delta) => Write::update(keys::head(image), COUNT_MEMBERS)
-                    .value(":delta", item::number(*delta))
-                    .value(":one", item::number(1)),
+                Some(delta) => count_members(image, *delta),
             },
             PlanItem::KeyGrant(grant) => Write::check(keys::key_grant(grant)),
             PlanItem::Vault(vault) => match plan.reserved_gib_deltas.get(vault) {
                 Some(0) | None => Write::check(keys::vault(vault)),
-                Some(delta) => Write::update(keys::vault(vault), "ADD reserved_gib :delta")
-                    .value(":delta", item::number(*delta)),
+                Some(delta) => add_reserved(vault, *delta),
             },
         };
         Ok(guards.iter().fold(write, |write, guard| add_condition(write, guard, plan, snapshot)))
@@ -93,26 +89,23 @@ fn add_condition(write: Write, guard: &Guard, plan: &Plan, snapshot: &Snapshot) 
         Guard::MembershipUnchanged { image, tenant } => {
             match snapshot.revisions.get(&(image.clone(), tenant.clone())) {
                 None => write.and_if("attribute_not_exists(pk)"),
-                Some(revision) => write.and_if("rev = :read").value(":read", item::text(revision)),
+                Some(revision) => item::if_unchanged(write, revision),
             }
         }
         // The head of a deleted image is a tombstone, without this attribute.
-        Guard::ImageExists(_) => write.and_if("attribute_exists(head)"),
-        Guard::ImageUnchanged { revision, .. } => {
-            write.and_if("rev = :read").value(":read", item::text(revision))
-        }
+        Guard::ImageExists(_) => write.and_if(format!("attribute_exists({HEAD})")),
+        Guard::ImageUnchanged { revision, .. } => item::if_unchanged(write, revision),
         Guard::MemberLimit { image, limit } => {
             let delta = plan.member_deltas.get(image).copied().unwrap_or_default();
             let room = i128::from(*limit) - i128::from(delta);
-            write.and_if("members <= :room").value(":room", item::number(room))
+            write.and_if(format!("{MEMBERS} <= :room")).value(":room", item::number(room))
         }
         Guard::KeyGrantExists(_) | Guard::VaultExists(_) => write.and_if("attribute_exists(pk)"),
         Guard::VaultRoom { vault, revision, capacity_gib } => {
             let delta = plan.reserved_gib_deltas.get(vault).copied().unwrap_or_default();
             let room = i128::from(*capacity_gib) - i128::from(delta);
-            write
-                .and_if("rev = :read AND reserved_gib <= :room")
-                .value(":read", item::text(revision))
+            item::if_unchanged(write, revision)
+                .and_if(format!("{RESERVED} <= :room"))
                 .value(":room", item::number(room))
         }
     }
@@ -125,8 +118,8 @@ fn put_membership(change: &Change, snapshot: &Snapshot, now: Timestamp) -> Resul
     let updated = snapshot.update_time(change, now);
     let mut attributes = vec![
         (MEMBERSHIP, item::json(&change.membership)?),
-        ("updated", item::number(updated.unix_millis())),
-        ("rev", item::text(revision.copied().unwrap_or_default() + 1)),
+        (UPDATED, item::number(updated.unix_millis())),
+        (item::REV, item::text(revision.copied().unwrap_or_default() + 1)),
     ];
     match &change.membership {
         Membership::Active(active) => {

@@ -10,8 +10,8 @@ use super::error::{StoreError, WriteError};
 use super::item;
 use super::items::idempotency::{IdempotencyRequest, record_created};
 use super::items::image::{
-    HeadRecord, LISTED_ATTRIBUTES, MEMBERS, delete_listing, head_item, image_item, parse, parse_head,
-    parse_image_id, put_listing,
+    HEAD, LISTED_ATTRIBUTES, MEMBER_REV, MEMBERS, delete_listing, head_item, image_item, parse, parse_head,
+    parse_image_id, put_listing, tombstone_head, update_head,
 };
 use super::items::job::{JobStart, job_writes};
 use super::items::membership;
@@ -226,17 +226,14 @@ impl Store {
         image: &Image,
         members: MemberUpdate<'_>,
     ) -> Result<UpdateOutcome, StoreError> {
-        let record = Write::put(image_item(image)?).only_if("rev = :read");
-        let record = record.value(":read", item::text(previous.revision));
-        let head = Write::update(keys::head(&image.id), "SET head = :head, rev = :next")
-            .value(":head", item::json(&HeadRecord::from_image(image))?)
-            .value(":next", item::text(image.revision));
+        let record = item::if_unchanged(Write::put(image_item(image)?), previous.revision);
+        let head = update_head(image)?;
         let head = match members {
-            MemberUpdate::RequireNone => head.only_if("members = :none").value(":none", item::number(0)),
+            MemberUpdate::RequireNone => {
+                head.and_if(format!("{MEMBERS} = :none")).value(":none", item::number(0))
+            }
             MemberUpdate::Keep => head,
-            MemberUpdate::Refresh(recipients, _) => head
-                .only_if("member_rev = :member_rev")
-                .value(":member_rev", item::number(recipients.revision)),
+            MemberUpdate::Refresh(recipients, _) => if_members_unchanged(head, recipients),
         };
         let mut writes = vec![record, head];
         if image.visibility.is_visible_to_all() {
@@ -267,11 +264,9 @@ impl Store {
         recipients: &Recipients,
         unshare: Option<&Job>,
     ) -> Result<DeleteOutcome, StoreError> {
-        // Only the key is kept, for ever, so that the id is not used again.
-        let tombstone = Write::update(keys::head(&image.id), "REMOVE head, rev, members, member_rev")
-            .only_if("attribute_exists(head) AND rev = :read AND member_rev = :member_rev")
-            .value(":read", item::text(image.revision))
-            .value(":member_rev", item::number(recipients.revision));
+        let tombstone = tombstone_head(&image.id).only_if(format!("attribute_exists({HEAD})"));
+        let tombstone = item::if_unchanged(tombstone, image.revision);
+        let tombstone = if_members_unchanged(tombstone, recipients);
         let count = Write::update(keys::tenant(&image.owner), "ADD images :minus_one");
         let record = Write::delete(keys::image(&image.id));
         let mut writes = vec![tombstone, record, count.value(":minus_one", item::number(-1))];
@@ -296,4 +291,9 @@ impl Store {
         let item = self.read_one(keys::tenant(tenant)).await?.unwrap_or_default();
         item::find_number(&item, "images").map(Option::unwrap_or_default)
     }
+}
+
+/// Adds the condition that an image still has the recipients that were read.
+fn if_members_unchanged(head: Write, recipients: &Recipients) -> Write {
+    head.and_if(format!("{MEMBER_REV} = :member_rev")).value(":member_rev", item::number(recipients.revision))
 }

@@ -6,7 +6,16 @@ use serde::de::DeserializeOwned;
 
 use super::error::StoreError;
 use super::keys::Key;
+use crate::table::Write;
 pub use crate::table::{AttributeValue, Item};
+
+/// The attribute that holds the revision of an item.
+pub const REV: &str = "rev";
+
+/// Adds the condition that an item still has the revision that was read.
+pub fn if_unchanged(write: Write, revision: impl ToString) -> Write {
+    write.and_if(format!("{REV} = :read")).value(":read", text(revision))
+}
 
 /// Builds an item from its key and its other attributes.
 pub fn item(key: Key, attributes: impl IntoIterator<Item = (impl Into<String>, AttributeValue)>) -> Item {

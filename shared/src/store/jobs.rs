@@ -18,7 +18,7 @@ use super::items::tenant::advance_clock;
 use super::keys::{self, JOB_SORT_KEY, LISTS_INDEX, PK, SINGLE, SK, TTL, WorkItemKey};
 use super::snapshot::Snapshot;
 use super::table_calls::{Commit, is_condition_failure};
-use crate::domain::{Job, JobId, JobReport, Plan, TenantId, Timestamp, WorkItem};
+use crate::domain::{Job, JobId, JobReport, Plan, TenantId, Timestamp, Unauthorized, WorkItem};
 use crate::table::{Query, TransactionToken, Write};
 
 /// DynamoDB's limit of writes in one transaction.
@@ -77,7 +77,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] if the table fails.
-    pub async fn report(&self, id: JobId) -> Result<Option<JobReport>, StoreError> {
+    pub async fn report(&self, id: JobId) -> Result<Option<Unauthorized<JobReport>>, StoreError> {
         let query = Query::new("pk = :job").value(":job", item::text(keys::job_partition(id)));
         let mut query = Query { consistent: true, ..query };
         let mut items = Vec::new();
@@ -101,7 +101,7 @@ impl Store {
                 _ => work_items.extend(find_work_item(key, item)?),
             }
         }
-        Ok(job.map(|job| JobReport { job, work_items }))
+        Ok(job.map(|job| Unauthorized::new(JobReport { job, work_items })))
     }
 
     /// Returns the open work items of one shard of the index, the oldest requests first, at most `limit`; with

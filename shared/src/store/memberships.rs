@@ -6,7 +6,9 @@ use super::client::Store;
 use super::error::StoreError;
 use super::item;
 use super::items::image::{self, MEMBER_REV};
-use super::items::membership::{MEMBERSHIP, parse, parse_member, parse_status};
+use super::items::membership::{
+    IS_ACTIVE, IS_ACTIVE_OR_HEAD, MEMBERSHIP, UPDATED, parse, parse_member, parse_status,
+};
 use super::keys::{self, MEMBERSHIP_PREFIX, SK};
 use crate::domain::{Image, ImageHead, ImageId, MemberView, Status, TenantId, Unauthorized};
 use crate::table::{Projection, Query};
@@ -108,7 +110,7 @@ impl Store {
     pub async fn recipients(&self, image: &ImageId) -> Result<Recipients, StoreError> {
         let query = Query::new("pk = :image").value(":image", item::text(keys::image_partition(image)));
         let mut query = Query {
-            filter: Some("attribute_exists(stands) OR attribute_exists(member_rev)"),
+            filter: Some(IS_ACTIVE_OR_HEAD),
             projection: Projection::Only(&[SK, MEMBER_REV]),
             consistent: true,
             ..query
@@ -144,8 +146,8 @@ impl Store {
             .value(":image", item::text(keys::image_partition(image)))
             .value(":memberships", item::text(MEMBERSHIP_PREFIX));
         let mut query = Query {
-            filter: Some("attribute_exists(stands)"),
-            projection: Projection::Only(&[SK, MEMBERSHIP, "updated"]),
+            filter: Some(IS_ACTIVE),
+            projection: Projection::Only(&[SK, MEMBERSHIP, UPDATED]),
             consistent: true,
             start: after.map(|tenant| keys::membership(image, tenant)),
             ..query

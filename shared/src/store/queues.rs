@@ -20,7 +20,7 @@ use super::items::tenant::{
 };
 use super::keys;
 use super::table_calls::is_condition_failure;
-use crate::domain::{Job, Queue, QueueKind, Stamp, Tenant, TenantId};
+use crate::domain::{Bypass, Job, Queue, QueueKind, Stamp, Tenant, TenantId};
 use crate::table::Write;
 
 /// The outcome of queueing a job.
@@ -172,7 +172,8 @@ impl Store {
         let Some(active) = self.tenant(tenant).await?.queue.current.get(&kind).copied() else {
             return self.activate_next(tenant, kind).await;
         };
-        match self.report(active).await?.filter(|report| report.ended_at().is_some()) {
+        let report = self.report(active).await?.map(|report| report.bypass(Bypass::Worker));
+        match report.filter(|report| report.ended_at().is_some()) {
             Some(ended) => self.dequeue(&ended.job).await,
             None => Ok(()),
         }

@@ -3,7 +3,7 @@
 use super::client::Store;
 use super::error::{StoreError, WriteError};
 use super::item;
-use super::items::vault::{VaultRecord, parse_record};
+use super::items::vault::{self, RESERVED, VaultRecord, parse_record};
 use super::keys::{self, SK};
 use crate::domain::{Stamp, TenantId, VaultDetails, VaultId, VaultKey};
 use crate::table::Write;
@@ -29,14 +29,8 @@ impl Store {
         details: &VaultDetails,
         at: Stamp,
     ) -> Result<Option<VaultRecord>, StoreError> {
-        const SET: &str = "SET vault = :vault, rev = :rev, created = if_not_exists(created, :now), \
-                           reserved_gib = if_not_exists(reserved_gib, :zero)";
-        let write = Write::update(keys::vault(key), SET)
-            .only_if("attribute_not_exists(pk) OR reserved_gib <= :capacity")
-            .value(":vault", item::json(details)?)
-            .value(":rev", item::text(at))
-            .value(":now", item::number(at.time().unix_millis()))
-            .value(":zero", item::number(0))
+        let write = vault::put(key, details, at)?
+            .only_if(format!("attribute_not_exists(pk) OR {RESERVED} <= :capacity"))
             .value(":capacity", item::number(details.capacity_gib));
         match self.update(&write).await {
             Ok(updated) => parse_record(key.1.clone(), &updated).map(Some),
@@ -51,7 +45,7 @@ impl Store {
     /// [`StoreError`] if the table fails.
     pub async fn delete_vault(&self, key: &VaultKey) -> Result<DeleteVaultOutcome, StoreError> {
         let write = Write::delete(keys::vault(key))
-            .only_if("attribute_not_exists(pk) OR reserved_gib = :zero")
+            .only_if(format!("attribute_not_exists(pk) OR {RESERVED} = :zero"))
             .value(":zero", item::number(0));
         match self.update(&write).await {
             Ok(_) => Ok(DeleteVaultOutcome::Deleted),

@@ -6,10 +6,8 @@ use std::error::Error;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata, SdkError};
-use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, CancellationReason, ConditionCheck, ConsumedCapacity, Delete, KeysAndAttributes, Put,
     ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure, Select, TransactWriteItem,
@@ -134,28 +132,32 @@ impl Table for DynamoDb {
     }
 }
 
+/// Sets the table, condition, names and values of a write, which each builder of the SDK has in methods of its own.
+macro_rules! write_builder {
+    ($builder:expr, $table:expr, $write:expr) => {
+        $builder
+            .table_name($table)
+            .set_condition_expression(condition($write))
+            .set_expression_attribute_names(names($write))
+            .set_expression_attribute_values(values(&$write.values))
+    };
+}
+
 impl DynamoDb {
     fn put<'a>(&'a self, item: &'a Item, write: &'a Write) -> TableFuture<'a, WriteOutput> {
-        let call = self
-            .client
-            .put_item()
-            .table_name(&self.table)
+        let call = write_builder!(self.client.put_item(), &self.table, write)
             .set_item(Some(item.clone()))
-            .set_condition_expression(condition(write))
-            .set_expression_attribute_names(names(write))
-            .set_expression_attribute_values(values(&write.values))
             .return_values_on_condition_check_failure(RETURN_OLD_ITEM)
             .return_consumed_capacity(RETURN_CAPACITY);
         Box::pin(async move {
-            match call.send().await {
-                Ok(output) => Ok(write_output(None, output.consumed_capacity())),
-                Err(error) => Err(match error.as_service_error() {
-                    Some(PutItemError::ConditionalCheckFailedException(failed)) => {
-                        condition_failed(failed.message.clone(), failed.item.clone())
-                    }
-                    _ => table_error(error),
-                }),
-            }
+            let output = call.send().await.map_err(|error| {
+                let found = match error.as_service_error() {
+                    Some(PutItemError::ConditionalCheckFailedException(failed)) => failed.item.clone(),
+                    _ => None,
+                };
+                write_error(error, found)
+            })?;
+            Ok(write_output(None, output.consumed_capacity()))
         })
     }
 
@@ -165,50 +167,24 @@ impl DynamoDb {
         expression: &'a str,
         write: &'a Write,
     ) -> TableFuture<'a, WriteOutput> {
-        let call = self
-            .client
-            .update_item()
-            .table_name(&self.table)
+        let call = write_builder!(self.client.update_item(), &self.table, write)
             .set_key(Some(key.clone()))
             .update_expression(expression)
-            .set_condition_expression(condition(write))
-            .set_expression_attribute_names(names(write))
-            .set_expression_attribute_values(values(&write.values))
             .return_values(ReturnValue::UpdatedNew)
             .return_consumed_capacity(RETURN_CAPACITY);
         Box::pin(async move {
-            match call.send().await {
-                Ok(mut output) => Ok(write_output(output.attributes.take(), output.consumed_capacity())),
-                Err(error) => Err(match error.as_service_error() {
-                    Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
-                        condition_failed(failed.message.clone(), None)
-                    }
-                    _ => table_error(error),
-                }),
-            }
+            let mut output = call.send().await.map_err(|error| write_error(error, None))?;
+            Ok(write_output(output.attributes.take(), output.consumed_capacity()))
         })
     }
 
     fn delete<'a>(&'a self, key: &'a Key, write: &'a Write) -> TableFuture<'a, WriteOutput> {
-        let call = self
-            .client
-            .delete_item()
-            .table_name(&self.table)
+        let call = write_builder!(self.client.delete_item(), &self.table, write)
             .set_key(Some(key.clone()))
-            .set_condition_expression(condition(write))
-            .set_expression_attribute_names(names(write))
-            .set_expression_attribute_values(values(&write.values))
             .return_consumed_capacity(RETURN_CAPACITY);
         Box::pin(async move {
-            match call.send().await {
-                Ok(output) => Ok(write_output(None, output.consumed_capacity())),
-                Err(error) => Err(match error.as_service_error() {
-                    Some(DeleteItemError::ConditionalCheckFailedException(failed)) => {
-                        condition_failed(failed.message.clone(), None)
-                    }
-                    _ => table_error(error),
-                }),
-            }
+            let output = call.send().await.map_err(|error| write_error(error, None))?;
+            Ok(write_output(None, output.consumed_capacity()))
         })
     }
 
@@ -216,41 +192,23 @@ impl DynamoDb {
         let item = TransactWriteItem::builder();
         let item = match &write.action {
             Action::Put(put) => item.put(
-                Put::builder()
-                    .table_name(&self.table)
+                write_builder!(Put::builder(), &self.table, write)
                     .set_item(Some(put.clone()))
-                    .set_condition_expression(condition(write))
-                    .set_expression_attribute_names(names(write))
-                    .set_expression_attribute_values(values(&write.values))
                     .return_values_on_condition_check_failure(RETURN_OLD_ITEM)
                     .build()?,
             ),
             Action::Update(key, expression) => item.update(
-                Update::builder()
-                    .table_name(&self.table)
+                write_builder!(Update::builder(), &self.table, write)
                     .set_key(Some(key.clone()))
                     .update_expression(*expression)
-                    .set_condition_expression(condition(write))
-                    .set_expression_attribute_names(names(write))
-                    .set_expression_attribute_values(values(&write.values))
                     .build()?,
             ),
             Action::Delete(key) => item.delete(
-                Delete::builder()
-                    .table_name(&self.table)
-                    .set_key(Some(key.clone()))
-                    .set_condition_expression(condition(write))
-                    .set_expression_attribute_names(names(write))
-                    .set_expression_attribute_values(values(&write.values))
-                    .build()?,
+                write_builder!(Delete::builder(), &self.table, write).set_key(Some(key.clone())).build()?,
             ),
             Action::Check(key) => item.condition_check(
-                ConditionCheck::builder()
-                    .table_name(&self.table)
+                write_builder!(ConditionCheck::builder(), &self.table, write)
                     .set_key(Some(key.clone()))
-                    .set_condition_expression(condition(write))
-                    .set_expression_attribute_names(names(write))
-                    .set_expression_attribute_values(values(&write.values))
                     .build()?,
             ),
         };
@@ -292,8 +250,19 @@ fn cancel_reason(reason: &CancellationReason) -> CancelReason {
     }
 }
 
-fn condition_failed(message: Option<String>, found: Option<Item>) -> TableError {
-    TableError::Canceled(vec![CancelReason { code: Some(CONDITION_FAILED.to_owned()), message, found }])
+/// Returns the error of a write of one item. `found` is the existing item, if the condition of a put did not hold.
+fn write_error<E: ProvideErrorMetadata>(error: SdkError<E, HttpResponse>, found: Option<Item>) -> TableError {
+    match error.as_service_error() {
+        Some(failed) if failed.code() == Some("ConditionalCheckFailedException") => {
+            let message = failed.message().map(str::to_owned);
+            TableError::Canceled(vec![CancelReason {
+                code: Some(CONDITION_FAILED.to_owned()),
+                message,
+                found,
+            }])
+        }
+        _ => table_error(error),
+    }
 }
 
 fn build_error(error: BuildError) -> TableError {

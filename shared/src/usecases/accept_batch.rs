@@ -14,7 +14,10 @@ use super::failures::Failures;
 use super::tenant_clocks::raise_tenant_clocks;
 use super::{ExceededLimit, UseCaseError};
 use crate::App;
-use crate::domain::{Caller, ImageAction, ImageId, Job, JobId, Plan, Stamp, Task, TenantId, Visibility};
+use crate::domain::{
+    Bypass, Caller, ImageAction, ImageId, Job, JobId, Plan, ShareKind, Stamp, Task, TenantId,
+    check_share_request,
+};
 use crate::store::{EnqueueOutcome, IdempotencyRequest, Pair, Snapshot, StoreError, SubmitOutcome};
 
 /// The most attempts to execute a request before it is queued, while others change the same items.
@@ -41,8 +44,8 @@ pub(super) struct BatchRequest {
 
 /// Accepts a batch request, if the caller is authorized for all its images. Returns the job's id.
 ///
-/// Costs one batch read, the extra reads of the images' rules, and one transaction; if queued, another batch read and
-/// transaction.
+/// Costs one batch read, the extra reads of the images' rules, what new senders take, and one transaction; if queued,
+/// another batch read and transaction.
 ///
 /// # Errors
 /// [`UseCaseError`]; then no job was created, unless the error is [`StoreError::InDoubt`].
@@ -94,13 +97,7 @@ async fn authorize_share(
     snapshot: &Snapshot,
 ) -> Result<(), UseCaseError> {
     for image in authorize_all(app, caller, snapshot, images, ImageAction::Share).await? {
-        if image.visibility != Visibility::Shared {
-            let (image, visibility) = (image.id.clone(), image.visibility);
-            return Err(UseCaseError::NotShared { image, visibility });
-        }
-        if let Some(owner) = tenants.iter().find(|tenant| **tenant == image.owner) {
-            return Err(UseCaseError::SelfShare(owner.clone()));
-        }
+        check_share_request(image, tenants, ShareKind::NeedsConsent)?;
     }
     reject_names_as_ids(app, caller, snapshot, tenants).await
 }
@@ -192,7 +189,7 @@ async fn queue_batch(app: &App, caller: &Caller, batch: &BatchRequest) -> Result
 /// Queues a decision on all images that are pending for a recipient. Costs one read and one transaction.
 ///
 /// # Errors
-/// [`UseCaseError`]; then no job was created.
+/// [`UseCaseError`]; then no job was created, unless the error is [`StoreError::InDoubt`].
 pub(super) async fn queue_respond_to_all(
     app: &App,
     caller: &Caller,
@@ -244,7 +241,8 @@ fn conflict_error() -> UseCaseError {
 async fn dequeue_ended_jobs(app: &App, tenants: &[TenantId]) -> Result<(), UseCaseError> {
     for tenant in tenants {
         for id in &app.store.tenant(tenant).await?.queue.jobs {
-            if let Some(report) = app.store.report(*id).await?.filter(|report| report.ended_at().is_some()) {
+            let report = app.store.report(*id).await?.map(|report| report.bypass(Bypass::Worker));
+            if let Some(report) = report.filter(|report| report.ended_at().is_some()) {
                 app.store.dequeue(&report.job).await?;
             }
         }

@@ -63,14 +63,18 @@ mod tests {
         entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
     }
 
+    /// The files of this crate below `src`, with their texts.
+    fn texts() -> Vec<(String, String)> {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let name = |path: &Path| path.strip_prefix(&source).unwrap().display().to_string();
+        sources(&source).iter().map(|path| (name(path), fs::read_to_string(path).unwrap())).collect()
+    }
+
     #[test]
     fn only_workers_and_lists_bypass_the_access_rule() {
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
         let call = concat!(".bypass", "(");
         let mut found = Vec::new();
-        for path in sources(&source) {
-            let text = fs::read_to_string(&path).unwrap();
-            let path = path.strip_prefix(&source).unwrap().display().to_string();
+        for (path, text) in texts() {
             let reasons = text.split(call).skip(1).map(|rest| rest.split(')').next().unwrap());
             found.extend(reasons.map(|reason| (path.clone(), reason.to_owned())));
         }
@@ -78,11 +82,26 @@ mod tests {
         found.dedup();
         let found: Vec<_> = found.iter().map(|(path, reason)| (path.as_str(), reason.as_str())).collect();
         let expected = [
+            ("store/queues.rs", "Bypass::Worker"),
+            ("usecases/accept_batch.rs", "Bypass::Worker"),
+            ("usecases/earlier_jobs.rs", "Bypass::Worker"),
+            ("usecases/execute.rs", "Bypass::Worker"),
             ("usecases/key_grants.rs", "Bypass::List"),
             ("usecases/list_images/mod.rs", "Bypass::List"),
             ("usecases/list_images/query_plan.rs", "Bypass::List"),
             ("usecases/respond_to_all_job.rs", "Bypass::Worker"),
         ];
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn only_the_access_rule_asks_a_caller_for_its_rights() {
+        // With the bracket, so that this list does not find itself.
+        let calls = ["can_read_for", "can_write_for", "can_write", "is_admin"].map(|name| format!("{name}("));
+        let asks = |text: &str| calls.iter().any(|call| text.contains(call));
+        let mut found: Vec<_> =
+            texts().into_iter().filter(|(_, text)| asks(text)).map(|(path, _)| path).collect();
+        found.sort();
+        assert_eq!(found, ["domain/access.rs", "domain/caller.rs"]);
     }
 }

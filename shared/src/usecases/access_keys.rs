@@ -4,7 +4,7 @@ use super::idempotency::{ReplayError, find_created_id};
 use super::page::Page;
 use crate::App;
 use crate::auth::{Keyring, Secret};
-use crate::domain::{AccessKey, AccessKeyId, Caller, Role};
+use crate::domain::{AccessKey, AccessKeyId, Caller, Denied, Role, authorize_write, authorize_write_for};
 use crate::store::{CreateOutcome, IdempotencyRequest, StoreError};
 
 /// The request for a new access key of the caller's project.
@@ -19,9 +19,9 @@ pub struct NewAccessKey {
 /// Why a request about access keys was refused. A refused request has written nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AccessKeyError {
-    /// The caller's role only reads.
-    #[error("the role reader may not change anything")]
-    ReadOnly,
+    /// The access rule denies it: the caller's role only reads.
+    #[error(transparent)]
+    Denied(#[from] Denied),
     /// The role requested for the access key is above its creator's.
     #[error("the role {} is more than the caller's", .0.name())]
     RoleExceedsCaller(Role),
@@ -67,9 +67,7 @@ pub async fn create_access_key(
     new: NewAccessKey,
     idempotency: Option<&IdempotencyRequest>,
 ) -> Result<(AccessKey, Secret), AccessKeyError> {
-    if !caller.can_write() {
-        return Err(AccessKeyError::ReadOnly);
-    }
+    authorize_write(caller)?;
     if let Some(role) = new.roles.iter().copied().find(|role| *role > caller.role) {
         return Err(AccessKeyError::RoleExceedsCaller(role));
     }
@@ -109,7 +107,8 @@ async fn find_replayed_key(
 ) -> Result<Option<(AccessKey, Secret)>, AccessKeyError> {
     let Some(id) = find_created_id::<AccessKeyId>(app, idempotency).await? else { return Ok(None) };
     // An access key that was disabled long ago has expired, and a secret cannot be derived without its master key.
-    let key = app.store.access_key(&id).await?.filter(|key| caller.can_write_for(&key.project));
+    let key =
+        app.store.access_key(&id).await?.filter(|key| authorize_write_for(caller, &key.project).is_ok());
     let key = key.ok_or(AccessKeyError::NotFound)?;
     let secret = keyring.secret_for(&key).ok_or(AccessKeyError::NoMasterKey)?;
     Ok(Some((key, secret)))
@@ -126,8 +125,7 @@ pub async fn list_access_keys(
     limit: usize,
 ) -> Result<Page<AccessKey, AccessKeyId>, AccessKeyError> {
     let (keys, more) = app.store.access_keys(&caller.tenant, after, limit).await?;
-    let next = keys.last().filter(|_| more).map(|last| last.id.clone());
-    Ok(Page { items: keys, next })
+    Ok(Page::new(keys, more, |last| last.id.clone()))
 }
 
 /// Disables an access key of the caller's project for good: requests signed with it are refused within seconds. Its
@@ -142,11 +140,9 @@ pub async fn disable_access_key(
     caller: &Caller,
     id: &AccessKeyId,
 ) -> Result<(), AccessKeyError> {
-    if !caller.can_write() {
-        return Err(AccessKeyError::ReadOnly);
-    }
+    authorize_write(caller)?;
     // The project and the roles of an access key never change, so the checks still hold when it is written.
-    let key = app.store.access_key(id).await?.filter(|key| caller.can_write_for(&key.project));
+    let key = app.store.access_key(id).await?.filter(|key| authorize_write_for(caller, &key.project).is_ok());
     let key = key.ok_or(AccessKeyError::NotFound)?;
     if let Some(role) = key.roles.iter().copied().find(|role| *role > caller.role) {
         return Err(AccessKeyError::KeyRoleExceedsCaller(role));

@@ -18,7 +18,7 @@ use super::tenant_clocks::raise_tenant_clocks;
 use crate::App;
 use crate::domain::{
     Active, Caller, ImageAction, ImageHead, ImageId, Job, JobId, MemberView, Membership, NamedMembership,
-    Outcome, Plan, Rules, Status, Task, TenantId, UnknownValue, VaultId,
+    Outcome, Plan, Rules, ShareKind, Status, Task, TenantId, UnknownValue, VaultId, check_share_request,
 };
 use crate::store::{Commit, IdempotencyRequest, Pair, Snapshot};
 
@@ -42,9 +42,7 @@ pub async fn add_member(
         return show_member(app, caller, image, tenant).await;
     }
     let task = |image: &ImageHead, member: Option<&Active>| {
-        if *tenant == image.owner {
-            return Err(UseCaseError::SelfShare(tenant.clone()));
-        }
+        check_share_request(image, [tenant], ShareKind::NeedsConsent)?;
         match member {
             None => Ok(Task::Share),
             Some(_) => Err(UseCaseError::MemberExists { image: image.id.clone(), tenant: tenant.clone() }),

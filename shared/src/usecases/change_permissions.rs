@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::UseCaseError;
+use super::access::authorize;
 use super::change_membership::check_outcome;
 use super::directory::reject_names_as_ids;
 use super::tenant_clocks::raise_tenant_clocks;
 use crate::App;
 use crate::domain::{
-    Caller, Encryption, ImageAction, ImageHead, ImageId, Membership, PermissionChange, Plan, ShareRefused,
-    Visibility,
+    Caller, ImageAction, ImageHead, ImageId, Membership, NamedMembership, PermissionChange, Plan, ShareKind,
+    ShareRefused, check_share_request,
 };
 use crate::store::{Commit, Snapshot};
 
@@ -49,7 +50,7 @@ pub async fn change_permissions(
     for attempt in 1..=MAX_ATTEMPTS {
         let snapshot = app.store.snapshot(&pairs, &tenants).await?;
         let at = app.clock().stamp_after(snapshot.stamps());
-        let image = authorize_permission_change(caller, id, changes, &snapshot)?;
+        let image = authorize_permission_change(app, caller, id, changes, &snapshot).await?;
         reject_names_as_ids(app, caller, &snapshot, changes.add()).await?;
         let plan = snapshot.plan_permissions(image, changes, at, rules);
         let plan = plan.or_else(|ShareRefused { tenant, outcome }| {
@@ -74,27 +75,19 @@ pub async fn change_permissions(
 
 /// Returns the image if the caller may change its permissions in this way. An image that cannot be shared can be
 /// unshared.
-fn authorize_permission_change<'a>(
+async fn authorize_permission_change<'a>(
+    app: &App,
     caller: &Caller,
     id: &ImageId,
     changes: &PermissionChange,
     snapshot: &'a Snapshot,
 ) -> Result<&'a ImageHead, UseCaseError> {
-    let own_status = snapshot.membership((id, &caller.tenant)).and_then(Membership::status);
+    let status = snapshot.membership((id, &caller.tenant)).and_then(Membership::status);
+    let own = NamedMembership { tenant: &caller.tenant, status };
     let action = if changes.add().is_empty() { ImageAction::Unshare } else { ImageAction::Share };
-    let image = snapshot.image(id).ok_or_else(|| UseCaseError::ImageNotFound(id.clone()))?;
-    let image = image.authorize(caller, own_status, action)?;
-    if changes.add().is_empty() {
-        return Ok(image);
-    }
-    if image.visibility != Visibility::Shared {
-        return Err(UseCaseError::NotShared { image: id.clone(), visibility: image.visibility });
-    }
-    if image.spec.encryption != Encryption::None {
-        return Err(UseCaseError::Encrypted(id.clone()));
-    }
-    if changes.add().contains(&image.owner) {
-        return Err(UseCaseError::SelfShare(image.owner.clone()));
+    let image = authorize(app, caller, id, snapshot.image(id), Some(own), action).await?;
+    if !changes.add().is_empty() {
+        check_share_request(image, changes.add(), ShareKind::AutoAccepted)?;
     }
     Ok(image)
 }

@@ -8,7 +8,8 @@ use futures_util::future::try_join_all;
 use super::{Page, UseCaseError};
 use crate::App;
 use crate::domain::{
-    Caller, DirectoryEntry, Name, RecipientList, ResolveError, Role, TenantId, TenantName, resolve_tenant,
+    Caller, DirectoryEntry, Name, RecipientList, ResolveError, Role, TenantId, TenantName, authorize_admin,
+    resolve_tenant,
 };
 use crate::store::{Commit, PutEntryOutcome, Snapshot, StoreError};
 
@@ -217,6 +218,7 @@ async fn find_entries(app: &App, named: &TenantName) -> Result<Vec<DirectoryEntr
     }
 }
 
+/// Authorizes the caller as an admin. The error names its role, since the message does.
 fn require_admin(caller: &Caller) -> Result<(), DirectoryError> {
-    if caller.is_admin() { Ok(()) } else { Err(DirectoryError::AdminOnly(caller.role)) }
+    authorize_admin(caller).map_err(|_| DirectoryError::AdminOnly(caller.role))
 }

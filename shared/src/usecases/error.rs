@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use super::idempotency::ReplayError;
 use super::marker::Marker;
-use crate::domain::{BadDetail, Denied, ImageId, Outcome, ResolveError, TenantId, UnknownValue, Visibility};
+use crate::domain::{
+    BadDetail, Denied, ImageId, Outcome, ResolveError, ShareRequestError, TenantId, UnknownValue, Visibility,
+};
 use crate::store::StoreError;
 
 /// Why a request was refused.
@@ -189,6 +191,16 @@ impl From<Denied> for UseCaseError {
             Denied::ProjectMismatch { acting, named } => Self::ProjectMismatch { acting, named },
             Denied::AdminOnly => Self::AdminOnly,
             Denied::JobNotFound => Self::JobNotFound,
+        }
+    }
+}
+
+impl From<ShareRequestError> for UseCaseError {
+    fn from(refusal: ShareRequestError) -> Self {
+        match refusal {
+            ShareRequestError::NotShared { image, visibility } => Self::NotShared { image, visibility },
+            ShareRequestError::Encrypted(id) => Self::Encrypted(id),
+            ShareRequestError::SelfShare(owner) => Self::SelfShare(owner),
         }
     }
 }

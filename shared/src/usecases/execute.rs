@@ -7,7 +7,7 @@ use super::earlier_jobs::{Backoff, has_open_earlier_job};
 use super::failures::Failures;
 use super::respond_to_all_job::execute_respond_to_all;
 use crate::App;
-use crate::domain::{Job, Outcome, Plan, Task};
+use crate::domain::{Bypass, Job, Outcome, Plan, Task};
 use crate::store::{Commit, OpenWorkItem, Snapshot, StoreError, WorkItemKey};
 
 /// Executes the remaining pairs of a work item, step by step: reads a snapshot, plans, and commits the plan with the
@@ -110,7 +110,8 @@ pub(super) async fn dequeue_if_ended(app: &App, job: &Job) -> Result<(), StoreEr
         return Ok(());
     }
     let has_ended = if job.is_large() {
-        app.store.report(job.id).await?.is_some_and(|report| report.ended_at().is_some())
+        let report = app.store.report(job.id).await?.map(|report| report.bypass(Bypass::Worker));
+        report.is_some_and(|report| report.ended_at().is_some())
     } else {
         true
     };

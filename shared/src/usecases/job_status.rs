@@ -2,7 +2,7 @@
 
 use super::UseCaseError;
 use crate::App;
-use crate::domain::{Caller, JobId, JobReport, authorize_job_view};
+use crate::domain::{Caller, JobId, JobReport};
 
 /// Returns a job that the caller's project created: its request, its progress, and the outcome of each pair. Costs
 /// one query.
@@ -11,6 +11,5 @@ use crate::domain::{Caller, JobId, JobReport, authorize_job_view};
 /// [`UseCaseError::JobNotFound`] for an unknown job and for one of another project alike (`contract/decisions.md` 16).
 pub async fn job_status(app: &App, caller: &Caller, id: JobId) -> Result<JobReport, UseCaseError> {
     let report = app.store.report(id).await?.ok_or(UseCaseError::JobNotFound)?;
-    authorize_job_view(caller, &report.job)?;
-    Ok(report)
+    Ok(report.authorize_view(caller)?)
 }

@@ -3,15 +3,17 @@
 
 use super::{ImagePage, ImageQuery, IndexFilter, Marker, Page, UseCaseError, list_images};
 use crate::App;
-use crate::domain::{Bypass, Caller, Encryption, Image, KeyGrant, KeyId, Status, TenantId};
+use crate::domain::{
+    Bypass, Caller, Denied, Encryption, Image, KeyGrant, KeyId, Status, TenantId, authorize_write,
+};
 use crate::store::{KeyGrantRecord, List, StoreError};
 
 /// Why a request about key grants was refused. A refused request has written nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyGrantError {
-    /// The caller's role only reads.
-    #[error("the role reader may not change anything")]
-    ReadOnly,
+    /// The access rule denies it: the caller's role only reads.
+    #[error(transparent)]
+    Denied(#[from] Denied),
     /// The recipient of the grant owns the key.
     #[error("{0} owns the key")]
     OwnerIsRecipient(TenantId),
@@ -48,9 +50,7 @@ pub async fn grant_key(
     key: KeyId,
     tenant: TenantId,
 ) -> Result<KeyGrantRecord, KeyGrantError> {
-    if !caller.can_write() {
-        return Err(KeyGrantError::ReadOnly);
-    }
+    authorize_write(caller)?;
     if tenant == caller.tenant {
         return Err(KeyGrantError::OwnerIsRecipient(tenant));
     }
@@ -85,8 +85,7 @@ pub async fn list_key_grants(
     limit: usize,
 ) -> Result<Page<KeyGrantRecord, TenantId>, KeyGrantError> {
     let (grants, more) = app.store.key_grants((&caller.tenant, key), after, limit).await?;
-    let next = grants.last().filter(|_| more).map(|last| last.tenant.clone());
-    Ok(Page { items: grants, next })
+    Ok(Page::new(grants, more, |last| last.tenant.clone()))
 }
 
 /// Withdraws a grant of a key of the caller's project: new shares with the tenant of images under the key are refused
@@ -102,9 +101,7 @@ pub async fn revoke_key_grant(
     tenant: TenantId,
     limit: usize,
 ) -> Result<DependentMemberships, KeyGrantError> {
-    if !caller.can_write() {
-        return Err(KeyGrantError::ReadOnly);
-    }
+    authorize_write(caller)?;
     let grant = KeyGrant { owner: caller.tenant.clone(), key, tenant };
     app.store.delete_key_grant(&grant).await?;
     list_dependent_memberships(app, caller, &grant.key, &grant.tenant, (None, limit)).await

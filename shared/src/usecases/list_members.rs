@@ -29,8 +29,7 @@ pub async fn list_members(
         return Ok(Page { items: members.collect(), next: None });
     }
     let (members, more) = app.store.members(id, after, limit).await?;
-    let next = members.last().filter(|_| more).map(|member| member.tenant.clone());
-    Ok(Page { items: members, next })
+    Ok(Page::new(members, more, |last| last.tenant.clone()))
 }
 
 /// Returns one member of an image, to the image's owner and to that member. Costs one batch read.

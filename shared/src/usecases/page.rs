@@ -8,3 +8,11 @@ pub struct Page<T, P> {
     /// The position after which the next page begins; `None` on the last page. The next page may be empty.
     pub next: Option<P>,
 }
+
+impl<T, P> Page<T, P> {
+    /// Creates a page. If there are more items, the next page begins after the position of the last one here.
+    pub fn new(items: Vec<T>, more: bool, position: impl FnOnce(&T) -> P) -> Self {
+        let next = items.last().filter(|_| more).map(position);
+        Self { items, next }
+    }
+}

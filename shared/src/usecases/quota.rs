@@ -6,7 +6,7 @@ use crate::domain::{Caller, Status};
 use crate::store::List;
 
 /// The count at which a list is no longer counted further, so that the cost does not grow with the list.
-pub const MAX_COUNT: usize = 1_000;
+const MAX_COUNT: usize = 1_000;
 
 /// The limits of a project, and what it uses of them.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use crate::store::IdempotencyRequest;
 /// decision reveals no images. Costs two batch reads and one transaction.
 ///
 /// # Errors
-/// [`UseCaseError`]; then no job was created.
+/// [`UseCaseError`]; then no job was created, unless the error is [`InDoubt`](crate::store::StoreError::InDoubt).
 pub async fn respond(
     app: &App,
     caller: &Caller,
@@ -34,7 +34,7 @@ pub async fn respond(
 /// the count is cached.
 ///
 /// # Errors
-/// [`UseCaseError`]; then no job was created.
+/// [`UseCaseError`]; then no job was created, unless the error is [`InDoubt`](crate::store::StoreError::InDoubt).
 pub async fn respond_to_all(
     app: &App,
     caller: &Caller,

@@ -14,7 +14,7 @@ use crate::store::IdempotencyRequest;
 /// an idempotency key is refused.
 ///
 /// # Errors
-/// [`UseCaseError`]; then no job was created.
+/// [`UseCaseError`]; then no job was created, unless the error is [`InDoubt`](crate::store::StoreError::InDoubt).
 pub async fn unshare(
     app: &App,
     caller: &Caller,

@@ -2,15 +2,15 @@
 
 use super::Page;
 use crate::App;
-use crate::domain::{Caller, Stamp, VaultDetails, VaultId};
+use crate::domain::{Caller, Denied, Stamp, VaultDetails, VaultId, authorize_write};
 use crate::store::{DeleteVaultOutcome, StoreError, VaultRecord};
 
 /// Why a request about vaults was refused. A refused request has written nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum VaultError {
-    /// The caller's role only reads.
-    #[error("the role reader may not change anything")]
-    ReadOnly,
+    /// The access rule denies it: the caller's role only reads.
+    #[error(transparent)]
+    Denied(#[from] Denied),
     /// The caller's project has no such vault.
     #[error("vault {0} not found")]
     NotFound(VaultId),
@@ -33,9 +33,7 @@ pub async fn put_vault(
     id: VaultId,
     details: &VaultDetails,
 ) -> Result<VaultRecord, VaultError> {
-    if !caller.can_write() {
-        return Err(VaultError::ReadOnly);
-    }
+    authorize_write(caller)?;
     let key = (caller.tenant.clone(), id);
     let record = app.store.put_vault(&key, details, Stamp::now()).await?;
     record.ok_or(VaultError::InUse(key.1))
@@ -61,8 +59,7 @@ pub async fn list_vaults(
     limit: usize,
 ) -> Result<Page<VaultRecord, VaultId>, VaultError> {
     let (vaults, more) = app.store.vaults(&caller.tenant, after, limit).await?;
-    let next = vaults.last().filter(|_| more).map(|last| last.id.clone());
-    Ok(Page { items: vaults, next })
+    Ok(Page::new(vaults, more, |last| last.id.clone()))
 }
 
 /// Deletes a vault of the caller's project, if nothing in it is reserved. A missing vault is no error. Costs one write.
@@ -70,9 +67,7 @@ pub async fn list_vaults(
 /// # Errors
 /// [`VaultError`]; then nothing was changed.
 pub async fn delete_vault(app: &App, caller: &Caller, id: VaultId) -> Result<(), VaultError> {
-    if !caller.can_write() {
-        return Err(VaultError::ReadOnly);
-    }
+    authorize_write(caller)?;
     let key = (caller.tenant.clone(), id);
     match app.store.delete_vault(&key).await? {
         DeleteVaultOutcome::Deleted => Ok(()),

@@ -123,6 +123,7 @@ async fn listed_images(store: &Store, list: &List) -> Result<BTreeSet<ImageId>, 
 async fn check_jobs(store: &Store, model: &Model) -> Result<(), Violation> {
     for (id, job) in &model.jobs {
         let report = store.report(*id).await.map_err(store_violation)?.ok_or(format!("job {id} is gone"))?;
+        let report = report.bypass(Bypass::Test);
         let reported: BTreeMap<_, _> = report
             .outcomes()
             .map(|(image, tenant, outcome)| ((image.clone(), tenant.clone()), outcome))

@@ -23,6 +23,7 @@ mod references;
 mod registry;
 mod rules;
 mod signatures;
+mod source_limits;
 mod strangers;
 mod table;
 mod terraform;

@@ -274,10 +274,7 @@ mod tests {
             ("listen = 1.5", "listen: expected a string"),
             ("memory = 3", "--memory"),
             ("limit = [\"pictures=3\"]", "members-per-image=NUMBER"),
-            (
-                "limit = [\"images-per-tenant=3\", \"images-per-tenant=4\"]",
-                "images-per-tenant is named twice",
-            ),
+            ("limit = [\"images-per-tenant=3\", \"images-per-tenant=4\"]", "images-per-tenant is set twice"),
             ("region = \"a b\"", "expected 1 to 64 characters"),
             ("listen", "expected"),
         ] {
@@ -288,7 +285,7 @@ mod tests {
         assert!(refused.contains("the environment: ") && refused.contains("--region"), "{refused}");
         let environment = [("IMAGESHARE_LIMITS", "images-per-tenant=3,images-per-tenant=3")];
         let refused = serve("imageshare", &environment, "").unwrap_err();
-        assert!(refused.contains("the environment: --limit: images-per-tenant is named twice"), "{refused}");
+        assert!(refused.contains("the environment: --limit: images-per-tenant is set twice"), "{refused}");
         let refused = serve("imageshare --config /nowhere/at/all.toml", &[], "").unwrap_err();
         assert!(refused.contains("/nowhere/at/all.toml: No such file"), "{refused}");
     }
@@ -299,7 +296,7 @@ mod tests {
             let line = format!("{command} --limit images-per-tenant=3 --limit images-per-tenant=4");
             // The flag overrides the variable, so the error is about the flag.
             let refused = serve(&line, &[("IMAGESHARE_LIMITS", "images-per-tenant=5")], "").unwrap_err();
-            let wanted = "error: --limit: images-per-tenant is named twice; name it once";
+            let wanted = "error: --limit: images-per-tenant is set twice; set it once";
             assert!(refused.starts_with(wanted), "{refused}");
         }
         let both = "imageshare --limit images-per-tenant=3 --limit pending-per-owner=3";

@@ -167,13 +167,13 @@ impl<R: Send + 'static> CallScheduler<R> {
 
     /// The number of waiting requests.
     #[cfg(test)]
-    pub fn waiting_request_count(&self) -> usize {
+    pub(super) fn waiting_request_count(&self) -> usize {
         self.queue.lock().queues.requests.len()
     }
 
     /// The number of tenant queues.
     #[cfg(test)]
-    pub fn tenant_queue_count(&self) -> usize {
+    pub(super) fn tenant_queue_count(&self) -> usize {
         self.tenant_queues.lock().unwrap_or_else(PoisonError::into_inner).permits.len()
     }
 

@@ -210,6 +210,58 @@ fn write_requires_own_project_and_member_role() {
 }
 
 #[test]
+fn own_project_is_changed_by_members_and_seen_by_readers() {
+    let mismatch = Denied::ProjectMismatch { acting: tenant("str1"), named: tenant("own1") };
+    for (role, write, own, other, admin) in [
+        (Role::Reader, Err(Denied::ReadOnly), Ok(()), Err(mismatch.clone()), Err(Denied::AdminOnly)),
+        (Role::Member, Ok(()), Ok(()), Err(mismatch), Err(Denied::AdminOnly)),
+        (Role::Admin, Ok(()), Ok(()), Ok(()), Ok(())),
+    ] {
+        assert_eq!(authorize_write(&caller("own1", role)), write, "{role:?}");
+        assert_eq!(authorize_project(&caller("own1", role), &tenant("own1")), own, "{role:?}");
+        assert_eq!(authorize_project(&caller("str1", role), &tenant("own1")), other, "{role:?}");
+        assert_eq!(authorize_admin(&caller("own1", role)), admin, "{role:?}");
+    }
+}
+
+#[test]
+fn token_is_revoked_by_itself_or_its_project_not_above_its_role() {
+    let mismatch = || Err(Denied::ProjectMismatch { acting: tenant("str1"), named: tenant("own1") });
+    // The project and role of the caller, and the role of the token, which is of `own1`.
+    for (project, role, bearer, wanted) in [
+        ("own1", Role::Reader, Role::Reader, Ok(())),
+        ("own1", Role::Reader, Role::Member, Err(Denied::ReadOnly)),
+        ("own1", Role::Member, Role::Reader, Ok(())),
+        ("own1", Role::Member, Role::Member, Ok(())),
+        ("own1", Role::Member, Role::Admin, Err(Denied::AdminOnly)),
+        ("own1", Role::Admin, Role::Admin, Ok(())),
+        ("str1", Role::Reader, Role::Reader, Err(Denied::ReadOnly)),
+        ("str1", Role::Member, Role::Reader, mismatch()),
+        ("str1", Role::Admin, Role::Admin, Ok(())),
+    ] {
+        let result = authorize_revocation(&caller(project, role), &caller("own1", bearer));
+        assert_eq!(result, wanted, "{project} {role:?} revokes {bearer:?}");
+    }
+    let other_user = Caller { user: Some("other".to_owned()), ..caller("own1", Role::Reader) };
+    let result = authorize_revocation(&caller("own1", Role::Reader), &other_user);
+    assert_eq!(result, Err(Denied::ReadOnly), "another reader of the project");
+}
+
+#[test]
+fn job_path_names_the_callers_project_unless_it_is_an_admin() {
+    for (project, role, allowed) in [
+        ("own1", Role::Reader, true),
+        ("str1", Role::Member, false),
+        ("not an id", Role::Member, false),
+        ("str1", Role::Admin, true),
+        ("not an id", Role::Admin, true),
+    ] {
+        let wanted = if allowed { Ok(()) } else { Err(Denied::JobNotFound) };
+        assert_eq!(authorize_job_path(&caller("own1", role), project), wanted, "{project} {role:?}");
+    }
+}
+
+#[test]
 fn job_is_readable_by_its_creator_and_admins_only() {
     let job = Job {
         id: JobId(Stamp::now()),

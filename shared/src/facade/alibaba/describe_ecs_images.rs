@@ -7,10 +7,10 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::describe_images::{AVAILABLE, os_type};
+use super::describe_images::{AVAILABLE, os_type, usable_lists};
 use super::envelope::ActionOutput;
 use super::{Error, Parameters};
-use crate::domain::{Caller, Encryption, ImageId, Status, Visibility};
+use crate::domain::{Caller, Encryption, ImageId, Visibility};
 use crate::http::AuthenticatedRequest;
 use crate::store::List;
 use crate::usecases::{self, ImageQuery, ImageRow, IndexFilter, ListReason, UseCaseError, VisibleImage};
@@ -160,17 +160,10 @@ impl<'a> Filter<'a> {
     }
 
     fn lists(&self, caller: &Caller) -> Vec<List> {
-        let me = || caller.tenant.clone();
         if self.is_community {
             return vec![List::Open(Visibility::Community)];
         }
-        let all = [
-            (OwnerAlias::Own, List::Owned(me())),
-            (OwnerAlias::Others, List::Received(me(), Status::Accepted)),
-            (OwnerAlias::System, List::Open(Visibility::Public)),
-        ];
-        let is_requested = |alias| self.owner.is_none_or(|owner| owner == alias);
-        all.into_iter().filter(|(alias, _)| is_requested(*alias)).map(|(_, list)| list).collect()
+        usable_lists(caller, [OwnerAlias::Own, OwnerAlias::Others, OwnerAlias::System], self.owner)
     }
 
     fn matches(&self, visible: &VisibleImage) -> bool {

@@ -154,14 +154,8 @@ impl<'a> Filter<'a> {
     }
 
     fn lists(&self, caller: &Caller) -> Vec<List> {
-        let me = || caller.tenant.clone();
-        let all = [
-            (ImageType::Custom, List::Owned(me())),
-            (ImageType::Shared, List::Received(me(), Status::Accepted)),
-            (ImageType::System, List::Open(Visibility::Public)),
-        ];
-        let is_requested = |candidate| self.image_type.is_none_or(|image_type| image_type == candidate);
-        all.into_iter().filter(|(image_type, _)| is_requested(*image_type)).map(|(_, list)| list).collect()
+        let types = [ImageType::Custom, ImageType::Shared, ImageType::System];
+        usable_lists(caller, types, self.image_type)
     }
 
     fn matches(&self, visible: &VisibleImage) -> bool {
@@ -173,6 +167,19 @@ impl<'a> Filter<'a> {
             && self.gpu.is_none_or(|gpu| gpu == has_gpu(visible))
             && self.properties.iter().all(|(name, value)| details.property(name) == Some(value))
     }
+}
+
+/// Returns the lists of the images that the caller can use: its own, those shared with it and accepted, and the public
+/// ones. `names` are the client's names for these lists; if one is requested, only the list of that name is returned.
+pub(super) fn usable_lists<T: Copy + PartialEq>(
+    caller: &Caller,
+    names: [T; 3],
+    requested: Option<T>,
+) -> Vec<List> {
+    let me = || caller.tenant.clone();
+    let lists = [List::Owned(me()), List::Received(me(), Status::Accepted), List::Open(Visibility::Public)];
+    let is_requested = |name| requested.is_none_or(|requested| requested == name);
+    names.into_iter().zip(lists).filter(|(name, _)| is_requested(*name)).map(|(_, list)| list).collect()
 }
 
 fn has_gpu(visible: &VisibleImage) -> bool {

@@ -4,7 +4,7 @@ use http::StatusCode;
 
 use crate::domain::TenantId;
 use crate::http::ApiError;
-use crate::usecases::AccessKeyError;
+use crate::usecases::{AccessKeyError, UseCaseError};
 
 /// 403: the credential is valid, but acts for the project `acting` alone.
 pub(super) fn wrong_scope(acting: &TenantId) -> ApiError {
@@ -28,11 +28,7 @@ impl From<AccessKeyError> for ApiError {
     fn from(error: AccessKeyError) -> Self {
         use StatusCode as S;
         match error {
-            AccessKeyError::ReadOnly => Self::new(
-                S::FORBIDDEN,
-                "IMG.0026",
-                "Your role here is reader, which only reads. Ask for the role member.",
-            ),
+            AccessKeyError::Denied(denied) => UseCaseError::from(denied).into(),
             AccessKeyError::RoleExceedsCaller(role) => Self::new(
                 S::FORBIDDEN,
                 "IMG.0026",

@@ -5,14 +5,13 @@ use http::StatusCode;
 
 use super::token::{subject_token, token_not_found};
 use crate::auth::{AuthError, Authenticator, CredentialError};
-use crate::domain::{Caller, Timestamp};
+use crate::domain::{Timestamp, authorize_revocation};
 use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, no_content};
 
 /// The operation's route.
 pub const ROUTE: &str = "DELETE /v3/auth/tokens";
 
-/// The token in `X-Subject-Token` in, 204 out. A token may revoke itself. A member or admin may also revoke tokens of
-/// its project whose role is not higher than its own.
+/// The token in `X-Subject-Token` in, 204 out. [`authorize_revocation`] says which tokens a caller may revoke.
 pub async fn handle(authenticator: &Authenticator, request: &AuthenticatedRequest) -> HttpResponse {
     revoke(authenticator, request).await.unwrap_or_else(ApiError::into_response)
 }
@@ -24,7 +23,7 @@ async fn revoke(
     request.ensure_no_body()?;
     let now = Timestamp::now();
     let (subject, bearer) = subject_token(authenticator, request, now).await?;
-    if !may_revoke(request.caller(), &bearer.caller) {
+    if authorize_revocation(request.caller(), &bearer.caller).is_err() {
         return Err(ApiError::new(
             StatusCode::FORBIDDEN,
             "IMG.0026",
@@ -43,8 +42,4 @@ async fn revoke(
         Err(AuthError::Store(problem)) => Err(problem.into()),
         Err(AuthError::IssuerUnavailable(problem)) => Err(ApiError::issuer_unavailable(&problem)),
     }
-}
-
-fn may_revoke(caller: &Caller, bearer: &Caller) -> bool {
-    caller == bearer || (caller.can_write_for(&bearer.tenant) && caller.role >= bearer.role)
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::catalog::catalog_json;
 use crate::auth::{AuthError, Authenticator, Bearer};
-use crate::domain::{Caller, DirectoryEntry, Role, TenantId, Timestamp};
+use crate::domain::{Caller, DirectoryEntry, Role, TenantId, Timestamp, authorize_project};
 use crate::http::{ApiError, AuthenticatedRequest};
 
 /// The header with the token that a request is about, or that was issued.
@@ -107,7 +107,9 @@ pub(super) async fn subject_token<'a>(
     let subject = request.raw_header(SUBJECT_TOKEN_HEADER).and_then(|token| std::str::from_utf8(token).ok());
     let subject = subject.ok_or_else(|| ApiError::malformed("X-Subject-Token: expected a token."))?.trim();
     match authenticator.token_bearer(subject, &request.app.store, now).await {
-        Ok(bearer) if request.caller().can_read_for(&bearer.caller.tenant) => Ok((subject, bearer)),
+        Ok(bearer) if authorize_project(request.caller(), &bearer.caller.tenant).is_ok() => {
+            Ok((subject, bearer))
+        }
         Ok(_) | Err(AuthError::Credential(_)) => Err(token_not_found()),
         Err(AuthError::Store(problem)) => Err(problem.into()),
         Err(AuthError::IssuerUnavailable(problem)) => Err(ApiError::issuer_unavailable(&problem)),

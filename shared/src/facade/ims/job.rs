@@ -7,7 +7,7 @@
 use http::StatusCode;
 use serde::Serialize;
 
-use crate::domain::{JobId, JobReport, JobStatus, Outcome, Task};
+use crate::domain::{JobId, JobReport, JobStatus, Outcome, Task, authorize_job_path};
 use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, json_response};
 use crate::usecases::{self, UseCaseError, outcome_error};
 
@@ -24,10 +24,8 @@ const MAX_RESULTS: usize = 10_000;
 /// The job, with the results of the pairs that are done. 404 if the path has another project, unless the caller is an
 /// admin.
 pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
-    if request.path_parameter("project_id") != request.caller().tenant.as_str()
-        && !request.caller().is_admin()
-    {
-        return ApiError::from(UseCaseError::JobNotFound).into_response();
+    if let Err(denied) = authorize_job_path(request.caller(), request.path_parameter("project_id")) {
+        return ApiError::from(UseCaseError::from(denied)).into_response();
     }
     job_response(request, results_entities).await
 }

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::StatusCode;
 use serde::Serialize;
 
-use crate::domain::{ID_FORMAT, ImageId, MemberView, TenantId};
+use crate::domain::{ID_FORMAT, ImageId, MemberView, TenantId, authorize_project};
 use crate::http::{
     ApiError, AuthenticatedRequest, HttpResponse, Listing, PageInfo, Query, invalid_parameter, json_response,
     wrong_project,
@@ -56,8 +56,7 @@ async fn show(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> 
 fn path_image(request: &AuthenticatedRequest) -> Result<ImageId, ApiError> {
     let acting = &request.caller().tenant;
     match request.path_parameter("project_id").parse::<TenantId>() {
-        Ok(named) if request.caller().can_read_for(&named) => {}
-        Ok(named) => return Err(UseCaseError::ProjectMismatch { acting: acting.clone(), named }.into()),
+        Ok(named) => authorize_project(request.caller(), &named).map_err(UseCaseError::from)?,
         Err(_) => return Err(wrong_project(acting, "the one in the path")),
     }
     request

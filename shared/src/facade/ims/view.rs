@@ -4,7 +4,7 @@
 //! In IMS every image has one [`ImageClass`], which `__imagetype` and `visibility` both name. Only Glance has community
 //! images: they have no class and are in no IMS list.
 
-use crate::domain::{Caller, ID_FORMAT, Status, TenantId, Visibility};
+use crate::domain::{Caller, ID_FORMAT, Status, TenantId, Visibility, authorize_project};
 use crate::http::{ApiError, Query};
 use crate::store::List;
 use crate::usecases::{ListReason, VisibleImage};
@@ -108,7 +108,9 @@ impl View {
             (Some(_), Some(owner)) if owner == me => Vec::new(),
             (Some(status), _) if may_have(ImageClass::Shared) => vec![received(status)],
             (Some(_), _) => Vec::new(),
-            (None, Some(owner)) if caller.can_read_for(owner) => vec![List::Owned(owner.clone())],
+            (None, Some(owner)) if authorize_project(caller, owner).is_ok() => {
+                vec![List::Owned(owner.clone())]
+            }
             (None, owner) => {
                 let own = owner.is_none() && self.class != ClassFilter::Only(ImageClass::Public);
                 let lists = [

@@ -15,7 +15,7 @@ use crate::table::{Projection, Write};
 /// The attributes that are read for a list. Everything that no condition needs is in a single attribute, as JSON: a
 /// page has a hundred images, and every attribute of each is parsed several times on its way.
 pub const LISTED_ATTRIBUTES: Projection =
-    Projection::Only(&[keys::PK, keys::SK, RECORD, "rev", MEMBERS, MEMBERSHIP]);
+    Projection::Only(&[keys::PK, keys::SK, RECORD, item::REV, MEMBERS, MEMBERSHIP]);
 
 /// The attribute of a record that holds the image as JSON.
 pub const RECORD: &str = "image";
@@ -47,7 +47,7 @@ impl<'a> ImageRecord<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
-pub struct HeadRecord {
+struct HeadRecord {
     owner: TenantId,
     visibility: Visibility,
     #[serde(rename = "make")]
@@ -59,7 +59,7 @@ pub struct HeadRecord {
 }
 
 impl HeadRecord {
-    pub fn from_image(image: &Image) -> Self {
+    fn from_image(image: &Image) -> Self {
         let ImageHead { owner, visibility, spec, name, created, updated, .. } = image.head(0);
         // Only list entries need the name, and the head should stay small.
         let name = name.map(|name| name_prefix(&name).to_owned());
@@ -78,7 +78,7 @@ pub fn delete_listing(image: &ImageId) -> Write {
 
 pub fn image_item(image: &Image) -> Result<Item, StoreError> {
     let attributes =
-        [(RECORD, item::json(&ImageRecord::from_image(image))?), ("rev", item::text(image.revision))];
+        [(RECORD, item::json(&ImageRecord::from_image(image))?), (item::REV, item::text(image.revision))];
     let entry = list_entry_attributes(&List::Owned(image.owner.clone()), &image.into());
     Ok(item::item(keys::image(&image.id), attributes.into_iter().chain(entry)))
 }
@@ -88,9 +88,28 @@ pub fn head_item(image: &Image) -> Result<Item, StoreError> {
         (HEAD, item::json(&HeadRecord::from_image(image))?),
         (MEMBERS, item::number(0)),
         (MEMBER_REV, item::number(0)),
-        ("rev", item::text(image.revision)),
+        (item::REV, item::text(image.revision)),
     ];
     Ok(item::item(keys::head(&image.id), attributes))
+}
+
+/// Updates the head of an image, except its members.
+pub fn update_head(image: &Image) -> Result<Write, StoreError> {
+    let update = Write::update(keys::head(&image.id), "SET head = :head, rev = :next");
+    let update = update.value(":head", item::json(&HeadRecord::from_image(image))?);
+    Ok(update.value(":next", item::text(image.revision)))
+}
+
+/// Changes the member count of an image, and its member revision.
+pub fn count_members(image: &ImageId, delta: i32) -> Write {
+    Write::update(keys::head(image), "ADD members :delta, member_rev :one")
+        .value(":delta", item::number(delta))
+        .value(":one", item::number(1))
+}
+
+/// Makes the head of an image a tombstone. Only the key is kept, for ever, so that the id is not used again.
+pub fn tombstone_head(image: &ImageId) -> Write {
+    Write::update(keys::head(image), "REMOVE head, rev, members, member_rev")
 }
 
 pub fn parse_image_id(item: &Item) -> Result<ImageId, StoreError> {
@@ -110,7 +129,7 @@ pub fn parse(item: &Item) -> Result<Option<Image>, StoreError> {
         details: record.details.into_owned(),
         created: record.created,
         updated: record.updated,
-        revision: item::get_parsed(item, "rev")?,
+        revision: item::get_parsed(item, item::REV)?,
     }))
 }
 
@@ -120,7 +139,7 @@ pub fn parse_head(item: &Item) -> Result<Option<ImageHead>, StoreError> {
         return Ok(None);
     }
     let HeadRecord { owner, visibility, spec, name, created, updated } = item::get_json(item, HEAD)?;
-    let (member_count, revision) = (item::get_number(item, MEMBERS)?, item::get_parsed(item, "rev")?);
+    let (member_count, revision) = (item::get_number(item, MEMBERS)?, item::get_parsed(item, item::REV)?);
     Ok(Some(ImageHead {
         id: parse_image_id(item)?,
         owner,

@@ -155,7 +155,7 @@ pub fn sortable_time(time: Timestamp) -> String {
 }
 
 /// The number of bytes of a name that order it: DynamoDB limits a sort key to 1,024 bytes.
-pub const NAME_PREFIX_BYTES: usize = 300;
+const NAME_PREFIX_BYTES: usize = 300;
 
 /// Returns the part of a name that orders it.
 pub fn name_prefix(name: &str) -> &str {
@@ -273,7 +273,7 @@ pub enum ListQuery {
 }
 
 /// A range of sort keys, without its ends: `(above, below)`. `None` is no bound.
-pub type SortKeyRange = (Option<String>, Option<String>);
+type SortKeyRange = (Option<String>, Option<String>);
 
 impl ListQuery {
     /// Returns the index to query; `None` for the table itself.

@@ -66,6 +66,7 @@ impl DataExaminer {
         }
         let report = store.report(id.parse().unwrap()).await.unwrap();
         let report = report.unwrap_or_else(|| panic!("job {id} of {request:?} was acknowledged and is lost"));
+        let report = report.bypass(Bypass::Test);
         assert!(matches_request(&report.job, request), "{:?} is not {request:?}", report.job);
         let work_items: Vec<_> = report.work_items.iter().map(|work_item| work_item.pairs.clone()).collect();
         // A large job creates them one after the other.
@@ -155,7 +156,7 @@ async fn finish_deletions(store: &Store, recorded: &[Record]) {
     let service = App { store: store.clone(), settings: Arc::new(settings) };
     for shard in 0..OPEN_SHARDS {
         for work_item in store.open_work_items(shard, None, 1000).await.unwrap() {
-            let job = store.report(work_item.job).await.unwrap().unwrap().job;
+            let job = store.report(work_item.job).await.unwrap().unwrap().bypass(Bypass::Test).job;
             let deleted = recorded.iter().any(|record| record.deleted.contains(job.images[0].as_str()));
             assert!(deleted && job.task == Task::Unshare, "{job:?} has not ended");
             execute(&service, work_item).await.unwrap();

@@ -5,7 +5,8 @@ use std::time::Duration;
 use imageshare::auth::signature::SignatureError;
 use imageshare::auth::{Algorithm, AuthError, CredentialError};
 use imageshare::domain::{
-    BadDetail, ImageId, Limits, Outcome, ResolveError, Role, Status, TenantId, UnknownValue, Visibility,
+    BadDetail, Denied, ImageId, Limits, Outcome, ResolveError, Role, Status, TenantId, UnknownValue,
+    Visibility,
 };
 use imageshare::facade::{alibaba, glance};
 use imageshare::function::HttpFunction;
@@ -209,7 +210,7 @@ fn auth_errors() -> Vec<AuthError> {
 
 fn access_key_errors() -> Vec<AccessKeyError> {
     every!(AccessKeyError {
-        ReadOnly => AccessKeyError::ReadOnly;
+        Denied(_) => AccessKeyError::Denied(Denied::ReadOnly);
         RoleExceedsCaller(_) => AccessKeyError::RoleExceedsCaller(Role::Admin);
         KeyRoleExceedsCaller(_) => AccessKeyError::KeyRoleExceedsCaller(Role::Admin);
         KeyLimit(_) => AccessKeyError::KeyLimit(100);
@@ -223,7 +224,7 @@ fn access_key_errors() -> Vec<AccessKeyError> {
 
 fn key_grant_errors() -> Vec<KeyGrantError> {
     every!(KeyGrantError {
-        ReadOnly => KeyGrantError::ReadOnly;
+        Denied(_) => KeyGrantError::Denied(Denied::ReadOnly);
         OwnerIsRecipient(_) => KeyGrantError::OwnerIsRecipient(tenant("own1"));
         NotFound(_) => KeyGrantError::NotFound(member());
         UseCase(_) => KeyGrantError::UseCase(UseCaseError::MarkerNotFound);
@@ -234,7 +235,7 @@ fn key_grant_errors() -> Vec<KeyGrantError> {
 fn vault_errors() -> Vec<VaultError> {
     let vault = || "vault-1".parse().unwrap();
     every!(VaultError {
-        ReadOnly => VaultError::ReadOnly;
+        Denied(_) => VaultError::Denied(Denied::ReadOnly);
         NotFound(_) => VaultError::NotFound(vault());
         InUse(_) => VaultError::InUse(vault());
         Store(_) => VaultError::Store(StoreError::Unreadable("attribute"));

@@ -5,7 +5,7 @@
 use crate::domain::step::pair::{Case, Subject};
 use crate::domain::step::step_input::ExtraRead;
 use crate::domain::step::verdict::{Unguarded, Verdict, violation};
-use crate::domain::{Encryption, ImageHead, ImageKind, Outcome, Visibility};
+use crate::domain::{Encryption, ImageHead, ImageKind, Outcome};
 
 pub(super) fn extra_read(_: &Subject<'_>) -> Option<ExtraRead> {
     None
@@ -20,7 +20,7 @@ pub(super) fn check(case: &Case<'_>) -> Verdict {
 }
 
 fn obstacle(image: &ImageHead) -> Option<Outcome> {
-    if image.visibility != Visibility::Shared {
+    if !image.visibility.allows_sharing() {
         return Some(Outcome::NotShareable);
     }
     if image.spec.encryption == Encryption::DefaultKey {

@@ -2,7 +2,7 @@
 //! caller's own images, those shared with it in these statuses, the public ones, the community images.
 
 use super::query::Query;
-use crate::domain::{Caller, Status, TenantId, Visibility};
+use crate::domain::{Caller, Status, TenantId, Visibility, authorize_project};
 use crate::facade::glance::Error;
 use crate::store::List;
 use crate::usecases::VisibleImage;
@@ -54,7 +54,7 @@ impl View {
         };
         match self.owner.as_deref().map(str::parse::<TenantId>) {
             Some(Err(_)) => return Vec::new(),
-            Some(Ok(owner)) if caller.can_read_for(&owner) => return vec![List::Owned(owner)],
+            Some(Ok(owner)) if authorize_project(caller, &owner).is_ok() => return vec![List::Owned(owner)],
             Some(Ok(_)) | None => {}
         }
         let mut lists = Vec::new();

@@ -8,7 +8,7 @@ use crate::usecases::{KeyGrantError, UseCaseError};
 impl From<KeyGrantError> for ApiError {
     fn from(error: KeyGrantError) -> Self {
         match error {
-            KeyGrantError::ReadOnly => UseCaseError::ReadOnly.into(),
+            KeyGrantError::Denied(denied) => UseCaseError::from(denied).into(),
             KeyGrantError::OwnerIsRecipient(tenant) => Self::bad_request(
                 "IMG.0178",
                 format!(

@@ -8,7 +8,7 @@ use crate::usecases::{UseCaseError, VaultError};
 impl From<VaultError> for ApiError {
     fn from(error: VaultError) -> Self {
         match error {
-            VaultError::ReadOnly => UseCaseError::ReadOnly.into(),
+            VaultError::Denied(denied) => UseCaseError::from(denied).into(),
             VaultError::NotFound(id) => Self::new(
                 StatusCode::NOT_FOUND,
                 "IMG.0184",

@@ -41,6 +41,7 @@ struct World {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes 5 to 13 minutes: cargo test -p imageshare-tests --test aws -- --ignored"]
 async fn deployment_serves_real_clients_from_apply_to_destroy() {
     let Some(emulator) = available(Emulator::start(tests(), target()).await) else { return };
     let address = ApiAddress::start(emulator.url()).await;

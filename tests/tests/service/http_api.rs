@@ -77,7 +77,7 @@ async fn tag_with_a_slash_is_found_in_a_decoded_path() {
 }
 
 #[tokio::test]
-async fn health_needs_no_credential_and_shows_whether_the_table_answers() {
+async fn health_needs_no_credential_and_reports_the_table() {
     let mut functions = Functions::start();
     for route in ["GET /health", "GET /ready"] {
         let (_, path) = route.split_once(' ').unwrap();

@@ -107,7 +107,7 @@ async fn unshareable_image_is_rejected_with_its_code() {
         world.expect_error("POST", &batch_body(&[&world.shared, image], &["mem1"]), code, image).await;
     }
     world
-        .expect_error("POST", &batch_body(&[&world.shared], &["mem1", "own1"]), "IMG.0076", "take own1 out")
+        .expect_error("POST", &batch_body(&[&world.shared], &["mem1", "own1"]), "IMG.0076", "remove own1")
         .await;
 }
 

@@ -29,7 +29,7 @@ const MASTER_KEYS_FILE: &str = "master-keys.txt";
 /// The files of a data directory that hold the server's secrets.
 pub(crate) const KEY_FILES: [&str; 2] = [SIGNING_KEYS_FILE, MASTER_KEYS_FILE];
 
-/// Reads the master keys of a data directory. Creates the directory and a key if there is none, as
+/// Reads the master keys of a data directory. Creates the directory and a key if they do not exist, as
 /// [`SigningKey::open_or_create`] does.
 ///
 /// # Errors
@@ -61,7 +61,7 @@ pub struct SigningKey {
 }
 
 impl SigningKey {
-    /// Reads the signing key of a data directory. Creates the directory and a key if there is none; concurrent calls
+    /// Reads the signing key of a data directory. Creates the directory and a key if they do not exist; concurrent calls
     /// return the same key.
     ///
     /// # Errors

@@ -77,7 +77,7 @@ impl RemoteKeySet {
         Ok(Self { client, state: Mutex::default(), fetch_lock: tokio::sync::Mutex::default() })
     }
 
-    /// Returns the cached keys. Fetches them first if there are none, they are older than [`REFRESH_INTERVAL`], or
+    /// Returns the cached keys. Fetches them first if the cache is empty, they are older than [`REFRESH_INTERVAL`], or
     /// `is_key_missing`, but not twice within [`MIN_FETCH_INTERVAL`]: at most one request.
     ///
     /// # Errors

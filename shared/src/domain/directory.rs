@@ -96,7 +96,7 @@ pub enum ResolveError {
 /// The only tenant in `region` among the entries that were found by name.
 ///
 /// # Errors
-/// [`ResolveError`] if there is none, or more than one.
+/// [`ResolveError`] if no tenant matches, or several do.
 pub fn resolve_tenant<'a>(
     found: impl IntoIterator<Item = &'a DirectoryEntry>,
     region: &str,

@@ -19,7 +19,7 @@ pub fn route_key(request: &Request) -> String {
     }
 }
 
-/// Returns the gateway's request id, or a new one if there is none or it is not valid in a header.
+/// Returns the gateway's request id, or a new one if it is missing or not valid in a header.
 pub(crate) fn request_id_or_new(request: &Request) -> String {
     let given = gateway_request_id(request).filter(|id| HeaderValue::from_str(id).is_ok());
     given.map_or_else(|| uuid::Uuid::new_v4().to_string(), str::to_owned)

@@ -90,7 +90,7 @@ impl IncomingRequest {
         self.headers().get(name).map(HeaderValue::as_bytes)
     }
 
-    /// The bytes of the body; empty if there is none.
+    /// The bytes of the body; empty without a body.
     pub fn body(&self) -> &[u8] {
         match self.request.body() {
             Body::Text(text) => text.as_bytes(),

@@ -24,7 +24,7 @@ impl Store {
         Ok(KeyGrantRecord { tenant: grant.tenant.clone(), created: Timestamp::from_unix_millis(created) })
     }
 
-    /// Deletes a key grant; does nothing if there is none. One write.
+    /// Deletes a key grant; does nothing if it does not exist. One write.
     ///
     /// # Errors
     /// [`StoreError`] if the table fails.

@@ -39,7 +39,7 @@ impl Store {
         }
     }
 
-    /// Deletes a vault without reservations; does nothing if there is none. One write.
+    /// Deletes a vault without reservations; does nothing if it does not exist. One write.
     ///
     /// # Errors
     /// [`StoreError`] if the table fails.

@@ -225,7 +225,7 @@ fn names(write: &Write) -> Option<HashMap<String, String>> {
     (!write.names.is_empty()).then(|| names.collect())
 }
 
-/// Returns the values by name; `None` if there are none, since DynamoDB rejects an empty map.
+/// Returns the values by name, or `None` instead of an empty map, which DynamoDB rejects.
 fn values(values: &Values) -> Option<HashMap<String, AttributeValue>> {
     let named = values.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
     (!values.is_empty()).then(|| named.collect())

@@ -133,7 +133,8 @@ pub async fn list_access_keys(
 /// transaction.
 ///
 /// # Errors
-/// [`AccessKeyError`]; then nothing was changed.
+/// [`AccessKeyError`]; then nothing was changed,
+/// unless the table leaves that in doubt ([`InDoubt`](crate::store::StoreError::InDoubt)).
 pub async fn disable_access_key(
     app: &App,
     keyring: &Keyring,

@@ -68,7 +68,8 @@ async fn was_added(app: &App, idempotency: Option<&IdempotencyRequest>) -> Resul
 /// Costs one batch read and one transaction.
 ///
 /// # Errors
-/// [`UseCaseError`], [`UseCaseError::MemberNotFound`] for a tenant that is not a member; then nothing was changed.
+/// [`UseCaseError`], [`UseCaseError::MemberNotFound`] for a tenant that is not a member; then nothing was changed,
+/// unless the table leaves that in doubt ([`InDoubt`](crate::store::StoreError::InDoubt)).
 pub async fn remove_member(
     app: &App,
     caller: &Caller,
@@ -85,7 +86,8 @@ pub async fn remove_member(
 /// An invalid status is refused last, once the caller is authorized to decide (`contract/glance.md`, order of checks).
 ///
 /// # Errors
-/// [`UseCaseError`]; then nothing was changed.
+/// [`UseCaseError`]; then nothing was changed,
+/// unless the table leaves that in doubt ([`InDoubt`](crate::store::StoreError::InDoubt)).
 pub async fn decide_as_member(
     app: &App,
     caller: &Caller,

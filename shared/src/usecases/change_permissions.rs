@@ -34,7 +34,8 @@ pub enum DryRun {
 /// Costs one batch read and one transaction, both again after a conflict.
 ///
 /// # Errors
-/// [`UseCaseError`]; then nothing was changed.
+/// [`UseCaseError`]; then nothing was changed,
+/// unless the table leaves that in doubt ([`InDoubt`](crate::store::StoreError::InDoubt)).
 pub async fn change_permissions(
     app: &App,
     caller: &Caller,

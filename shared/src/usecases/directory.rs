@@ -43,7 +43,8 @@ const MAX_ATTEMPTS: u32 = 10;
 /// conflict; an entry that is unchanged is not written.
 ///
 /// # Errors
-/// [`DirectoryError`]; then nothing was changed.
+/// [`DirectoryError`]; then nothing was changed,
+/// unless the table leaves that in doubt ([`InDoubt`](crate::store::StoreError::InDoubt)).
 pub async fn put_tenant(app: &App, caller: &Caller, entry: &DirectoryEntry) -> Result<(), DirectoryError> {
     require_admin(caller)?;
     for _ in 0..MAX_ATTEMPTS {
@@ -77,7 +78,8 @@ pub async fn show_tenant(
 /// again after a conflict.
 ///
 /// # Errors
-/// [`DirectoryError`]; then nothing was changed.
+/// [`DirectoryError`]; then nothing was changed,
+/// unless the table leaves that in doubt ([`InDoubt`](crate::store::StoreError::InDoubt)).
 pub async fn delete_tenant(app: &App, caller: &Caller, tenant: &TenantId) -> Result<(), DirectoryError> {
     for _ in 0..MAX_ATTEMPTS {
         let read = show_tenant(app, caller, tenant).await?;

@@ -102,7 +102,8 @@ pub async fn show_image(app: &App, caller: &Caller, id: &ImageId) -> Result<Imag
 /// transaction updates the image's name, update time and visibility in the lists of its recipients.
 ///
 /// # Errors
-/// [`UseCaseError`], or the error of `change`; then nothing was changed.
+/// [`UseCaseError`], or the error of `change`; then nothing was changed,
+/// unless the table leaves that in doubt ([`InDoubt`](crate::store::StoreError::InDoubt)).
 pub async fn update_image<E: From<UseCaseError>>(
     app: &App,
     caller: &Caller,

@@ -65,7 +65,8 @@ pub async fn list_vaults(
 /// Deletes a vault of the caller's project, if nothing in it is reserved. A missing vault is no error. Costs one write.
 ///
 /// # Errors
-/// [`VaultError`]; then nothing was changed.
+/// [`VaultError`]; then nothing was changed,
+/// unless the table leaves that in doubt ([`InDoubt`](crate::store::StoreError::InDoubt)).
 pub async fn delete_vault(app: &App, caller: &Caller, id: VaultId) -> Result<(), VaultError> {
     authorize_write(caller)?;
     let key = (caller.tenant.clone(), id);

@@ -37,7 +37,7 @@ const MAX_ITEMS_PER_SHARD: usize = 1_000;
 struct RequestLabels {
     operation: String,
     status: u16,
-    /// The error's code; empty if there is none.
+    /// The error's code; empty without an error.
     code: String,
 }
 

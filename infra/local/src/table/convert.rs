@@ -17,7 +17,7 @@ pub(super) fn to_item(item: &Item) -> Result<HashMap<String, Embedded>, TableErr
     item.iter().map(|(name, value)| Ok((name.clone(), to_value(value)?))).collect()
 }
 
-/// Converts the values of an expression; `None` if there are none, since DynamoDB rejects an empty map.
+/// Converts the values of an expression. Returns `None` instead of an empty map, which DynamoDB rejects.
 ///
 /// # Errors
 /// As [`to_item`].
@@ -26,7 +26,7 @@ pub(super) fn to_values(values: &Values) -> Result<Option<HashMap<String, Embedd
     (!values.is_empty()).then(|| pairs.collect()).transpose()
 }
 
-/// Converts the names of an expression; `None` if there are none.
+/// Converts the names of an expression. Returns `None` instead of an empty map.
 pub(super) fn to_names(names: &[(&'static str, &'static str)]) -> Option<HashMap<String, String>> {
     let pairs = names.iter().map(|(name, attribute)| ((*name).to_owned(), (*attribute).to_owned()));
     (!names.is_empty()).then(|| pairs.collect())

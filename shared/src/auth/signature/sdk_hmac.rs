@@ -84,7 +84,7 @@ pub(super) fn parse(
     })
 }
 
-/// Appends a slash if there is none: both algorithms sign the path with one.
+/// Appends a slash if the path has no trailing one: both algorithms sign the path with one.
 fn with_trailing_slash(mut path: String) -> String {
     if !path.ends_with('/') {
         path.push('/');

@@ -13,7 +13,7 @@ use crate::domain::{ImageId, KeyGrant, Stamp, TenantId, VaultKey};
 /// planned again from a new snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Guard {
-    /// The membership is as it was read; if there was none, there still is none.
+    /// The membership is as it was read: the same revision, or still absent.
     MembershipUnchanged {
         /// The image.
         image: ImageId,

@@ -52,7 +52,7 @@ pub(super) struct Case<'a> {
     pub(super) pair: &'a Pair<'a>,
     /// The stamp of the request.
     pub(super) stamp: Stamp,
-    /// The membership that the request results in; `None` if there is none that it could be meant for.
+    /// The membership that the request results in; `None` if the recipient has no membership to decide on.
     pub(super) next: Option<&'a Membership>,
     /// The vault that the request names.
     pub(super) vault: Option<&'a VaultId>,

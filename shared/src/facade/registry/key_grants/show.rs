@@ -1,4 +1,4 @@
-//! `GET /v1/keys/{key_id}/grants/{project_id}`: show the grant of a key to a project, 404 if there is none.
+//! `GET /v1/keys/{key_id}/grants/{project_id}`: show the grant of a key to a project, 404 if it does not exist.
 
 use http::StatusCode;
 

@@ -4,6 +4,8 @@
 mod entries;
 mod world;
 
+use std::collections::HashMap;
+
 use self::world::{
     RENAME_INTERVAL, World, image_count, image_id, image_ids_on, name_number, read_only_world,
 };
@@ -139,12 +141,14 @@ async fn sorted_list_costs_a_small_multiple_of_what_it_returns() {
         _ => format!("image-{:07}", name_number(number(id))),
     };
     let created = |id: &String| if id.starts_with('o') { number(id) } else { 10 + number(id) };
-    // The renamed images were updated one after the other, before o-3 was published.
-    let updated = |id: &String| match id.as_str() {
-        "o-3" => (2, 0),
-        id if is_renamed(id) => (1, number(&id.to_owned())),
-        _ => (0, created(id)),
-    };
+    // Read from the table: two updates may have been made in the same millisecond.
+    let mut updates = HashMap::new();
+    for number in (0..image_count()).step_by(RENAME_INTERVAL) {
+        updates.insert(image_id(number).to_string(), world.update_time("own", &image_id(number)).await);
+    }
+    updates.insert("o-3".to_owned(), world.update_time("other", &"o-3".parse().unwrap()).await);
+    // An image that was never updated sorts by its creation, which was before every update.
+    let updated = |id: &String| updates.get(id).copied();
     let mut expected: Vec<_> = (0..image_count()).map(|number| image_id(number).to_string()).collect();
     expected.extend(["o-1".to_owned(), "o-3".to_owned()]);
     for (key, direction) in [

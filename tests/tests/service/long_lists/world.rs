@@ -141,6 +141,11 @@ impl World {
         usecases::update_image(&self.local.service, &caller(owner), image, change).await.unwrap();
     }
 
+    /// The time of an image's last update.
+    pub async fn update_time(&self, owner: &str, image: &ImageId) -> Timestamp {
+        usecases::show_image(&self.local.service, &caller(owner), image).await.unwrap().updated
+    }
+
     /// Sends a request as a project. Returns the response, and the number of calls and read units.
     pub async fn get(&self, project: &str, target: &str) -> (ApiResponse, (u64, u64)) {
         let path = target.split('?').next().unwrap_or_default();

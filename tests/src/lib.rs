@@ -13,6 +13,7 @@ pub mod blocking_table;
 pub mod budget;
 pub mod conflicting_table;
 pub mod counting_table;
+mod delegate;
 pub mod deployment;
 pub mod events;
 pub mod fuzz;

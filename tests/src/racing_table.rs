@@ -6,10 +6,11 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use imageshare::table::{
-    BatchRead, CONDITION_FAILED, Key, Page, Query, ReadOutput, Table, TableError, TableFuture,
-    TransactionToken, Write, WriteOutput,
+    CONDITION_FAILED, Table, TableError, TableFuture, TransactionToken, Write, WriteOutput,
 };
 use imageshare_local::table::TableLane;
+
+use crate::delegate_to_table;
 
 /// The result of the transaction in the race.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,21 +64,7 @@ impl RacingTable {
 }
 
 impl Table for RacingTable {
-    fn get_item<'a>(&'a self, key: &'a Key) -> TableFuture<'a, ReadOutput> {
-        self.table.get_item(key)
-    }
-
-    fn batch_get_item<'a>(&'a self, read: &'a BatchRead) -> TableFuture<'a, ReadOutput> {
-        self.table.batch_get_item(read)
-    }
-
-    fn query<'a>(&'a self, query: &'a Query) -> TableFuture<'a, Page> {
-        self.table.query(query)
-    }
-
-    fn write_item<'a>(&'a self, write: &'a Write) -> TableFuture<'a, WriteOutput> {
-        self.table.write_item(write)
-    }
+    delegate_to_table!(get_item, batch_get_item, query, write_item);
 
     fn transact_write_items<'a>(
         &'a self,

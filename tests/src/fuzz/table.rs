@@ -10,6 +10,8 @@ use imageshare::table::{
 };
 use imageshare_local::table::TableLane;
 
+use crate::delegate_to_table;
+
 /// A table that executes reads, and acknowledges and discards writes. An update is executed for its return value,
 /// then undone.
 #[derive(Debug, Clone)]
@@ -44,17 +46,7 @@ impl DiscardingTable {
 }
 
 impl Table for DiscardingTable {
-    fn get_item<'a>(&'a self, key: &'a Key) -> TableFuture<'a, ReadOutput> {
-        self.table.get_item(key)
-    }
-
-    fn batch_get_item<'a>(&'a self, read: &'a BatchRead) -> TableFuture<'a, ReadOutput> {
-        self.table.batch_get_item(read)
-    }
-
-    fn query<'a>(&'a self, query: &'a Query) -> TableFuture<'a, Page> {
-        self.table.query(query)
-    }
+    delegate_to_table!(get_item, batch_get_item, query);
 
     fn write_item<'a>(&'a self, write: &'a Write) -> TableFuture<'a, WriteOutput> {
         match &write.action {

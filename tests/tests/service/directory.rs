@@ -6,13 +6,11 @@ use futures_util::future::join_all;
 use imageshare::App;
 use imageshare::domain::{Caller, DirectoryEntry, Limits, ResolveError, Role, TenantName};
 use imageshare::store::Store;
-use imageshare::table::{
-    BatchRead, Key, Page, Query, ReadOutput, Table, TableFuture as OnItsWay, TransactionToken, Write,
-    WriteOutput,
-};
+use imageshare::table::{Page, Query, Table, TableFuture};
 use imageshare::usecases::{DirectoryError, find_tenant, put_tenant};
 use imageshare_local::table::TableLane;
 use imageshare_tests::api::{Api, ApiRequest, ApiResponse};
+use imageshare_tests::delegate_to_table;
 use imageshare_tests::local_service::{LocalService, caller};
 use serde_json::{Value, json};
 
@@ -290,32 +288,14 @@ struct ConcurrentRenames {
 }
 
 impl Table for ConcurrentRenames {
-    fn get_item<'a>(&'a self, key: &'a Key) -> OnItsWay<'a, ReadOutput> {
-        self.table.get_item(key)
-    }
+    delegate_to_table!(get_item, batch_get_item, write_item, transact_write_items);
 
-    fn batch_get_item<'a>(&'a self, read: &'a BatchRead) -> OnItsWay<'a, ReadOutput> {
-        self.table.batch_get_item(read)
-    }
-
-    fn query<'a>(&'a self, query: &'a Query) -> OnItsWay<'a, Page> {
+    fn query<'a>(&'a self, query: &'a Query) -> TableFuture<'a, Page> {
         let left = self.queries.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
         match left {
             Ok(_) => Box::pin(std::future::ready(Ok(Page::default()))),
             Err(_) => self.table.query(query),
         }
-    }
-
-    fn write_item<'a>(&'a self, write: &'a Write) -> OnItsWay<'a, WriteOutput> {
-        self.table.write_item(write)
-    }
-
-    fn transact_write_items<'a>(
-        &'a self,
-        writes: &'a [Write],
-        token: TransactionToken,
-    ) -> OnItsWay<'a, WriteOutput> {
-        self.table.transact_write_items(writes, token)
     }
 }
 

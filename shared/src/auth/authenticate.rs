@@ -7,7 +7,7 @@ use super::error::{AuthError, CredentialError};
 use super::keyring::Keyring;
 use super::signature::{self, ClaimedSignature, NONCE_TTL, SignatureError, SignedRequest};
 
-use crate::domain::{AccessKeyId, Caller, TenantId, Timestamp};
+use crate::domain::{AccessKeyId, Caller, TenantId, Timestamp, chooses_project};
 use crate::store::Store;
 
 impl Authenticator {
@@ -65,7 +65,7 @@ impl Authenticator {
         if access_rules.is_some_and(|rules| !rules.allows(request.method, request.path)) {
             return Err(CredentialError::AccessRulesDenied.into());
         }
-        if caller.is_system_admin() { apply_project_header(request, caller) } else { Ok(caller) }
+        if chooses_project(&caller) { apply_project_header(request, caller) } else { Ok(caller) }
     }
 
     /// Returns the caller whose access key signed the request. That a key is disabled is revealed only to a client that

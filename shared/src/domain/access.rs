@@ -13,10 +13,12 @@
 //! that it is not the owner, since the role `member` would not help it.
 //!
 //! [`Unauthorized`] holds what the store has read of an image or a job, and returns it only through this rule. No other
-//! file asks a caller for its rights, which a test holds. A list is authorized by its key, which contains the caller's
+//! file asks a caller for its rights; a test checks this. A list is authorized by its key, which contains the caller's
 //! tenant. What the state of an image forbids to every caller (a limit, a key, a vault) is checked in `step`.
 
-use super::{Caller, Image, ImageHead, ImageId, Job, JobReport, Status, TenantId, Visibility};
+use super::{
+    Caller, Image, ImageHead, ImageId, Job, JobReport, Role, SYSTEM_PROJECT, Status, TenantId, Visibility,
+};
 
 /// An action of a caller on an image or on one of its memberships.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,14 +60,9 @@ pub enum Denied {
     /// There is no such image, or the caller cannot see it.
     #[error("image {0} not found")]
     ImageNotFound(ImageId),
-    /// The image is not `shared`, so it has no members.
-    #[error("image {image} is {visibility}, not shared")]
-    NotShared {
-        /// The image.
-        image: ImageId,
-        /// Its visibility.
-        visibility: Visibility,
-    },
+    /// The image has no members.
+    #[error(transparent)]
+    NotShared(#[from] NotShared),
     /// The image is not shared with that tenant, or the membership is another recipient's.
     #[error("{tenant} is not a member of image {image}")]
     MemberNotFound {
@@ -88,12 +85,22 @@ pub enum Denied {
         /// The project that the request names.
         named: TenantId,
     },
-    /// The action needs the role `admin`.
-    #[error("the role admin is needed")]
-    AdminOnly,
+    /// The action needs the role `admin`; the caller has this one.
+    #[error("the role admin is needed, not {}", .0.name())]
+    AdminOnly(Role),
     /// There is no such job, or it is another project's.
     #[error("job not found")]
     JobNotFound,
+}
+
+/// An image has no members, since its visibility is not `shared`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("image {image} is {visibility}, not shared")]
+pub struct NotShared {
+    /// The image.
+    pub image: ImageId,
+    /// Its visibility.
+    pub visibility: Visibility,
 }
 
 /// What the access rule checks of an image.
@@ -181,7 +188,7 @@ fn check(
         return Err(Denied::ImageNotFound(id()));
     }
     if action.is_on_members() && image.visibility() != Visibility::Shared {
-        return Err(Denied::NotShared { image: id(), visibility: image.visibility() });
+        return Err(NotShared { image: id(), visibility: image.visibility() }.into());
     }
     if let Some(NamedMembership { tenant, status }) = action.membership() {
         let is_visible = sees_all_members(caller, image) || caller.can_read_for(tenant);
@@ -247,7 +254,7 @@ pub fn authorize_project(caller: &Caller, named: &TenantId) -> Result<(), Denied
 /// # Errors
 /// [`Denied::AdminOnly`]
 pub fn authorize_admin(caller: &Caller) -> Result<(), Denied> {
-    if caller.is_admin() { Ok(()) } else { Err(Denied::AdminOnly) }
+    if caller.is_admin() { Ok(()) } else { Err(Denied::AdminOnly(caller.role)) }
 }
 
 /// Authorizes the revocation of a token by what it acts as, its `bearer`. A token may revoke itself. A member or admin
@@ -260,7 +267,19 @@ pub fn authorize_revocation(caller: &Caller, bearer: &Caller) -> Result<(), Deni
         return Ok(());
     }
     authorize_write_for(caller, &bearer.tenant)?;
-    if caller.role >= bearer.role { Ok(()) } else { Err(Denied::AdminOnly) }
+    if role_above(caller, &[bearer.role]).is_none() { Ok(()) } else { Err(Denied::AdminOnly(caller.role)) }
+}
+
+/// Returns the first of these roles that is above the caller's. A caller gives no access key such a role, and disables
+/// none that has one.
+pub fn role_above(caller: &Caller, roles: &[Role]) -> Option<Role> {
+    roles.iter().copied().find(|role| *role > caller.role)
+}
+
+/// Whether the caller names the project that a request is made for: it administers the whole system, and has no project
+/// of its own.
+pub fn chooses_project(caller: &Caller) -> bool {
+    caller.is_admin() && caller.tenant.as_str() == SYSTEM_PROJECT
 }
 
 /// Authorizes a change in the name of that tenant: registering an image for it, or deciding on a share with it.

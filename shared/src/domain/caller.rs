@@ -17,11 +17,17 @@ pub enum Role {
 }
 
 impl Role {
+    /// Every role, the weakest first.
+    pub const ALL: [Self; 3] = [Self::Reader, Self::Member, Self::Admin];
+
     /// The role with that name, as in a token's `roles`; names are case-insensitive.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Reader, Self::Member, Self::Admin]
-            .into_iter()
-            .find(|role| role.name().eq_ignore_ascii_case(name))
+        Self::ALL.into_iter().find(|role| role.name().eq_ignore_ascii_case(name))
+    }
+
+    /// The roles that it includes, itself among them.
+    pub fn included(self) -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(move |role| *role <= self)
     }
 
     /// The role's name in a token.
@@ -63,11 +69,6 @@ impl Caller {
     /// Whether the caller may see what that tenant sees.
     pub fn can_read_for(&self, tenant: &TenantId) -> bool {
         self.is_admin() || self.tenant == *tenant
-    }
-
-    /// Whether the caller administers the whole system and has no project of its own.
-    pub fn is_system_admin(&self) -> bool {
-        self.is_admin() && self.tenant.as_str() == SYSTEM_PROJECT
     }
 
     /// Whether the caller may act for any tenant.

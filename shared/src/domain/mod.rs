@@ -26,9 +26,9 @@ mod value_enum;
 mod vault;
 
 pub use self::access::{
-    AccessControlled, Bypass, Denied, ImageAction, NamedMembership, Unauthorized, authorize_admin,
+    AccessControlled, Bypass, Denied, ImageAction, NamedMembership, NotShared, Unauthorized, authorize_admin,
     authorize_job_path, authorize_project, authorize_revocation, authorize_visibility, authorize_write,
-    authorize_write_for, sees_all_members,
+    authorize_write_for, chooses_project, role_above, sees_all_members,
 };
 pub use self::access_key::AccessKey;
 pub use self::caller::{Caller, Role, SYSTEM_PROJECT};

@@ -5,7 +5,7 @@
 //! image again: it may have changed before its job is executed. An auto-accepted share is written only if the image
 //! has not changed since this check. The owner of an image never changes.
 
-use super::{Encryption, ImageHead, ImageId, TenantId, Visibility};
+use super::{Encryption, ImageHead, ImageId, NotShared, TenantId};
 
 /// How the memberships of a share begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,14 +19,9 @@ pub enum ShareKind {
 /// Why a request to share an image is refused at once.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ShareRequestError {
-    /// The image's visibility is not `shared`, so it has no members (`contract/ims.md` 1.7).
-    #[error("image {image} is {visibility}, not shared")]
-    NotShared {
-        /// The image.
-        image: ImageId,
-        /// Its visibility.
-        visibility: Visibility,
-    },
+    /// The image has no members (`contract/ims.md` 1.7).
+    #[error(transparent)]
+    NotShared(#[from] NotShared),
     /// The image is encrypted, and auto-accepted shares exclude encrypted images (seed 002,
     /// `contract/decisions.md` 14).
     #[error("image {0} is encrypted")]
@@ -46,8 +41,7 @@ pub fn check_share_request<'a>(
     kind: ShareKind,
 ) -> Result<(), ShareRequestError> {
     if !image.visibility.allows_sharing() {
-        let (image, visibility) = (image.id.clone(), image.visibility);
-        return Err(ShareRequestError::NotShared { image, visibility });
+        return Err(NotShared { image: image.id.clone(), visibility: image.visibility }.into());
     }
     if kind == ShareKind::AutoAccepted && image.spec.encryption != Encryption::None {
         return Err(ShareRequestError::Encrypted(image.id.clone()));
@@ -61,7 +55,7 @@ pub fn check_share_request<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{ImageKind, ImageSpec, Timestamp};
+    use crate::domain::{ImageKind, ImageSpec, Timestamp, Visibility};
 
     const KINDS: [ShareKind; 2] = [ShareKind::NeedsConsent, ShareKind::AutoAccepted];
 
@@ -85,7 +79,7 @@ mod tests {
     }
 
     fn not_shared(visibility: Visibility) -> ShareRequestError {
-        ShareRequestError::NotShared { image: "image".parse().unwrap(), visibility }
+        NotShared { image: "image".parse().unwrap(), visibility }.into()
     }
 
     fn self_share() -> ShareRequestError {

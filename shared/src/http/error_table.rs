@@ -9,56 +9,20 @@ use http::StatusCode;
 use super::ApiError;
 use super::error::sentence;
 use super::server_error;
-use crate::domain::{ImageId, ResolveError, TenantId, Visibility};
+use crate::domain::{Denied, ImageId, NotShared, ResolveError, ShareRequestError, TenantId};
 use crate::usecases::{UseCaseError, rule_error};
 
 impl From<UseCaseError> for ApiError {
-    #[expect(clippy::too_many_lines, reason = "one table: every error of the use cases")]
     fn from(error: UseCaseError) -> Self {
         use StatusCode as S;
         match error {
-            UseCaseError::ReadOnly => Self::new(
-                S::FORBIDDEN,
-                "IMG.0026",
-                "Your role here is reader, which only reads. Ask for the role member.",
-            ),
-            UseCaseError::AdminOnly => Self::new(
-                S::FORBIDDEN,
-                "IMG.0026",
-                "Only the role admin may make an image public. Share it with projects instead.",
-            ),
-            UseCaseError::ProjectMismatch { acting, named } => wrong_project(&acting, named.as_str()),
-            UseCaseError::ImageNotFound(id) => {
-                Self::bad_request("IMG.0027", format!("Image {id} does not exist. Check its id and region."))
-            }
-            UseCaseError::NotOwner(id) => Self::bad_request(
-                "IMG.0047",
-                format!("Image {id} belongs to another tenant; only its owner can do this."),
-            ),
-            UseCaseError::NotShared { image, visibility } => not_shared(&image, visibility),
-            UseCaseError::Encrypted(id) => Self::bad_request(
-                "IMG.0099",
-                format!("Image {id} is encrypted, and cannot be shared without a grant of its key."),
-            ),
-            UseCaseError::SelfShare(tenant) => Self::bad_request(
-                "IMG.0076",
-                format!(
-                    "An image cannot be shared with the project that owns it: remove {tenant} from projects and accounts."
-                ),
-            ),
+            UseCaseError::Denied(denied) => denied.into(),
+            UseCaseError::ShareRequest(refusal) => refusal.into(),
             UseCaseError::Unresolved { place, problem } => {
                 unresolved_names(S::BAD_REQUEST, &format!("accounts[{place}]"), problem)
             }
             UseCaseError::ProjectNameAsId { .. } => {
                 Self::bad_request("IMG.0104", format!("projects: {error}."))
-            }
-            UseCaseError::JobNotFound => Self::new(
-                S::NOT_FOUND,
-                "IMG.0023",
-                "Your project has no such job. Jobs can be read for 30 days, with a credential of the project that made them.",
-            ),
-            UseCaseError::MemberNotFound { image, tenant } => {
-                Self::new(S::NOT_FOUND, "IMG.0121", format!("{tenant} is not a member of image {image}."))
             }
             UseCaseError::MemberExists { image, tenant } => {
                 Self::new(S::CONFLICT, "IMG.0031", format!("{tenant} is already a member of image {image}."))
@@ -121,6 +85,59 @@ impl From<UseCaseError> for ApiError {
     }
 }
 
+impl From<Denied> for ApiError {
+    fn from(denied: Denied) -> Self {
+        use StatusCode as S;
+        match denied {
+            Denied::ReadOnly => Self::new(
+                S::FORBIDDEN,
+                "IMG.0026",
+                "Your role here is reader, which only reads. Ask for the role member.",
+            ),
+            Denied::AdminOnly(_) => Self::new(
+                S::FORBIDDEN,
+                "IMG.0026",
+                "Only the role admin may make an image public. Share it with projects instead.",
+            ),
+            Denied::ProjectMismatch { acting, named } => wrong_project(&acting, named.as_str()),
+            Denied::ImageNotFound(id) => {
+                Self::bad_request("IMG.0027", format!("Image {id} does not exist. Check its id and region."))
+            }
+            Denied::NotOwner(id) => Self::bad_request(
+                "IMG.0047",
+                format!("Image {id} belongs to another tenant; only its owner can do this."),
+            ),
+            Denied::NotShared(problem) => not_shared(&problem),
+            Denied::MemberNotFound { image, tenant } => {
+                Self::new(S::NOT_FOUND, "IMG.0121", format!("{tenant} is not a member of image {image}."))
+            }
+            Denied::JobNotFound => Self::new(
+                S::NOT_FOUND,
+                "IMG.0023",
+                "Your project has no such job. Jobs can be read for 30 days, with a credential of the project that made them.",
+            ),
+        }
+    }
+}
+
+impl From<ShareRequestError> for ApiError {
+    fn from(refusal: ShareRequestError) -> Self {
+        match refusal {
+            ShareRequestError::NotShared(problem) => not_shared(&problem),
+            ShareRequestError::Encrypted(id) => Self::bad_request(
+                "IMG.0099",
+                format!("Image {id} is encrypted, and cannot be shared without a grant of its key."),
+            ),
+            ShareRequestError::SelfShare(tenant) => Self::bad_request(
+                "IMG.0076",
+                format!(
+                    "An image cannot be shared with the project that owns it: remove {tenant} from projects and accounts."
+                ),
+            ),
+        }
+    }
+}
+
 /// The error of deleting a protected image.
 fn protected(image: &ImageId) -> ApiError {
     let message = format!("Image {image} is protected. Set protected to false first.");
@@ -135,7 +152,7 @@ fn format_fixed(image: &ImageId, field: &str) -> ApiError {
 }
 
 /// The error of sharing an image that cannot have members.
-fn not_shared(image: &ImageId, visibility: Visibility) -> ApiError {
+fn not_shared(NotShared { image, visibility }: &NotShared) -> ApiError {
     if visibility.is_visible_to_all() {
         let message =
             format!("Image {image} is a {visibility} image. Every project can use it, so it is not shared.");

@@ -16,7 +16,7 @@ pub(super) type MemberAction<'a> = fn(NamedMembership<'a>) -> ImageAction<'a>;
 /// Costs one read if the decision depends on the caller's own membership and `read` is not that; otherwise nothing.
 ///
 /// # Errors
-/// The [`UseCaseError`] of what [`Denied`] says.
+/// [`Denied`], or [`UseCaseError::Store`].
 pub(super) async fn authorize<T: AccessControlled>(
     app: &App,
     caller: &Caller,
@@ -98,7 +98,11 @@ mod tests {
     fn only_the_access_rule_asks_a_caller_for_its_rights() {
         // With the bracket, so that this list does not find itself.
         let calls = ["can_read_for", "can_write_for", "can_write", "is_admin"].map(|name| format!("{name}("));
-        let asks = |text: &str| calls.iter().any(|call| text.contains(call));
+        let operators = ["<", ">", "<=", ">=", "==", "!="];
+        let comparisons = operators.map(|operator| format!(" {operator} caller.role"));
+        let reversed = operators.map(|operator| format!("caller.role {operator} "));
+        let code = calls.iter().chain(&comparisons).chain(&reversed);
+        let asks = |text: &str| code.clone().any(|code| text.contains(code));
         let mut found: Vec<_> =
             texts().into_iter().filter(|(_, text)| asks(text)).map(|(path, _)| path).collect();
         found.sort();

@@ -4,7 +4,9 @@ use super::idempotency::{ReplayError, find_created_id};
 use super::page::Page;
 use crate::App;
 use crate::auth::{Keyring, Secret};
-use crate::domain::{AccessKey, AccessKeyId, Caller, Denied, Role, authorize_write, authorize_write_for};
+use crate::domain::{
+    AccessKey, AccessKeyId, Caller, Denied, Role, authorize_write, authorize_write_for, role_above,
+};
 use crate::store::{CreateOutcome, IdempotencyRequest, StoreError};
 
 /// The request for a new access key of the caller's project.
@@ -68,7 +70,7 @@ pub async fn create_access_key(
     idempotency: Option<&IdempotencyRequest>,
 ) -> Result<(AccessKey, Secret), AccessKeyError> {
     authorize_write(caller)?;
-    if let Some(role) = new.roles.iter().copied().find(|role| *role > caller.role) {
+    if let Some(role) = role_above(caller, &new.roles) {
         return Err(AccessKeyError::RoleExceedsCaller(role));
     }
     if let Some(replayed) = find_replayed_key(app, keyring, caller, idempotency).await? {
@@ -145,7 +147,7 @@ pub async fn disable_access_key(
     // The project and the roles of an access key never change, so the checks still hold when it is written.
     let key = app.store.access_key(id).await?.filter(|key| authorize_write_for(caller, &key.project).is_ok());
     let key = key.ok_or(AccessKeyError::NotFound)?;
-    if let Some(role) = key.roles.iter().copied().find(|role| *role > caller.role) {
+    if let Some(role) = role_above(caller, &key.roles) {
         return Err(AccessKeyError::KeyRoleExceedsCaller(role));
     }
     app.store.disable_access_key(&key, app.clock().now()).await?;

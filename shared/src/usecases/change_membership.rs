@@ -17,8 +17,9 @@ use super::list_members::show_member;
 use super::tenant_clocks::raise_tenant_clocks;
 use crate::App;
 use crate::domain::{
-    Active, Caller, ImageAction, ImageHead, ImageId, Job, JobId, MemberView, Membership, NamedMembership,
-    Outcome, Plan, Rules, ShareKind, Status, Task, TenantId, UnknownValue, VaultId, check_share_request,
+    Active, Caller, Denied, ImageAction, ImageHead, ImageId, Job, JobId, MemberView, Membership,
+    NamedMembership, NotShared, Outcome, Plan, Rules, ShareKind, Status, Task, TenantId, UnknownValue,
+    VaultId, check_share_request,
 };
 use crate::store::{Commit, IdempotencyRequest, Pair, Snapshot};
 
@@ -68,7 +69,7 @@ async fn was_added(app: &App, idempotency: Option<&IdempotencyRequest>) -> Resul
 /// Costs one batch read and one transaction.
 ///
 /// # Errors
-/// [`UseCaseError`], [`UseCaseError::MemberNotFound`] for a tenant that is not a member; then nothing was changed,
+/// [`UseCaseError`], [`Denied::MemberNotFound`] for a tenant that is not a member; then nothing was changed,
 /// unless the table leaves that in doubt ([`InDoubt`](crate::store::StoreError::InDoubt)).
 pub async fn remove_member(
     app: &App,
@@ -192,14 +193,16 @@ pub(super) fn check_outcome(
     let id = || image.id.clone();
     Err(match outcome {
         Outcome::Done => return Ok(()),
-        Outcome::ImageDeleted => UseCaseError::ImageNotFound(id()),
-        Outcome::NotShareable => UseCaseError::NotShared { image: id(), visibility: image.visibility },
+        Outcome::ImageDeleted => Denied::ImageNotFound(id()).into(),
+        Outcome::NotShareable => {
+            Denied::NotShared(NotShared { image: id(), visibility: image.visibility }).into()
+        }
         Outcome::MemberLimit => UseCaseError::MemberLimit {
             image: id(),
             members: image.member_count,
             most: rules.limits.member_limit(image),
         },
-        Outcome::NotAMember => UseCaseError::MemberNotFound { image: id(), tenant: tenant.clone() },
+        Outcome::NotAMember => Denied::MemberNotFound { image: id(), tenant: tenant.clone() }.into(),
         Outcome::RetriesExhausted | Outcome::Superseded => UseCaseError::Conflict(id()),
         outcome => UseCaseError::RuleViolation { image: id(), tenant: tenant.clone(), outcome },
     })

@@ -8,7 +8,7 @@ use futures_util::future::try_join_all;
 use super::{Page, UseCaseError};
 use crate::App;
 use crate::domain::{
-    Caller, DirectoryEntry, Name, RecipientList, ResolveError, Role, TenantId, TenantName, authorize_admin,
+    Caller, Denied, DirectoryEntry, Name, RecipientList, ResolveError, TenantId, TenantName, authorize_admin,
     resolve_tenant,
 };
 use crate::store::{Commit, PutEntryOutcome, Snapshot, StoreError};
@@ -16,9 +16,9 @@ use crate::store::{Commit, PutEntryOutcome, Snapshot, StoreError};
 /// Why a request about the directory was refused. A refused request has written nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DirectoryError {
-    /// Only an admin may do this; the caller has this role.
-    #[error("the role admin is needed, not {}", .0.name())]
-    AdminOnly(Role),
+    /// The access rule denies it: the caller is no admin.
+    #[error(transparent)]
+    Denied(#[from] Denied),
     /// The tenant has no entry in the directory.
     #[error("tenant {0} is not in the directory")]
     NotFound(TenantId),
@@ -46,7 +46,7 @@ const MAX_ATTEMPTS: u32 = 10;
 /// [`DirectoryError`]; then nothing was changed,
 /// unless the table leaves that in doubt ([`InDoubt`](crate::store::StoreError::InDoubt)).
 pub async fn put_tenant(app: &App, caller: &Caller, entry: &DirectoryEntry) -> Result<(), DirectoryError> {
-    require_admin(caller)?;
+    authorize_admin(caller)?;
     for _ in 0..MAX_ATTEMPTS {
         let read = app.store.entry(&entry.tenant).await?;
         if read.as_ref() == Some(entry) {
@@ -70,7 +70,7 @@ pub async fn show_tenant(
     caller: &Caller,
     tenant: &TenantId,
 ) -> Result<DirectoryEntry, DirectoryError> {
-    require_admin(caller)?;
+    authorize_admin(caller)?;
     app.store.entry(tenant).await?.ok_or_else(|| DirectoryError::NotFound(tenant.clone()))
 }
 
@@ -100,7 +100,7 @@ pub async fn list_tenants(
     after: Option<&TenantId>,
     limit: usize,
 ) -> Result<Page<DirectoryEntry, TenantId>, DirectoryError> {
-    require_admin(caller)?;
+    authorize_admin(caller)?;
     let (entries, next) = app.store.entries(after, limit).await?;
     Ok(Page { items: entries, next })
 }
@@ -218,9 +218,4 @@ async fn find_entries(app: &App, named: &TenantName) -> Result<Vec<DirectoryEntr
             store.account_entries(account, is_ambiguous).await
         }
     }
-}
-
-/// Authorizes the caller as an admin. The error names its role, since the message does.
-fn require_admin(caller: &Caller) -> Result<(), DirectoryError> {
-    authorize_admin(caller).map_err(|_| DirectoryError::AdminOnly(caller.role))
 }

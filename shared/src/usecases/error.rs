@@ -10,47 +10,19 @@ use std::time::Duration;
 use super::idempotency::ReplayError;
 use super::marker::Marker;
 use crate::domain::{
-    BadDetail, Denied, ImageId, Outcome, ResolveError, ShareRequestError, TenantId, UnknownValue, Visibility,
+    BadDetail, Denied, ImageId, Outcome, ResolveError, ShareRequestError, TenantId, UnknownValue,
 };
 use crate::store::StoreError;
 
 /// Why a request was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UseCaseError {
-    /// The caller's role only reads.
-    #[error("the role reader may not change anything")]
-    ReadOnly,
-    /// Only an admin may do this.
-    #[error("the role admin is needed")]
-    AdminOnly,
-    /// The request names a project for which the caller's credential does not act.
-    #[error("the credential acts for {acting}, not for {named}")]
-    ProjectMismatch {
-        /// The project of the credential.
-        acting: TenantId,
-        /// The project that the request names.
-        named: TenantId,
-    },
-    /// The image does not exist, or the caller cannot see it.
-    #[error("image {0} not found")]
-    ImageNotFound(ImageId),
-    /// The caller sees the image but does not own it.
-    #[error("image {0} belongs to another tenant")]
-    NotOwner(ImageId),
-    /// The image cannot have members, since its visibility is not `shared`.
-    #[error("image {image} is {visibility}, not shared")]
-    NotShared {
-        /// The image.
-        image: ImageId,
-        /// Its visibility.
-        visibility: Visibility,
-    },
-    /// The image is encrypted, and auto-accepted shares exclude encrypted images.
-    #[error("image {0} is encrypted")]
-    Encrypted(ImageId),
-    /// The owner named itself as a recipient.
-    #[error("an image cannot be shared with its owner {0}")]
-    SelfShare(TenantId),
+    /// The access rule denies the request.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// The image cannot be shared in this way, or not with these recipients.
+    #[error(transparent)]
+    ShareRequest(#[from] ShareRequestError),
     /// The names of a recipient do not resolve to a tenant.
     #[error("accounts[{place}]: {problem}")]
     Unresolved {
@@ -68,17 +40,6 @@ pub enum UseCaseError {
         /// The name that was given as an id.
         named: TenantId,
         /// The project of that name.
-        tenant: TenantId,
-    },
-    /// The job does not exist, or belongs to another project.
-    #[error("job not found")]
-    JobNotFound,
-    /// The image is not shared with the tenant, or the caller may not see that membership.
-    #[error("{tenant} is not a member of image {image}")]
-    MemberNotFound {
-        /// The image.
-        image: ImageId,
-        /// The tenant.
         tenant: TenantId,
     },
     /// The image is already shared with the tenant.
@@ -176,31 +137,6 @@ impl From<ReplayError> for UseCaseError {
         match problem {
             ReplayError::KeyReused => Self::IdempotencyKeyReused,
             ReplayError::Store(problem) => problem.into(),
-        }
-    }
-}
-
-impl From<Denied> for UseCaseError {
-    fn from(denied: Denied) -> Self {
-        match denied {
-            Denied::ImageNotFound(id) => Self::ImageNotFound(id),
-            Denied::NotShared { image, visibility } => Self::NotShared { image, visibility },
-            Denied::MemberNotFound { image, tenant } => Self::MemberNotFound { image, tenant },
-            Denied::NotOwner(id) => Self::NotOwner(id),
-            Denied::ReadOnly => Self::ReadOnly,
-            Denied::ProjectMismatch { acting, named } => Self::ProjectMismatch { acting, named },
-            Denied::AdminOnly => Self::AdminOnly,
-            Denied::JobNotFound => Self::JobNotFound,
-        }
-    }
-}
-
-impl From<ShareRequestError> for UseCaseError {
-    fn from(refusal: ShareRequestError) -> Self {
-        match refusal {
-            ShareRequestError::NotShared { image, visibility } => Self::NotShared { image, visibility },
-            ShareRequestError::Encrypted(id) => Self::Encrypted(id),
-            ShareRequestError::SelfShare(owner) => Self::SelfShare(owner),
         }
     }
 }

@@ -87,7 +87,7 @@ async fn find_replayed_image(
 /// status (`contract/decisions.md` 1). Costs one batch read.
 ///
 /// # Errors
-/// [`UseCaseError::ImageNotFound`] if the image does not exist, or the caller cannot see it.
+/// [`Denied::ImageNotFound`](crate::domain::Denied::ImageNotFound) if the image does not exist, or the caller cannot see it.
 pub async fn show_image(app: &App, caller: &Caller, id: &ImageId) -> Result<Image, UseCaseError> {
     let (image, member) = app.store.image_and_member(id, &caller.tenant).await?;
     let own = NamedMembership { tenant: &caller.tenant, status: member.map(|member| member.status) };

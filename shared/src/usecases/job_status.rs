@@ -2,14 +2,14 @@
 
 use super::UseCaseError;
 use crate::App;
-use crate::domain::{Caller, JobId, JobReport};
+use crate::domain::{Caller, Denied, JobId, JobReport};
 
 /// Returns a job that the caller's project created: its request, its progress, and the outcome of each pair. Costs
 /// one query.
 ///
 /// # Errors
-/// [`UseCaseError::JobNotFound`] for an unknown job and for one of another project alike (`contract/decisions.md` 16).
+/// [`Denied::JobNotFound`] for an unknown job and for one of another project alike (`contract/decisions.md` 16).
 pub async fn job_status(app: &App, caller: &Caller, id: JobId) -> Result<JobReport, UseCaseError> {
-    let report = app.store.report(id).await?.ok_or(UseCaseError::JobNotFound)?;
+    let report = app.store.report(id).await?.ok_or(Denied::JobNotFound)?;
     Ok(report.authorize_view(caller)?)
 }

@@ -5,7 +5,7 @@ use super::error::UseCaseError;
 use super::page::Page;
 use crate::App;
 use crate::domain::{
-    Caller, ImageAction, ImageHead, ImageId, MemberView, NamedMembership, TenantId, sees_all_members,
+    Caller, Denied, ImageAction, ImageHead, ImageId, MemberView, NamedMembership, TenantId, sees_all_members,
 };
 use crate::store::Pair;
 
@@ -43,7 +43,7 @@ pub async fn show_member(
     tenant: &TenantId,
 ) -> Result<MemberView, UseCaseError> {
     let (_, member) = load_member(app, caller, (id, tenant), ImageAction::ViewMember).await?;
-    member.ok_or_else(|| UseCaseError::MemberNotFound { image: id.clone(), tenant: tenant.clone() })
+    Ok(member.ok_or_else(|| Denied::MemberNotFound { image: id.clone(), tenant: tenant.clone() })?)
 }
 
 /// Reads an image and the membership of one tenant, if the caller is authorized for the action. Costs one batch read,

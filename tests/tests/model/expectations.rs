@@ -3,7 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use imageshare::domain::{ImageId, JobId, Limits, Outcome, Stamp, Status, TenantId, Visibility};
+use imageshare::domain::{
+    Denied, ImageId, JobId, Limits, NotShared, Outcome, Role, ShareRequestError, Stamp, Status, TenantId,
+    Visibility,
+};
 use imageshare::usecases::UseCaseError;
 
 use crate::history::{Decision, Request};
@@ -169,7 +172,7 @@ impl Request {
             Self::RemoveMember { by, image, to } => member_call_refusals(state, by, image, |state| {
                 let hidden = by != &state.images[image].owner && by != to;
                 if hidden || !state.is_member(image, to) {
-                    vec![UseCaseError::MemberNotFound { image: image.clone(), tenant: to.clone() }]
+                    vec![Denied::MemberNotFound { image: image.clone(), tenant: to.clone() }.into()]
                 } else {
                     not_owner(state, by, std::slice::from_ref(image)).into_iter().collect()
                 }
@@ -177,7 +180,7 @@ impl Request {
             Self::Decide { by, image, named, decision } => member_call_refusals(state, by, image, |state| {
                 let hidden = by != &state.images[image].owner && by != named;
                 if hidden || !state.is_member(image, named) {
-                    vec![UseCaseError::MemberNotFound { image: image.clone(), tenant: named.clone() }]
+                    vec![Denied::MemberNotFound { image: image.clone(), tenant: named.clone() }.into()]
                 } else if by != named {
                     other_project_refusals(by, named)
                 } else {
@@ -187,14 +190,13 @@ impl Request {
             }),
             Self::ChangePermissions { by, image, add, remove } => {
                 let refusal = not_owner(state, by, std::slice::from_ref(image));
-                let refusal = refusal.or_else(|| not_shared(state, image).filter(|_| !add.is_empty()));
+                let refusal = refusal.or_else(|| unshareable(state, image).filter(|_| !add.is_empty()));
                 let sealed = || {
                     (image_kind(image) == ImageKind::Encrypted && !add.is_empty())
-                        .then(|| UseCaseError::Encrypted(image.clone()))
+                        .then(|| ShareRequestError::Encrypted(image.clone()).into())
                 };
                 let refusal = refusal.or_else(sealed);
-                let refusal =
-                    refusal.or_else(|| add.contains(by).then(|| UseCaseError::SelfShare(by.clone())));
+                let refusal = refusal.or_else(|| add.contains(by).then(|| self_share(by)));
                 let come = add.iter().filter(|to| !state.is_member(image, to)).count();
                 let go = remove.iter().filter(|to| state.is_member(image, to)).count();
                 let full = || {
@@ -209,8 +211,7 @@ impl Request {
             }
             Self::SetVisibility { by, image, visibility } => {
                 let changes = state.image(image).is_some_and(|known| known.visibility != *visibility);
-                let publishes =
-                    || (changes && *visibility == Visibility::Public).then_some(UseCaseError::AdminOnly);
+                let publishes = || (changes && *visibility == Visibility::Public).then(admin_only);
                 not_owner(state, by, std::slice::from_ref(image)).or_else(publishes).into_iter().collect()
             }
             Self::DeleteImage { by, image } => {
@@ -403,7 +404,7 @@ fn register_refusals(
 ) -> Vec<UseCaseError> {
     let most = limits.images_per_tenant;
     if visibility == Visibility::Public {
-        vec![UseCaseError::AdminOnly]
+        vec![admin_only()]
     } else if state.images.contains_key(id) {
         vec![UseCaseError::IdTaken(id.clone())]
     } else if state.owned(owner).len() >= most as usize {
@@ -417,8 +418,8 @@ fn share_refusals(state: &State, by: &TenantId, images: &[ImageId], to: &[Tenant
     if let Some(refusal) = not_owner(state, by, images) {
         return vec![refusal];
     }
-    let itself = || to.contains(by).then(|| UseCaseError::SelfShare(by.clone()));
-    images.iter().filter_map(|image| not_shared(state, image).or_else(itself)).collect()
+    let itself = || to.contains(by).then(|| self_share(by));
+    images.iter().filter_map(|image| unshareable(state, image).or_else(itself)).collect()
 }
 
 fn add_member_refusals(
@@ -429,9 +430,9 @@ fn add_member_refusals(
     to: &TenantId,
 ) -> Vec<UseCaseError> {
     if by != &state.images[image].owner {
-        vec![UseCaseError::NotOwner(image.clone())]
+        vec![Denied::NotOwner(image.clone()).into()]
     } else if to == by {
-        vec![UseCaseError::SelfShare(by.clone())]
+        vec![self_share(by)]
     } else if state.is_member(image, to) {
         vec![UseCaseError::MemberExists { image: image.clone(), tenant: to.clone() }]
     } else if exceeds_member_limit(state, limits, image, 1) {
@@ -449,7 +450,8 @@ fn member_call_refusals(
     image: &ImageId,
     then: impl FnOnce(&State) -> Vec<UseCaseError>,
 ) -> Vec<UseCaseError> {
-    match image_not_found(state, by, image).or_else(|| not_shared(state, image)) {
+    let without_members = || not_shared(state, image).map(|problem| Denied::from(problem).into());
+    match image_not_found(state, by, image).or_else(without_members) {
         Some(refusal) => vec![refusal],
         None => then(state),
     }
@@ -462,23 +464,37 @@ fn image_not_found(state: &State, by: &TenantId, id: &ImageId) -> Option<UseCase
             || image.visibility.is_visible_to_all()
             || (image.visibility == Visibility::Shared && state.is_member(id, by))
     });
-    (!sees).then(|| UseCaseError::ImageNotFound(id.clone()))
+    (!sees).then(|| Denied::ImageNotFound(id.clone()).into())
 }
 
 /// The error for the first image that the caller does not own.
 fn not_owner(state: &State, by: &TenantId, images: &[ImageId]) -> Option<UseCaseError> {
     let id = images.iter().find(|id| state.image(id).is_none_or(|image| image.owner != *by))?;
-    image_not_found(state, by, id).or_else(|| Some(UseCaseError::NotOwner(id.clone())))
+    image_not_found(state, by, id).or_else(|| Some(Denied::NotOwner(id.clone()).into()))
 }
 
-fn not_shared(state: &State, id: &ImageId) -> Option<UseCaseError> {
+fn not_shared(state: &State, id: &ImageId) -> Option<NotShared> {
     let visibility = state.image(id)?.visibility;
-    (visibility != Visibility::Shared).then(|| UseCaseError::NotShared { image: id.clone(), visibility })
+    (visibility != Visibility::Shared).then(|| NotShared { image: id.clone(), visibility })
+}
+
+/// The error of a request to share an image that is not `shared`.
+fn unshareable(state: &State, id: &ImageId) -> Option<UseCaseError> {
+    not_shared(state, id).map(|problem| ShareRequestError::from(problem).into())
+}
+
+fn self_share(owner: &TenantId) -> UseCaseError {
+    ShareRequestError::SelfShare(owner.clone()).into()
+}
+
+/// The error of what only an admin may do. Every caller here is a member.
+fn admin_only() -> UseCaseError {
+    Denied::AdminOnly(Role::Member).into()
 }
 
 fn other_project_refusals(by: &TenantId, named: &TenantId) -> Vec<UseCaseError> {
-    let refusal = UseCaseError::ProjectMismatch { acting: by.clone(), named: named.clone() };
-    Some(refusal).filter(|_| by != named).into_iter().collect()
+    let refusal = Denied::ProjectMismatch { acting: by.clone(), named: named.clone() };
+    Some(refusal.into()).filter(|_| by != named).into_iter().collect()
 }
 
 fn exceeds_member_limit(state: &State, limits: &Limits, image: &ImageId, more: usize) -> bool {

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use imageshare::domain::{
-    Details, ImageId, Job, JobId, JobStatus, Limits, Outcome, Stamp, Status, Task, Tenant, Timestamp,
+    Denied, Details, ImageId, Job, JobId, JobStatus, Limits, Outcome, Stamp, Status, Task, Tenant, Timestamp,
     Visibility,
 };
 use imageshare::store::{
@@ -227,8 +227,8 @@ async fn retry_returns_its_job_after_the_image_is_deleted() {
     assert_eq!(share(request("1", "s")).await, Ok(shared));
     assert_eq!(unshare(request("2", "u")).await, Ok(unshared));
     assert_eq!(share(request("1", "x")).await, Err(UseCaseError::IdempotencyKeyReused));
-    assert_eq!(share(request("3", "s")).await, Err(UseCaseError::ImageNotFound(image.clone())));
-    assert_eq!(share(None).await, Err(UseCaseError::ImageNotFound(image.clone())));
+    assert_eq!(share(request("3", "s")).await, Err(Denied::ImageNotFound(image.clone()).into()));
+    assert_eq!(share(None).await, Err(Denied::ImageNotFound(image.clone()).into()));
 }
 
 fn overdue_job(image: &ImageId, recipient: &str) -> Job {
@@ -358,5 +358,5 @@ async fn hidden_image_can_be_rejected_but_not_accepted() {
     let decision = (Ok(Status::Accepted), None);
     let (recipient, member) = (caller("a"), tenant("a"));
     let glance = usecases::decide_as_member(&world.service, &recipient, &image, &member, decision).await;
-    assert!(matches!(glance, Err(UseCaseError::ImageNotFound(_))), "{glance:?}");
+    assert!(matches!(glance, Err(UseCaseError::Denied(Denied::ImageNotFound(_)))), "{glance:?}");
 }

@@ -5,18 +5,18 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use imageshare::App;
-use imageshare::domain::{Bypass, Clock, ImageId, JobId, JobStatus, Limits, Outcome, Status, Task, TenantId};
+use imageshare::domain::{
+    Bypass, Clock, Denied, ImageId, JobId, JobStatus, Limits, Outcome, Status, Task, TenantId,
+};
 use imageshare::function::HttpFunction;
 use imageshare::store::Store;
-use imageshare::table::{
-    BatchRead, Key, Page, Query, ReadOutput, Table, TableError, TableFuture, TransactionToken, Write,
-    WriteOutput,
-};
+use imageshare::table::{Table, TableError, TableFuture, Write, WriteOutput};
 use imageshare::usecases::{self, ExceededLimit, UseCaseError, execute};
 use imageshare_local::cli::{self, Command};
 use imageshare_local::server::Server;
 use imageshare_local::table::{EmbeddedTable, Lane, TableLane};
 use imageshare_tests::blocking_table::BlockingTable;
+use imageshare_tests::delegate_to_table;
 use imageshare_tests::deployment::{Deployment, authenticator};
 use imageshare_tests::events::HttpEvent;
 use imageshare_tests::in_process::send_event;
@@ -98,7 +98,7 @@ async fn decision_on_an_unfinished_share_returns_503() {
     assert_eq!(response.body["error"]["code"], "IMG.0060");
     // It is not visible to tenants without a part in it.
     let stranger = respond_as_tenant(&world, &image, "stranger").await;
-    assert_eq!(stranger, Err(UseCaseError::ImageNotFound(image)));
+    assert_eq!(stranger, Err(Denied::ImageNotFound(image).into()));
 }
 
 #[tokio::test(start_paused = true)]
@@ -123,7 +123,7 @@ async fn decision_without_a_share_is_rejected_immediately() {
     let (image, other) = (world.create_image("owner").await, world.create_image("owner").await);
     queued_share(&world, &other, "a").await;
     let started = Instant::now();
-    assert_eq!(respond_as_member(&world, &image).await, Err(UseCaseError::ImageNotFound(image.clone())));
+    assert_eq!(respond_as_member(&world, &image).await, Err(Denied::ImageNotFound(image.clone()).into()));
     assert_eq!(started.elapsed(), Duration::ZERO);
     let report = world.job_report(respond_in_batch(&world, &image).await).await;
     assert_eq!(report.failures().map(|(_, _, outcome)| outcome).collect::<Vec<_>>(), [Outcome::NotAMember]);
@@ -244,34 +244,18 @@ async fn tenant_with_too_many_open_jobs_gets_429() {
 
 /// A table where ended jobs stay queued: every worker is killed just before it removes its job from the queue.
 #[derive(Debug)]
-struct NoDequeueTable(TableLane);
+struct NoDequeueTable {
+    table: TableLane,
+}
 
 impl Table for NoDequeueTable {
-    fn get_item<'a>(&'a self, key: &'a Key) -> TableFuture<'a, ReadOutput> {
-        self.0.get_item(key)
-    }
-
-    fn batch_get_item<'a>(&'a self, read: &'a BatchRead) -> TableFuture<'a, ReadOutput> {
-        self.0.batch_get_item(read)
-    }
-
-    fn query<'a>(&'a self, query: &'a Query) -> TableFuture<'a, Page> {
-        self.0.query(query)
-    }
+    delegate_to_table!(get_item, batch_get_item, query, transact_write_items);
 
     fn write_item<'a>(&'a self, write: &'a Write) -> TableFuture<'a, WriteOutput> {
         if write.condition.as_deref() == Some("contains(queued, :job)") {
             return Box::pin(async { Err(TableError::Closed("the worker is killed".to_owned())) });
         }
-        self.0.write_item(write)
-    }
-
-    fn transact_write_items<'a>(
-        &'a self,
-        writes: &'a [Write],
-        token: TransactionToken,
-    ) -> TableFuture<'a, WriteOutput> {
-        self.0.transact_write_items(writes, token)
+        self.table.write_item(write)
     }
 }
 
@@ -281,7 +265,7 @@ async fn server_start_activates_the_job_behind_an_ended_one() {
     let embedded = EmbeddedTable::open(Some(data.path())).unwrap();
     let table = embedded.lane(Lane::Request);
     let settings = LocalService::start(Limits::default()).service.settings;
-    let store = Store::new(NoDequeueTable(table.clone()), Clock::for_server());
+    let store = Store::new(NoDequeueTable { table: table.clone() }, Clock::for_server());
     let world = LocalService { service: App { store, settings }, table, embedded };
     let images = create_images(&world, "owner", 3).await;
     let share = async || {

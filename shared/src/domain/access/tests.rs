@@ -88,12 +88,12 @@ fn cell(result: Result<Image, Denied>) -> &'static str {
     match result {
         Ok(_) => "ok",
         Err(Denied::ImageNotFound(_)) => "i",
-        Err(Denied::NotShared { .. }) => "s",
+        Err(Denied::NotShared(_)) => "s",
         Err(Denied::MemberNotFound { .. }) => "m",
         Err(Denied::NotOwner(_)) => "o",
         Err(Denied::ReadOnly) => "r",
         Err(Denied::ProjectMismatch { .. }) => "p",
-        Err(other @ (Denied::AdminOnly | Denied::JobNotFound)) => panic!("{other}"),
+        Err(other @ (Denied::AdminOnly(_) | Denied::JobNotFound)) => panic!("{other}"),
     }
 }
 
@@ -213,8 +213,14 @@ fn write_requires_own_project_and_member_role() {
 fn own_project_is_changed_by_members_and_seen_by_readers() {
     let mismatch = Denied::ProjectMismatch { acting: tenant("str1"), named: tenant("own1") };
     for (role, write, own, other, admin) in [
-        (Role::Reader, Err(Denied::ReadOnly), Ok(()), Err(mismatch.clone()), Err(Denied::AdminOnly)),
-        (Role::Member, Ok(()), Ok(()), Err(mismatch), Err(Denied::AdminOnly)),
+        (
+            Role::Reader,
+            Err(Denied::ReadOnly),
+            Ok(()),
+            Err(mismatch.clone()),
+            Err(Denied::AdminOnly(Role::Reader)),
+        ),
+        (Role::Member, Ok(()), Ok(()), Err(mismatch), Err(Denied::AdminOnly(Role::Member))),
         (Role::Admin, Ok(()), Ok(()), Ok(()), Ok(())),
     ] {
         assert_eq!(authorize_write(&caller("own1", role)), write, "{role:?}");
@@ -233,7 +239,7 @@ fn token_is_revoked_by_itself_or_its_project_not_above_its_role() {
         ("own1", Role::Reader, Role::Member, Err(Denied::ReadOnly)),
         ("own1", Role::Member, Role::Reader, Ok(())),
         ("own1", Role::Member, Role::Member, Ok(())),
-        ("own1", Role::Member, Role::Admin, Err(Denied::AdminOnly)),
+        ("own1", Role::Member, Role::Admin, Err(Denied::AdminOnly(Role::Member))),
         ("own1", Role::Admin, Role::Admin, Ok(())),
         ("str1", Role::Reader, Role::Reader, Err(Denied::ReadOnly)),
         ("str1", Role::Member, Role::Reader, mismatch()),

@@ -7,7 +7,7 @@ use http::StatusCode;
 
 use crate::auth::signature::SignatureError;
 use crate::auth::{AuthError, CredentialError};
-use crate::domain::{ID_FORMAT, Outcome, TenantId, Visibility};
+use crate::domain::{Denied, ID_FORMAT, NotShared, Outcome, ShareRequestError, TenantId};
 use crate::http::{ApiError, server_error};
 use crate::store::StoreError;
 use crate::usecases::UseCaseError;
@@ -107,6 +107,11 @@ impl Error {
         Self::new(status, code, message)
     }
 
+    /// 400: an error in which no action of this facade ends.
+    fn unexpected(error: impl Display) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "InvalidParameter", format!("{error}."))
+    }
+
     fn forbidden(why: impl Display) -> Self {
         let message = format!(
             "User not authorized to operate on the specified resource, or this API doesn't support RAM. {why}"
@@ -116,49 +121,17 @@ impl Error {
 }
 
 impl From<UseCaseError> for Error {
-    #[expect(clippy::too_many_lines, reason = "one table: every error of the use cases")]
     fn from(error: UseCaseError) -> Self {
         use StatusCode as S;
         match error {
-            UseCaseError::ReadOnly => Self::forbidden("Your role here is reader, which only reads."),
-            UseCaseError::AdminOnly => Self::forbidden("The role admin is needed."),
-            UseCaseError::ProjectMismatch { acting, named } => {
-                Self::forbidden(format_args!("Your credential acts for {acting}, not for {named}."))
-            }
-            UseCaseError::NotOwner(id) => Self::forbidden(format_args!(
-                "Image {id} is shared by another account, and only its owner can share it."
-            )),
-            UseCaseError::ImageNotFound(_) => Self::image_not_found(),
-            UseCaseError::NotShared { visibility: Visibility::Public | Visibility::Community, .. } => {
-                Self::new(
-                    S::FORBIDDEN,
-                    "Image.Public",
-                    "The specified image is public image. Only custom images are shared.",
-                )
-            }
-            UseCaseError::NotShared { image, .. } => Self::new(
-                S::FORBIDDEN,
-                "OperationDenied.InvalidImageStatus",
-                format!(
-                    "Image {image} has visibility \"private\". Set it to \"shared\" first: PATCH /v2/images/{image}."
-                ),
-            ),
-            UseCaseError::Encrypted(_) => Self::new(
-                S::FORBIDDEN,
-                "OperationDeined.EncryptedSnapshot",
-                "The image contains encrypted snapshots, which do not support share. If the key is your own, grant it to the project (PUT /v1/keys/{key_id}/grants/{project_id}) and share the image by POST /v1/cloudimages/members.",
-            ),
+            UseCaseError::Denied(denied) => denied.into(),
+            UseCaseError::ShareRequest(refusal) => refusal.into(),
             UseCaseError::MemberLimit { most, .. } => Self::new(
                 S::FORBIDDEN,
                 "QuotaExceed.ShareImageUser",
                 format!(
                     "The shared Image user Quota exceeds: at most {most} accounts. Remove one that does not need it."
                 ),
-            ),
-            UseCaseError::SelfShare(_) => Self::new(
-                S::NOT_FOUND,
-                "InvalidAccount.Forbbiden",
-                "The specified Account does not yourself: an image is not shared with its owner.",
             ),
             UseCaseError::ProjectNameAsId { .. } => {
                 Self::new(S::NOT_FOUND, "InvalidAccount.NotFound", format!("The specified account {error}."))
@@ -204,10 +177,7 @@ impl From<UseCaseError> for Error {
                 )
             }),
             UseCaseError::Store(problem) => Self::from(problem),
-            // No action of this facade ends in one of these.
-            other @ (UseCaseError::JobNotFound
-            | UseCaseError::Unresolved { .. }
-            | UseCaseError::MemberNotFound { .. }
+            other @ (UseCaseError::Unresolved { .. }
             | UseCaseError::MemberExists { .. }
             | UseCaseError::RuleViolation { .. }
             | UseCaseError::SharedImageImmutable(_)
@@ -219,11 +189,57 @@ impl From<UseCaseError> for Error {
             | UseCaseError::Protected(_)
             | UseCaseError::InvalidDetail(_)
             | UseCaseError::ScanLimitReached { .. }
-            | UseCaseError::TooManyToSort(_)) => {
-                Self::new(S::BAD_REQUEST, "InvalidParameter", format!("{other}."))
-            }
+            | UseCaseError::TooManyToSort(_)) => Self::unexpected(other),
         }
     }
+}
+
+impl From<Denied> for Error {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::ReadOnly => Self::forbidden("Your role here is reader, which only reads."),
+            Denied::AdminOnly(_) => Self::forbidden("The role admin is needed."),
+            Denied::ProjectMismatch { acting, named } => {
+                Self::forbidden(format_args!("Your credential acts for {acting}, not for {named}."))
+            }
+            Denied::NotOwner(id) => Self::forbidden(format_args!(
+                "Image {id} is shared by another account, and only its owner can share it."
+            )),
+            Denied::ImageNotFound(_) => Self::image_not_found(),
+            Denied::NotShared(problem) => not_shared(&problem),
+            other @ (Denied::MemberNotFound { .. } | Denied::JobNotFound) => Self::unexpected(other),
+        }
+    }
+}
+
+impl From<ShareRequestError> for Error {
+    fn from(refusal: ShareRequestError) -> Self {
+        match refusal {
+            ShareRequestError::NotShared(problem) => not_shared(&problem),
+            ShareRequestError::Encrypted(_) => Self::new(
+                StatusCode::FORBIDDEN,
+                "OperationDeined.EncryptedSnapshot",
+                "The image contains encrypted snapshots, which do not support share. If the key is your own, grant it to the project (PUT /v1/keys/{key_id}/grants/{project_id}) and share the image by POST /v1/cloudimages/members.",
+            ),
+            ShareRequestError::SelfShare(_) => Self::new(
+                StatusCode::NOT_FOUND,
+                "InvalidAccount.Forbbiden",
+                "The specified Account does not yourself: an image is not shared with its owner.",
+            ),
+        }
+    }
+}
+
+/// 403: the image cannot be shared, because of its visibility.
+fn not_shared(NotShared { image, visibility }: &NotShared) -> Error {
+    if visibility.is_visible_to_all() {
+        let message = "The specified image is public image. Only custom images are shared.";
+        return Error::new(StatusCode::FORBIDDEN, "Image.Public", message);
+    }
+    let message = format!(
+        "Image {image} has visibility \"private\". Set it to \"shared\" first: PATCH /v2/images/{image}."
+    );
+    Error::new(StatusCode::FORBIDDEN, "OperationDenied.InvalidImageStatus", message)
 }
 
 impl From<StoreError> for Error {

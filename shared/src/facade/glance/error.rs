@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use crate::domain::{ImageId, Outcome, TenantId, Visibility};
+use crate::domain::{Denied, ImageId, NotShared, Outcome, ShareRequestError, TenantId};
 use crate::http::idempotency::InvalidIdempotencyKey;
 use crate::http::{ApiError, HttpResponse, RejectionReason, UnexpectedBody};
 use crate::store::StoreError;
@@ -53,52 +53,12 @@ impl From<UseCaseError> for Error {
     fn from(error: UseCaseError) -> Self {
         use StatusCode as S;
         match error {
-            UseCaseError::ReadOnly => Self::new(
-                S::FORBIDDEN,
-                "IMG.0026",
-                "You are not authorized to complete this action: your role here is reader. Ask for the role member.",
-            ),
-            UseCaseError::AdminOnly => Self::new(
-                S::FORBIDDEN,
-                "IMG.0026",
-                "You are not authorized to complete publicize_image action: the role admin is needed. Share the image with projects instead.",
-            ),
-            UseCaseError::ProjectMismatch { acting, named } => Self::new(
-                S::FORBIDDEN,
-                "IMG.0026",
-                format!(
-                    "You are not permitted to create images owned by '{named}': your credential acts for '{acting}'. Use a credential of '{named}'."
-                ),
-            ),
-            UseCaseError::ImageNotFound(id) => Self::image_not_found(id.as_str()),
-            UseCaseError::NotOwner(id) => Self::new(
-                S::FORBIDDEN,
-                "IMG.0047",
-                format!(
-                    "You are not permitted to modify image {id}: only its owner can. Use a credential of its owner."
-                ),
-            ),
-            UseCaseError::NotShared { image, visibility } => Self::new(
-                S::FORBIDDEN,
-                "IMG.0105",
-                format!("Image {image}: {}", not_shared_reason(&image, visibility)),
-            ),
-            UseCaseError::Encrypted(_) => Self(ApiError { status: S::FORBIDDEN, ..error.into() }),
-            UseCaseError::SelfShare(tenant) => Self::new(
-                S::BAD_REQUEST,
-                "IMG.0076",
-                format!("{tenant} owns the image and cannot be its member."),
-            ),
+            UseCaseError::Denied(denied) => denied.into(),
+            UseCaseError::ShareRequest(refusal) => refusal.into(),
             UseCaseError::Unresolved { .. } => Self::bad_request(format!("{error}.")),
             UseCaseError::ProjectNameAsId { .. } => {
                 Self::new(S::BAD_REQUEST, "IMG.0104", format!("member: {error}."))
             }
-            UseCaseError::JobNotFound => Self::new(S::NOT_FOUND, "IMG.0023", "Your project has no such job."),
-            UseCaseError::MemberNotFound { image, tenant } => Self::new(
-                S::NOT_FOUND,
-                "IMG.0121",
-                format!("{tenant} not found in the member list of the image {image}."),
-            ),
             UseCaseError::MemberExists { image, tenant } => member_exists(&image, &tenant),
             UseCaseError::MemberLimit { image, members, most } => member_limit(&image, members, most),
             UseCaseError::RuleViolation { image, tenant, outcome } => {
@@ -144,6 +104,62 @@ impl From<UseCaseError> for Error {
     }
 }
 
+impl From<Denied> for Error {
+    fn from(denied: Denied) -> Self {
+        use StatusCode as S;
+        match denied {
+            Denied::ReadOnly => Self::new(
+                S::FORBIDDEN,
+                "IMG.0026",
+                "You are not authorized to complete this action: your role here is reader. Ask for the role member.",
+            ),
+            Denied::AdminOnly(_) => Self::new(
+                S::FORBIDDEN,
+                "IMG.0026",
+                "You are not authorized to complete publicize_image action: the role admin is needed. Share the image with projects instead.",
+            ),
+            Denied::ProjectMismatch { acting, named } => Self::new(
+                S::FORBIDDEN,
+                "IMG.0026",
+                format!(
+                    "You are not permitted to create images owned by '{named}': your credential acts for '{acting}'. Use a credential of '{named}'."
+                ),
+            ),
+            Denied::ImageNotFound(id) => Self::image_not_found(id.as_str()),
+            Denied::NotOwner(id) => Self::new(
+                S::FORBIDDEN,
+                "IMG.0047",
+                format!(
+                    "You are not permitted to modify image {id}: only its owner can. Use a credential of its owner."
+                ),
+            ),
+            Denied::NotShared(problem) => not_shared(&problem),
+            Denied::MemberNotFound { image, tenant } => Self::new(
+                S::NOT_FOUND,
+                "IMG.0121",
+                format!("{tenant} not found in the member list of the image {image}."),
+            ),
+            Denied::JobNotFound => Self::new(S::NOT_FOUND, "IMG.0023", "Your project has no such job."),
+        }
+    }
+}
+
+impl From<ShareRequestError> for Error {
+    fn from(refusal: ShareRequestError) -> Self {
+        match refusal {
+            ShareRequestError::NotShared(problem) => not_shared(&problem),
+            ShareRequestError::Encrypted(_) => {
+                Self(ApiError { status: StatusCode::FORBIDDEN, ..refusal.into() })
+            }
+            ShareRequestError::SelfShare(tenant) => Self::new(
+                StatusCode::BAD_REQUEST,
+                "IMG.0076",
+                format!("{tenant} owns the image and cannot be its member."),
+            ),
+        }
+    }
+}
+
 impl From<StoreError> for Error {
     fn from(problem: StoreError) -> Self {
         Self(problem.into())
@@ -171,8 +187,14 @@ impl From<RejectionReason> for Error {
     }
 }
 
+/// 403: the image has no members.
+fn not_shared(problem: &NotShared) -> Error {
+    let message = format!("Image {}: {}", problem.image, not_shared_reason(problem));
+    Error::new(StatusCode::FORBIDDEN, "IMG.0105", message)
+}
+
 /// Why an image of that visibility has no members, in Glance's words, and what to do about it.
-pub(super) fn not_shared_reason(image: &ImageId, visibility: Visibility) -> String {
+pub(super) fn not_shared_reason(NotShared { image, visibility }: &NotShared) -> String {
     let what = if visibility.is_visible_to_all() {
         "everybody has it".to_owned()
     } else {
@@ -229,7 +251,7 @@ mod tests {
 
     #[test]
     fn glance_error_has_the_common_error_body() {
-        let response = Error::from(UseCaseError::ImageNotFound("i-1".parse().unwrap())).into_response();
+        let response = Error::from(Denied::ImageNotFound("i-1".parse().unwrap())).into_response();
         assert_eq!(response.status(), 404);
         let lambda_http::Body::Text(body) = response.body() else { panic!("{response:?}") };
         assert_eq!(

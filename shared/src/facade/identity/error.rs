@@ -4,7 +4,7 @@ use http::StatusCode;
 
 use crate::domain::TenantId;
 use crate::http::ApiError;
-use crate::usecases::{AccessKeyError, UseCaseError};
+use crate::usecases::AccessKeyError;
 
 /// 403: the credential is valid, but acts for the project `acting` alone.
 pub(super) fn wrong_scope(acting: &TenantId) -> ApiError {
@@ -28,7 +28,7 @@ impl From<AccessKeyError> for ApiError {
     fn from(error: AccessKeyError) -> Self {
         use StatusCode as S;
         match error {
-            AccessKeyError::Denied(denied) => UseCaseError::from(denied).into(),
+            AccessKeyError::Denied(denied) => denied.into(),
             AccessKeyError::RoleExceedsCaller(role) => Self::new(
                 S::FORBIDDEN,
                 "IMG.0026",

@@ -38,7 +38,7 @@ impl TokenDescription<'_> {
     pub(super) fn to_json(&self) -> Value {
         let caller = self.caller;
         let user = caller.user.as_deref().unwrap_or(caller.tenant.as_str());
-        let roles = [Role::Reader, Role::Member, Role::Admin].into_iter().filter(|role| *role <= caller.role);
+        let roles = caller.role.included();
         let role = |role: Role| json!({ "id": role.name(), "name": role.name() });
         json!({ "token": {
             "methods": [self.method],

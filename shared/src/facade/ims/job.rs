@@ -7,9 +7,9 @@
 use http::StatusCode;
 use serde::Serialize;
 
-use crate::domain::{JobId, JobReport, JobStatus, Outcome, Task, authorize_job_path};
+use crate::domain::{Denied, JobId, JobReport, JobStatus, Outcome, Task, authorize_job_path};
 use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, json_response};
-use crate::usecases::{self, UseCaseError, outcome_error};
+use crate::usecases::{self, outcome_error};
 
 /// The route of the older call, with the result of each pair.
 pub const ROUTE: &str = "GET /v1/{project_id}/jobs/{job_id}";
@@ -25,7 +25,7 @@ const MAX_RESULTS: usize = 10_000;
 /// admin.
 pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
     if let Err(denied) = authorize_job_path(request.caller(), request.path_parameter("project_id")) {
-        return ApiError::from(UseCaseError::from(denied)).into_response();
+        return ApiError::from(denied).into_response();
     }
     job_response(request, results_entities).await
 }
@@ -47,7 +47,7 @@ async fn job_response(
 
 async fn load_report(request: &AuthenticatedRequest) -> Result<JobReport, ApiError> {
     request.ensure_no_body()?;
-    let id = request.path_parameter("job_id").parse::<JobId>().map_err(|_| UseCaseError::JobNotFound)?;
+    let id = request.path_parameter("job_id").parse::<JobId>().map_err(|_| Denied::JobNotFound)?;
     Ok(usecases::job_status(&request.app, request.caller(), id).await?)
 }
 

@@ -11,7 +11,7 @@ use crate::http::{
     ApiError, AuthenticatedRequest, HttpResponse, Listing, PageInfo, Query, invalid_parameter, json_response,
     wrong_project,
 };
-use crate::usecases::{self, Page, UseCaseError};
+use crate::usecases::{self, Page};
 
 /// The route of the list.
 pub const LIST_ROUTE: &str = "GET /v1/{project_id}/cloudimages/{image_id}/members";
@@ -56,7 +56,7 @@ async fn show(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> 
 fn path_image(request: &AuthenticatedRequest) -> Result<ImageId, ApiError> {
     let acting = &request.caller().tenant;
     match request.path_parameter("project_id").parse::<TenantId>() {
-        Ok(named) => authorize_project(request.caller(), &named).map_err(UseCaseError::from)?,
+        Ok(named) => authorize_project(request.caller(), &named)?,
         Err(_) => return Err(wrong_project(acting, "the one in the path")),
     }
     request

@@ -28,7 +28,7 @@ use super::error::UseCaseError;
 use super::images::show_image;
 use super::marker::Marker;
 use crate::App;
-use crate::domain::{Bypass, Caller, Image, ImageId, Status, Visibility};
+use crate::domain::{Bypass, Caller, Denied, Image, ImageId, Status, Visibility};
 use crate::store::{Cursor, ImageFetch, List, ListedImage, Order, Store, StoreError};
 
 /// The most images examined for a page with at least one match.
@@ -160,7 +160,7 @@ async fn with_member_counts(
 
 async fn load_marker_image(app: &App, caller: &Caller, id: &ImageId) -> Result<Image, UseCaseError> {
     show_image(app, caller, id).await.map_err(|error| match error {
-        UseCaseError::ImageNotFound(_) => UseCaseError::MarkerNotFound,
+        UseCaseError::Denied(Denied::ImageNotFound(_)) => UseCaseError::MarkerNotFound,
         other => other,
     })
 }

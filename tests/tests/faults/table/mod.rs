@@ -8,7 +8,8 @@ mod sweeps;
 use std::time::{Duration, Instant};
 
 use imageshare::domain::{
-    Bypass, Details, ImageId, Job, JobId, JobStatus, Stamp, Status, Task, Timestamp, Visibility,
+    Bypass, Details, ImageId, Job, JobId, JobStatus, ShareRequestError, Stamp, Status, Task, Timestamp,
+    Visibility,
 };
 use imageshare::function::HttpFunction;
 use imageshare::store::{OPEN_SHARDS, StoreError, WorkItemKey};
@@ -219,7 +220,7 @@ async fn busy_table_returns_503_with_retry_after() {
     assert_eq!(request(batch()).await.0, 200);
     let refused =
         usecases::add_member(world.service(), &caller("owner"), &image, &tenant("owner"), None).await;
-    assert_eq!(refused.unwrap_err(), UseCaseError::SelfShare(tenant("owner")));
+    assert_eq!(refused.unwrap_err(), ShareRequestError::SelfShare(tenant("owner")).into());
 }
 
 #[tokio::test]

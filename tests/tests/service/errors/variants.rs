@@ -5,8 +5,8 @@ use std::time::Duration;
 use imageshare::auth::signature::SignatureError;
 use imageshare::auth::{Algorithm, AuthError, CredentialError};
 use imageshare::domain::{
-    BadDetail, Denied, ImageId, Limits, Outcome, ResolveError, Role, Status, TenantId, UnknownValue,
-    Visibility,
+    BadDetail, Denied, ImageId, Limits, NotShared, Outcome, ResolveError, Role, ShareRequestError, Status,
+    TenantId, UnknownValue, Visibility,
 };
 use imageshare::facade::{alibaba, glance};
 use imageshare::function::HttpFunction;
@@ -88,8 +88,34 @@ fn outcomes() -> Vec<Outcome> {
     .to_vec()
 }
 
+fn not_shared(visibility: Visibility) -> NotShared {
+    NotShared { image: image(), visibility }
+}
+
+fn denials() -> Vec<Denied> {
+    every!(Denied {
+        ReadOnly => Denied::ReadOnly;
+        AdminOnly(_) => Denied::AdminOnly(Role::Member);
+        ProjectMismatch { .. } => Denied::ProjectMismatch { acting: member(), named: tenant("own1") };
+        ImageNotFound(_) => Denied::ImageNotFound(image());
+        NotOwner(_) => Denied::NotOwner(image());
+        NotShared(_) => not_shared(Visibility::Private).into(), not_shared(Visibility::Public).into();
+        JobNotFound => Denied::JobNotFound;
+        MemberNotFound { .. } => Denied::MemberNotFound { image: image(), tenant: member() };
+    })
+    .into()
+}
+
+fn share_request_errors() -> Vec<ShareRequestError> {
+    every!(ShareRequestError {
+        NotShared(_) => not_shared(Visibility::Private).into(), not_shared(Visibility::Public).into();
+        Encrypted(_) => ShareRequestError::Encrypted(image());
+        SelfShare(_) => ShareRequestError::SelfShare(tenant("own1"));
+    })
+    .into()
+}
+
 fn use_case_errors() -> Vec<UseCaseError> {
-    let not_shared = |visibility| UseCaseError::NotShared { image: image(), visibility };
     let unresolved = |problem| UseCaseError::Unresolved { place: 0, problem };
     let too_many = |excess| UseCaseError::TooManyRequests { retry_after: Duration::from_secs(1), excess };
     let limits = every!(ExceededLimit {
@@ -102,18 +128,10 @@ fn use_case_errors() -> Vec<UseCaseError> {
         OtherRegion => ResolveError::OtherRegion;
     });
     let one_each = every!(UseCaseError {
-        ReadOnly => UseCaseError::ReadOnly;
-        AdminOnly => UseCaseError::AdminOnly;
-        ProjectMismatch { .. } => UseCaseError::ProjectMismatch { acting: member(), named: tenant("own1") };
-        ImageNotFound(_) => UseCaseError::ImageNotFound(image());
-        NotOwner(_) => UseCaseError::NotOwner(image());
-        NotShared { .. } => not_shared(Visibility::Private), not_shared(Visibility::Public);
-        Encrypted(_) => UseCaseError::Encrypted(image());
-        SelfShare(_) => UseCaseError::SelfShare(tenant("own1"));
+        Denied(_) => UseCaseError::Denied(Denied::ReadOnly);
+        ShareRequest(_) => UseCaseError::ShareRequest(ShareRequestError::Encrypted(image()));
         Unresolved { .. } => unresolved(ResolveError::Unknown);
         ProjectNameAsId { .. } => UseCaseError::ProjectNameAsId { named: tenant("web"), tenant: member() };
-        JobNotFound => UseCaseError::JobNotFound;
-        MemberNotFound { .. } => UseCaseError::MemberNotFound { image: image(), tenant: member() };
         MemberExists { .. } => UseCaseError::MemberExists { image: image(), tenant: member() };
         MemberLimit { .. } => UseCaseError::MemberLimit { image: image(), members: 256, most: 256 };
         RuleViolation { .. } => violation(Outcome::NoVault);
@@ -136,13 +154,17 @@ fn use_case_errors() -> Vec<UseCaseError> {
     let is_of_a_list = |error: &UseCaseError| {
         matches!(
             error,
-            UseCaseError::Unresolved { .. }
+            UseCaseError::Denied(_)
+                | UseCaseError::ShareRequest(_)
+                | UseCaseError::Unresolved { .. }
                 | UseCaseError::RuleViolation { .. }
                 | UseCaseError::TooManyRequests { .. }
                 | UseCaseError::Store(_)
         )
     };
-    let mut errors: Vec<_> = one_each.into_iter().filter(|error| !is_of_a_list(error)).collect();
+    let mut errors: Vec<_> = denials().into_iter().map(UseCaseError::Denied).collect();
+    errors.extend(share_request_errors().into_iter().map(UseCaseError::ShareRequest));
+    errors.extend(one_each.into_iter().filter(|error| !is_of_a_list(error)));
     errors.extend(names.map(unresolved));
     errors.extend(outcomes().into_iter().map(violation));
     errors.extend(limits.map(too_many));
@@ -245,7 +267,7 @@ fn vault_errors() -> Vec<VaultError> {
 
 fn directory_errors() -> Vec<DirectoryError> {
     every!(DirectoryError {
-        AdminOnly(_) => DirectoryError::AdminOnly(Role::Member);
+        Denied(_) => DirectoryError::Denied(Denied::AdminOnly(Role::Member));
         NotFound(_) => DirectoryError::NotFound(member());
         NamesTaken(_) => DirectoryError::NamesTaken(member());
         Unresolved(_) => DirectoryError::Unresolved(ResolveError::Unknown);

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use imageshare::domain::{
-    ImageId, JobId, JobStatus, Limits, Outcome, Protection, Stamp, Status, Task, Timestamp, VaultDetails,
-    VaultStatus, Visibility,
+    Denied, ImageId, JobId, JobStatus, Limits, Outcome, Protection, Stamp, Status, Task, Timestamp,
+    VaultDetails, VaultStatus, Visibility,
 };
 use imageshare::store::List;
 use imageshare::table::{AttributeValue, Table, Write};
@@ -247,6 +247,6 @@ async fn only_the_project_itself_responds_to_all() {
     let stranger = caller("stranger");
     let refused = usecases::respond_to_all(&world.service, &stranger, tenant("a"), decision, None).await;
     let named = tenant("a");
-    assert_eq!(refused, Err(UseCaseError::ProjectMismatch { acting: stranger.tenant, named }));
+    assert_eq!(refused, Err(Denied::ProjectMismatch { acting: stranger.tenant, named }.into()));
     assert!(world.open_work_items().await.is_empty());
 }

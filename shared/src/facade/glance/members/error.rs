@@ -3,7 +3,7 @@
 
 use http::StatusCode;
 
-use crate::domain::{ImageId, Visibility};
+use crate::domain::{Denied, ImageId, NotShared, ShareRequestError};
 use crate::facade::glance::Error;
 use crate::facade::glance::error::not_shared_reason;
 use crate::usecases::UseCaseError;
@@ -22,15 +22,8 @@ impl MemberAction {
     /// The call's error for an error of its use case.
     pub(super) fn error_for(self, error: UseCaseError) -> Error {
         match error {
-            UseCaseError::ReadOnly => self.forbidden("your role here is reader, which only reads. Ask for the role member"),
-            UseCaseError::NotOwner(_) => {
-                self.forbidden("only the image's owner can share or unshare it. Use a credential of its owner")
-            }
-            UseCaseError::ProjectMismatch { acting, named } => self.forbidden(&format!(
-                "your credential acts for {acting}, and only {named} itself accepts or rejects. Use a credential of {named}"
-            )),
-            UseCaseError::ImageNotFound(id) => image_not_found(id.as_str()),
-            UseCaseError::NotShared { image, visibility } => self.not_shared(&image, visibility),
+            UseCaseError::Denied(denied) => self.denied(denied),
+            UseCaseError::ShareRequest(ShareRequestError::NotShared(problem)) => self.not_shared(&problem),
             // 409 would mean that the member exists already.
             UseCaseError::Conflict(image) => Error::new(
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -38,6 +31,23 @@ impl MemberAction {
                 format!("The members of image {image} are being changed by others. Try again in a second."),
             ),
             other => other.into(),
+        }
+    }
+
+    fn denied(self, denied: Denied) -> Error {
+        match denied {
+            Denied::ReadOnly => {
+                self.forbidden("your role here is reader, which only reads. Ask for the role member")
+            }
+            Denied::NotOwner(_) => {
+                self.forbidden("only the image's owner can share or unshare it. Use a credential of its owner")
+            }
+            Denied::ProjectMismatch { acting, named } => self.forbidden(&format!(
+                "your credential acts for {acting}, and only {named} itself accepts or rejects. Use a credential of {named}"
+            )),
+            Denied::ImageNotFound(id) => image_not_found(id.as_str()),
+            Denied::NotShared(problem) => self.not_shared(&problem),
+            other @ (Denied::MemberNotFound { .. } | Denied::AdminOnly(_) | Denied::JobNotFound) => other.into(),
         }
     }
 
@@ -56,8 +66,8 @@ impl MemberAction {
         Error::new(StatusCode::FORBIDDEN, "IMG.0026", message)
     }
 
-    fn not_shared(self, image: &ImageId, visibility: Visibility) -> Error {
-        let why = not_shared_reason(image, visibility);
+    fn not_shared(self, problem: &NotShared) -> Error {
+        let (image, why) = (&problem.image, not_shared_reason(problem));
         let forbidden = |verb| {
             let message = format!("Not allowed to {verb} members for image {image}: {why}");
             Error::new(StatusCode::FORBIDDEN, "IMG.0105", message)

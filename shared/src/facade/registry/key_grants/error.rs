@@ -3,12 +3,12 @@
 use http::StatusCode;
 
 use crate::http::ApiError;
-use crate::usecases::{KeyGrantError, UseCaseError};
+use crate::usecases::KeyGrantError;
 
 impl From<KeyGrantError> for ApiError {
     fn from(error: KeyGrantError) -> Self {
         match error {
-            KeyGrantError::Denied(denied) => UseCaseError::from(denied).into(),
+            KeyGrantError::Denied(denied) => denied.into(),
             KeyGrantError::OwnerIsRecipient(tenant) => Self::bad_request(
                 "IMG.0178",
                 format!(

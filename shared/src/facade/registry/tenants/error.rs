@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use crate::domain::ResolveError;
+use crate::domain::{Denied, ResolveError};
 use crate::http::{ApiError, unresolved_names};
 use crate::usecases::DirectoryError;
 
@@ -10,7 +10,7 @@ impl From<DirectoryError> for ApiError {
     fn from(error: DirectoryError) -> Self {
         use StatusCode as S;
         match error {
-            DirectoryError::AdminOnly(role) => Self::new(
+            DirectoryError::Denied(Denied::AdminOnly(role)) => Self::new(
                 S::FORBIDDEN,
                 "IMG.0026",
                 format!(
@@ -19,6 +19,7 @@ impl From<DirectoryError> for ApiError {
                     role.name()
                 ),
             ),
+            DirectoryError::Denied(denied) => denied.into(),
             DirectoryError::NotFound(tenant) => Self::new(
                 S::NOT_FOUND,
                 "IMG.0108",

@@ -3,12 +3,12 @@
 use http::StatusCode;
 
 use crate::http::ApiError;
-use crate::usecases::{UseCaseError, VaultError};
+use crate::usecases::VaultError;
 
 impl From<VaultError> for ApiError {
     fn from(error: VaultError) -> Self {
         match error {
-            VaultError::Denied(denied) => UseCaseError::from(denied).into(),
+            VaultError::Denied(denied) => denied.into(),
             VaultError::NotFound(id) => Self::new(
                 StatusCode::NOT_FOUND,
                 "IMG.0184",

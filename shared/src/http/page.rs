@@ -2,14 +2,14 @@
 
 use std::fmt::Display;
 
-use serde::Serialize;
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::Listing;
 use crate::usecases::{ImagePage, Marker, Page, VisibleImage};
 
 /// The `page_info` of a list's response.
-#[derive(Debug, Serialize)]
+#[derive(Debug, serde::Serialize)]
 pub(crate) struct PageInfo {
     /// The marker of the next page; `None` on the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -23,6 +23,35 @@ impl PageInfo {
     pub(crate) fn new<T, P: Display>(page: &Page<T, P>, listing: &Listing) -> Self {
         let next_marker = page.next.as_ref().map(|next| listing.encode_marker(next));
         Self { next_marker, current_count: page.items.len() }
+    }
+}
+
+/// The response of a list: its items under a name of their own, and its `page_info`.
+#[derive(Debug)]
+pub(crate) struct PageBody<T> {
+    name: &'static str,
+    items: Vec<T>,
+    page_info: PageInfo,
+}
+
+impl<T> PageBody<T> {
+    /// Renders each item of a page with `wire`, as an array with that name.
+    pub(crate) fn new<'a, I, P: Display>(
+        name: &'static str,
+        page: &'a Page<I, P>,
+        listing: &Listing,
+        wire: impl Fn(&'a I) -> T,
+    ) -> Self {
+        Self { name, items: page.items.iter().map(wire).collect(), page_info: PageInfo::new(page, listing) }
+    }
+}
+
+impl<T: Serialize> Serialize for PageBody<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut body = serializer.serialize_map(Some(2))?;
+        body.serialize_entry(self.name, &self.items)?;
+        body.serialize_entry("page_info", &self.page_info)?;
+        body.end()
     }
 }
 

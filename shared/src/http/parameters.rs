@@ -11,6 +11,9 @@ use std::str::FromStr;
 use super::query::{ENCODING, parse_pairs};
 use super::{ApiError, Listing};
 
+/// The most entries on a page of a list that reads them one by one: as many as one batch read takes.
+pub(crate) const MAX_BATCH_PAGE_SIZE: usize = 100;
+
 /// The decoded parameters, each with one value.
 #[derive(Debug)]
 pub(crate) struct Query(BTreeMap<String, String>);
@@ -60,14 +63,22 @@ impl Query {
         self.text("marker").map(read).transpose()
     }
 
-    /// Parses the parameter `limit`, 500 by default.
+    /// Parses the parameter `limit`, 500 by default and at most 1000.
     pub(crate) fn limit(&self) -> Result<usize, ApiError> {
-        const EXPECTED: &str = "a number from 1 to 1000";
-        match self.parse_value("limit", EXPECTED)? {
-            None => Ok(500),
-            Some(limit @ 1..=1000) => Ok(limit),
-            Some(_) => Err(invalid_parameter("limit", EXPECTED)),
-        }
+        self.page_size(500, 1000)
+    }
+
+    /// Parses the parameter `limit` of a list whose entries take a read each: by default and at most
+    /// [`MAX_BATCH_PAGE_SIZE`].
+    pub(crate) fn batch_limit(&self) -> Result<usize, ApiError> {
+        self.page_size(MAX_BATCH_PAGE_SIZE, MAX_BATCH_PAGE_SIZE)
+    }
+
+    fn page_size(&self, default: usize, max: usize) -> Result<usize, ApiError> {
+        let invalid = || invalid_parameter("limit", format_args!("a number from 1 to {max}"));
+        let Some(text) = self.text("limit") else { return Ok(default) };
+        let limit = text.parse().map_err(|_| invalid())?;
+        if (1..=max).contains(&limit) { Ok(limit) } else { Err(invalid()) }
     }
 }
 

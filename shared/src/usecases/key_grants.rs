@@ -31,14 +31,9 @@ impl From<StoreError> for KeyGrantError {
     }
 }
 
-/// A page of the memberships that rely on a key grant, newest image first.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DependentMemberships {
-    /// The images, each with the status of the tenant's membership.
-    pub memberships: Vec<(Image, Status)>,
-    /// Where the next page begins; `None` on the last one.
-    pub next: Option<Marker>,
-}
+/// A page of the memberships that rely on a key grant, newest image first: the images, each with the status of the
+/// tenant's membership.
+pub type DependentMemberships = Page<(Image, Status), Marker>;
 
 /// Grants a key of the caller's project to a tenant. Granting it again changes nothing. Costs one write.
 ///
@@ -141,5 +136,5 @@ pub async fn list_dependent_memberships(
         memberships.extend(status.map(|status| (image.bypass(Bypass::List), status)));
     }
     memberships.sort_by(|(a, _), (b, _)| b.created.cmp(&a.created).then_with(|| b.id.cmp(&a.id)));
-    Ok(DependentMemberships { memberships, next: page.next })
+    Ok(Page { items: memberships, next: page.next })
 }

@@ -50,7 +50,7 @@ async fn withdrawn_key_grant_blocks_only_new_shares() {
 
     let dependents = revoke_key_grant(&world, "key", "a").await;
     let dependent_images: Vec<_> =
-        dependents.memberships.iter().map(|(image, status)| (image.id.clone(), *status)).collect();
+        dependents.items.iter().map(|(image, status)| (image.id.clone(), *status)).collect();
     assert_eq!((dependent_images, dependents.next), (vec![(first.clone(), Status::Accepted)], None));
     assert_eq!(
         share_and_execute(&world, std::slice::from_ref(&second), &["a"]).await,
@@ -64,7 +64,7 @@ async fn withdrawn_key_grant_blocks_only_new_shares() {
     assert_eq!(member_status(&world, &first, "a").await, Some(Status::Accepted));
 
     unshare_and_execute(&world, std::slice::from_ref(&first), &["a"]).await;
-    assert_eq!(revoke_key_grant(&world, "key", "a").await.memberships, []);
+    assert_eq!(revoke_key_grant(&world, "key", "a").await.items, []);
     assert_eq!(
         share_and_execute(&world, std::slice::from_ref(&first), &["a"]).await,
         [Outcome::KeyNotGranted]
@@ -97,7 +97,7 @@ async fn concurrent_grant_withdrawal_and_share_are_serialized() {
         let dependents = revoke_key_grant(&world, "key", "a").await;
         let added = add.await.unwrap();
         shared_images += usize::from(added);
-        let is_listed = dependents.memberships.iter().any(|(found, _)| found.id == image);
+        let is_listed = dependents.items.iter().any(|(found, _)| found.id == image);
         assert_eq!(is_listed, added, "a tenant without dependent memberships gets none later");
     }
     println!("{shared_images} of 50 were shared first");

@@ -1,19 +1,10 @@
 //! `GET /v1/keys/{key_id}/grants/{project_id}/memberships`: list the memberships that rely on a grant, also after its
 //! withdrawal.
 
-use http::StatusCode;
-
-use super::{DependentsBody, path_grantee, path_key};
+use super::{dependents_response, path_grantee, path_key};
 use crate::domain::{Caller, KeyId, TenantId};
-use crate::http::{
-    ApiError, AuthenticatedRequest, HttpResponse, Listing, Query, invalid_parameter, json_response,
-};
+use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, Listing, Query};
 use crate::usecases::{self, Marker};
-
-/// The default and maximum number of images that a page examines.
-pub(super) const MAX_PAGE_SIZE: usize = 100;
-
-const EXPECTED_LIMIT: &str = "a number from 1 to 100";
 
 /// The operation's route.
 pub const ROUTE: &str = "GET /v1/keys/{key_id}/grants/{project_id}/memberships";
@@ -31,14 +22,9 @@ async fn dependents(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiE
     let query = Query::parse(request.raw_query())?;
     let listing = dependents_listing(request.caller(), &key, &tenant);
     let after: Option<Marker> = query.parse_marker(&listing)?;
-    let limit = query.parse_value("limit", EXPECTED_LIMIT)?.unwrap_or(MAX_PAGE_SIZE);
-    if !(1..=MAX_PAGE_SIZE).contains(&limit) {
-        return Err(invalid_parameter("limit", EXPECTED_LIMIT));
-    }
-    let page =
-        usecases::list_dependent_memberships(&request.app, request.caller(), &key, &tenant, (after, limit))
-            .await?;
-    Ok(json_response(StatusCode::OK, &DependentsBody::new(&tenant, &page, &listing)))
+    let (app, caller, range) = (&request.app, request.caller(), (after, query.batch_limit()?));
+    let page = usecases::list_dependent_memberships(app, caller, &key, &tenant, range).await?;
+    Ok(dependents_response(&tenant, &page, &listing))
 }
 
 /// The list of memberships that rely on a grant. Its first page is also the response to the grant's withdrawal.

@@ -1,11 +1,10 @@
 //! `GET /v1/keys/{key_id}/grants`: list the projects that may use a key, in the order of their ids.
 
 use http::StatusCode;
-use serde::Serialize;
 
 use super::{GrantJson, path_key};
 use crate::domain::TenantId;
-use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, Listing, PageInfo, Query, json_response};
+use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, Listing, PageBody, Query, json_response};
 use crate::usecases;
 
 /// The operation's route.
@@ -25,15 +24,6 @@ async fn list(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> 
     let after: Option<TenantId> = query.parse_marker(&listing)?;
     let (app, caller, limit) = (&request.app, request.caller(), query.limit()?);
     let page = usecases::list_key_grants(app, caller, &key, after.as_ref(), limit).await?;
-    let body = PageBody {
-        page_info: PageInfo::new(&page, &listing),
-        grants: page.items.iter().map(|grant| GrantJson::new(&key, grant)).collect(),
-    };
+    let body = PageBody::new("grants", &page, &listing, |grant| GrantJson::new(&key, grant));
     Ok(json_response(StatusCode::OK, &body))
-}
-
-#[derive(Serialize)]
-struct PageBody<'a> {
-    grants: Vec<GrantJson<'a>>,
-    page_info: PageInfo,
 }

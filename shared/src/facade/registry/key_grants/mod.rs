@@ -8,12 +8,13 @@ pub mod put;
 pub mod show;
 pub mod withdraw;
 
+use http::StatusCode;
 use serde::Serialize;
 
-use crate::domain::{ID_FORMAT, KeyId, TenantId};
-use crate::http::{ApiError, AuthenticatedRequest, Listing, PageInfo};
+use crate::domain::{ID_FORMAT, Image, KeyId, Status, TenantId};
+use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, Listing, PageBody, json_response};
 use crate::store::KeyGrantRecord;
-use crate::usecases::DependentMemberships;
+use crate::usecases::{Marker, Page};
 
 /// A key grant in a response.
 #[derive(Debug, Serialize)]
@@ -39,13 +40,7 @@ struct GrantBody<'a> {
     grant: GrantJson<'a>,
 }
 
-/// A page of the memberships that rely on a key grant.
-#[derive(Debug, Serialize)]
-struct DependentsBody<'a> {
-    memberships: Vec<MembershipJson<'a>>,
-    page_info: PageInfo,
-}
-
+/// A membership that relies on a key grant.
 #[derive(Debug, Serialize)]
 struct MembershipJson<'a> {
     image_id: &'a str,
@@ -54,23 +49,25 @@ struct MembershipJson<'a> {
     status: &'static str,
 }
 
-impl<'a> DependentsBody<'a> {
-    fn new(tenant: &'a TenantId, dependents: &'a DependentMemberships, listing: &Listing) -> Self {
-        let membership =
-            |(image, status): &'a (crate::domain::Image, crate::domain::Status)| MembershipJson {
-                image_id: image.id.as_str(),
-                image_name: image.details.name.as_deref(),
-                project_id: tenant.as_str(),
-                status: status.as_str(),
-            };
+impl<'a> MembershipJson<'a> {
+    fn new(tenant: &'a TenantId, (image, status): &'a (Image, Status)) -> Self {
         Self {
-            memberships: dependents.memberships.iter().map(membership).collect(),
-            page_info: PageInfo {
-                next_marker: dependents.next.as_ref().map(|next| listing.encode_marker(next)),
-                current_count: dependents.memberships.len(),
-            },
+            image_id: image.id.as_str(),
+            image_name: image.details.name.as_deref(),
+            project_id: tenant.as_str(),
+            status: status.as_str(),
         }
     }
+}
+
+/// The response with a page of the memberships of a tenant that rely on a grant.
+fn dependents_response(
+    tenant: &TenantId,
+    page: &Page<(Image, Status), Marker>,
+    listing: &Listing,
+) -> HttpResponse {
+    let wire = |membership| MembershipJson::new(tenant, membership);
+    json_response(StatusCode::OK, &PageBody::new("memberships", page, listing, wire))
 }
 
 /// The key of the path.

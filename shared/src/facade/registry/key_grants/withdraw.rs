@@ -1,11 +1,9 @@
 //! `DELETE /v1/keys/{key_id}/grants/{project_id}`: withdraw a grant. It ends new shares of images under the key;
 //! memberships stay.
 
-use http::StatusCode;
-
-use super::dependents::{MAX_PAGE_SIZE, dependents_listing};
-use super::{DependentsBody, path_grantee, path_key};
-use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, json_response};
+use super::dependents::dependents_listing;
+use super::{dependents_response, path_grantee, path_key};
+use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, MAX_BATCH_PAGE_SIZE};
 use crate::usecases;
 
 /// The operation's route.
@@ -22,6 +20,6 @@ async fn withdraw(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiErr
     let (key, tenant) = (path_key(request)?, path_grantee(request)?);
     let (app, caller) = (&request.app, request.caller());
     let listing = dependents_listing(caller, &key, &tenant);
-    let page = usecases::revoke_key_grant(app, caller, key, tenant.clone(), MAX_PAGE_SIZE).await?;
-    Ok(json_response(StatusCode::OK, &DependentsBody::new(&tenant, &page, &listing)))
+    let page = usecases::revoke_key_grant(app, caller, key, tenant.clone(), MAX_BATCH_PAGE_SIZE).await?;
+    Ok(dependents_response(&tenant, &page, &listing))
 }

@@ -5,20 +5,16 @@
 //! caller that may share by name learns no more here than by sharing.
 
 use http::StatusCode;
-use serde::Serialize;
 
 use super::TenantJson;
-use crate::domain::{DirectoryEntry, NAME_FORMAT, Name, TenantId, TenantName};
+use crate::domain::{NAME_FORMAT, Name, TenantId, TenantName};
 use crate::http::{
-    ApiError, AuthenticatedRequest, HttpResponse, Listing, PageInfo, Query, invalid_parameter, json_response,
+    ApiError, AuthenticatedRequest, HttpResponse, Listing, PageBody, Query, invalid_parameter, json_response,
 };
 use crate::usecases::{self, Page};
 
 /// The operation's route.
 pub const ROUTE: &str = "GET /v1/tenants";
-
-/// The default and maximum page size: as many tenants as one batch read takes.
-const MAX_PAGE_SIZE: usize = 100;
 
 /// `?account=&project=` or `?limit=&marker=` in, `{"tenants":[…],"page_info":{"next_marker","current_count"}}` out;
 /// `next_marker` only if there are more.
@@ -38,7 +34,8 @@ async fn list(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> 
             usecases::list_tenants(&request.app, request.caller(), after.as_ref(), limit).await?
         }
     };
-    Ok(json_response(StatusCode::OK, &PageBody::new(&page, &listing)))
+    let body = PageBody::new("tenants", &page, &listing, TenantJson::from);
+    Ok(json_response(StatusCode::OK, &body))
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -50,12 +47,7 @@ enum TenantQuery {
 impl TenantQuery {
     fn parse(raw: &str, listing: &Listing) -> Result<Self, ApiError> {
         let query = Query::parse(raw)?;
-        let limit = match query.parse_value("limit", "a number from 1 to 100")? {
-            None => MAX_PAGE_SIZE,
-            Some(limit @ 1..=MAX_PAGE_SIZE) => limit,
-            Some(_) => return Err(invalid_parameter("limit", "a number from 1 to 100")),
-        };
-        let after = query.parse_marker(listing)?;
+        let (limit, after) = (query.batch_limit()?, query.parse_marker(listing)?);
         let account: Option<Name> = query.parse_value("account", NAME_FORMAT)?;
         let project: Option<Name> = query.parse_value("project", NAME_FORMAT)?;
         match (account, project) {
@@ -64,21 +56,6 @@ impl TenantQuery {
                 Err(invalid_parameter("account", "the name of the account that has the project"))
             }
             (None, None) => Ok(Self::All { limit, after }),
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct PageBody<'a> {
-    tenants: Vec<TenantJson<'a>>,
-    page_info: PageInfo,
-}
-
-impl<'a> PageBody<'a> {
-    fn new(page: &'a Page<DirectoryEntry, TenantId>, listing: &Listing) -> Self {
-        Self {
-            tenants: page.items.iter().map(TenantJson::from).collect(),
-            page_info: PageInfo::new(page, listing),
         }
     }
 }

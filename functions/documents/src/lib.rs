@@ -33,12 +33,7 @@ pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
         "GET /openapi.json" => ("application/json", OPENAPI_JSON),
         "GET /docs" => ("text/html; charset=utf-8", DOCS_HTML),
         route if health::ROUTES.contains(&route) => return show_health(function, request).await,
-        _ => {
-            return match function.authenticate(request).await {
-                Ok(request) => request.finish(ims::route_not_found("")),
-                Err(rejected) => facade::reject(*rejected),
-            };
-        }
+        _ => return function.handle(request, facade::reject, async |_| ims::route_not_found("")).await,
     };
     function.handle_public(request, |_, request| {
         if request.body().is_empty() { document_response(kind, text) } else { unexpected_body() }

@@ -24,12 +24,7 @@ pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
     if route == DEFAULT_ROUTE {
         return function.handle_public(request, |_, _| ims::route_not_found(""));
     }
-    let request = match function.authenticate(request).await {
-        Ok(authenticated) => authenticated,
-        Err(rejected) => return facade::reject(*rejected),
-    };
-    let response = dispatch(&request).await;
-    request.finish(response)
+    function.handle(request, facade::reject, dispatch).await
 }
 
 async fn dispatch(request: &AuthenticatedRequest) -> HttpResponse {

@@ -18,10 +18,7 @@ pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
         }
         route => match glance::versions::handler(route) {
             Some(handler) => function.handle_public(request, handler),
-            None => match function.authenticate(request).await {
-                Ok(request) => request.finish(ims::route_not_found("")),
-                Err(rejected) => facade::reject(*rejected),
-            },
+            None => function.handle(request, facade::reject, async |_| ims::route_not_found("")).await,
         },
     }
 }

@@ -2,19 +2,18 @@
 
 use imageshare::facade::{self, glance, ims};
 use imageshare::function::HttpFunction;
-use imageshare::http::HttpResponse;
+use imageshare::http::{AuthenticatedRequest, HttpResponse};
 use lambda_http::Request;
 
 /// Handles one request.
 pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
-    let request = match function.authenticate(request).await {
-        Ok(authenticated) => authenticated,
-        Err(rejected) => return facade::reject(*rejected),
-    };
-    let response = match request.route() {
-        ims::unshare::ROUTE => ims::unshare::handle(&request).await,
-        glance::members::remove::ROUTE => glance::members::remove::handle(&request).await,
+    function.handle(request, facade::reject, dispatch).await
+}
+
+async fn dispatch(request: &AuthenticatedRequest) -> HttpResponse {
+    match request.route() {
+        ims::unshare::ROUTE => ims::unshare::handle(request).await,
+        glance::members::remove::ROUTE => glance::members::remove::handle(request).await,
         _ => ims::route_not_found(""),
-    };
-    request.finish(response)
+    }
 }

@@ -59,6 +59,23 @@ impl HttpFunction {
         }
     }
 
+    /// Handles a request that needs a credential: responds with `handler` if it is authenticated, and with `reject` if it
+    /// is not ([`HttpFunction::authenticate`]).
+    pub async fn handle(
+        &self,
+        request: Request,
+        reject: impl FnOnce(RejectedRequest) -> HttpResponse,
+        handler: impl AsyncFnOnce(&AuthenticatedRequest) -> HttpResponse,
+    ) -> HttpResponse {
+        match self.authenticate(request).await {
+            Ok(request) => {
+                let response = handler(&request).await;
+                request.finish(response)
+            }
+            Err(rejected) => reject(*rejected),
+        }
+    }
+
     /// Receives a request without authenticating it: for a facade that has to parse its parameters first, since the
     /// credential is among them.
     ///

@@ -13,7 +13,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use http::Uri;
-use imageshare::domain::{AccessKeyId, LimitSetting, Limits, Role, TenantId};
+use imageshare::domain::{AccessKeyId, Limit, LimitSetting, Limits, Role, TenantId};
 use imageshare::http::parse_public_url;
 
 pub use self::backup::{BackupArguments, CheckArguments, RestoreArguments};
@@ -242,28 +242,12 @@ pub struct ServeArguments {
 
 /// The help of `--limit`: every limit with its default.
 fn limits_help() -> String {
-    let Limits {
-        members_per_image,
-        members_per_full_ecs_image,
-        images_per_tenant,
-        pending_per_tenant,
-        pending_per_owner,
-        open_pairs_per_tenant,
-        access_keys_per_project,
-        read_units_per_second,
-    } = Limits::default();
-    format!(
-        "\
-Change a limit; may be repeated. The defaults:
-  members-per-image={members_per_image}           projects that one image is shared with
-  members-per-full-ecs-image={members_per_full_ecs_image}   the same for a full-ECS image
-  images-per-tenant={images_per_tenant}          images that one project owns
-  pending-per-tenant={pending_per_tenant}        images that one project has yet to accept or reject
-  pending-per-owner={pending_per_owner}           of these, images of one owner
-  open-pairs-per-tenant={open_pairs_per_tenant}   pairs of image and project in one project's open jobs
-  access-keys-per-project={access_keys_per_project}     enabled access keys of one project
-  read-units-per-second={read_units_per_second}      read units of the table per project, averaged over a minute"
-    )
+    let row = |limit: &Limit| {
+        let setting = format!("{}={}", limit.name, limit.value(Limits::default()));
+        format!("  {setting:<32}{}", limit.meaning)
+    };
+    let rows: Vec<_> = Limit::ALL.iter().map(row).collect();
+    format!("Change a limit; may be repeated. The defaults:\n{}", rows.join("\n"))
 }
 
 /// The arguments of `imageshare token`.

@@ -5,36 +5,89 @@ use std::str::FromStr;
 
 use super::{ImageHead, ImageKind, ReadRate};
 
-/// The limits of a deployment (`contract/decisions.md` 12).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Recipients of one image.
-    pub members_per_image: u32,
-    /// Recipients of one full-ECS image.
-    pub members_per_full_ecs_image: u32,
-    /// Images that one tenant owns.
-    pub images_per_tenant: u32,
-    /// Images that are pending for one tenant. Those that it has decided on are not limited (seed 002).
-    pub pending_per_tenant: u32,
-    /// Images of one owner that are pending for one tenant.
-    pub pending_per_owner: u32,
-    /// Pairs in the open jobs of one tenant.
-    pub open_pairs_per_tenant: u32,
-    /// Access keys of one project that are not disabled.
-    pub access_keys_per_project: u32,
-    /// Read units of the table per second that one tenant may use with reads and lists, averaged over a minute. Above
-    /// that, its reads get 429 until the bucket is refilled. Each process counts for itself: the server on one
-    /// machine, and on AWS each instance of a function. There, a tenant may use that much for each instance that
-    /// serves it.
-    pub read_units_per_second: u32,
-}
-
 /// The maximum number of images, and of projects, in one batch request (`contract/decisions.md` 13).
 pub const MAX_NAMES_PER_BATCH: usize = 100;
 
 /// The highest recipient limit that a deployment may set. The job that ends the memberships of a deleted image names
 /// all of them in one item, which DynamoDB limits to 400 KB; one of the longest ids takes 67 bytes.
 pub const MAX_MEMBERS_PER_IMAGE: u32 = 5_000;
+
+/// Defines the limits: each is a field of [`Limits`] and an entry of [`Limit::ALL`].
+macro_rules! limits {
+    ($($(#[$doc:meta])* $field:ident, $name:literal: $default:expr, up to $max:expr, $meaning:literal;)+) => {
+        /// The limits of a deployment (`contract/decisions.md` 12).
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub struct Limits {
+            $($(#[$doc])* pub $field: u32,)+
+        }
+
+        impl Default for Limits {
+            fn default() -> Self {
+                Self { $($field: $default,)+ }
+            }
+        }
+
+        impl Limit {
+            /// Every limit.
+            pub const ALL: &[Self] = &[$(Self {
+                name: $name,
+                meaning: $meaning,
+                max: $max,
+                field: |limits| &mut limits.$field,
+            },)+];
+        }
+    };
+}
+
+limits! {
+    /// Recipients of one image.
+    members_per_image, "members-per-image":
+        256, up to MAX_MEMBERS_PER_IMAGE, "projects that one image is shared with";
+    /// Recipients of one full-ECS image.
+    members_per_full_ecs_image, "members-per-full-ecs-image":
+        10, up to MAX_MEMBERS_PER_IMAGE, "the same for a full-ECS image";
+    /// Images that one tenant owns.
+    images_per_tenant, "images-per-tenant":
+        1000, up to u32::MAX, "images that one project owns";
+    /// Images that are pending for one tenant. Those that it has decided on are not limited (seed 002).
+    pending_per_tenant, "pending-per-tenant":
+        10_000, up to u32::MAX, "images that one project has yet to accept or reject";
+    /// Images of one owner that are pending for one tenant.
+    pending_per_owner, "pending-per-owner":
+        100, up to u32::MAX, "of these, images of one owner";
+    /// Pairs in the open jobs of one tenant.
+    open_pairs_per_tenant, "open-pairs-per-tenant":
+        1_000_000, up to u32::MAX, "pairs of image and project in one project's open jobs";
+    /// Access keys of one project that are not disabled.
+    access_keys_per_project, "access-keys-per-project":
+        100, up to u32::MAX, "enabled access keys of one project";
+    /// Read units of the table per second that one tenant may use with reads and lists, averaged over a minute. Above
+    /// that, its reads get 429 until the bucket is refilled. Each process counts for itself: the server on one
+    /// machine, and on AWS each instance of a function. There, a tenant may use that much for each instance that
+    /// serves it.
+    read_units_per_second, "read-units-per-second":
+        5_000, up to u32::MAX, "read units of the table per project, averaged over a minute";
+}
+
+/// One of the [`Limits`]: how it is set, and what it means.
+#[derive(Clone, Copy)]
+pub struct Limit {
+    /// The name in a setting.
+    pub name: &'static str,
+    /// What is limited, for operators.
+    pub meaning: &'static str,
+    /// The largest value that it may have. The smallest is 1.
+    max: u32,
+    /// Its field.
+    field: fn(&mut Limits) -> &mut u32,
+}
+
+impl Limit {
+    /// The value of this limit.
+    pub fn value(&self, mut limits: Limits) -> u32 {
+        *(self.field)(&mut limits)
+    }
+}
 
 impl Limits {
     /// The read rate of one tenant.
@@ -48,8 +101,8 @@ impl Limits {
     /// [`BadLimit::Duplicate`] if two settings name the same limit.
     pub fn from_settings(settings: &[LimitSetting]) -> Result<Self, BadLimit> {
         for (index, setting) in settings.iter().enumerate() {
-            if settings.iter().skip(index + 1).any(|other| other.name == setting.name) {
-                return Err(BadLimit::Duplicate(setting.name.text()));
+            if settings.iter().skip(index + 1).any(|other| other.limit.name == setting.limit.name) {
+                return Err(BadLimit::Duplicate(setting.limit.name));
             }
         }
         Ok(settings.iter().copied().collect())
@@ -64,52 +117,24 @@ impl Limits {
     }
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            members_per_image: 256,
-            members_per_full_ecs_image: 10,
-            images_per_tenant: 1000,
-            pending_per_tenant: 10_000,
-            pending_per_owner: 100,
-            open_pairs_per_tenant: 1_000_000,
-            access_keys_per_project: 100,
-            read_units_per_second: 5_000,
-        }
-    }
-}
-
 /// One setting of the form `name=number`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub struct LimitSetting {
-    name: LimitName,
+    limit: &'static Limit,
     value: u32,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum LimitName {
-    MembersPerImage,
-    MembersPerFullEcsImage,
-    ImagesPerTenant,
-    PendingPerTenant,
-    PendingPerOwner,
-    OpenPairsPerTenant,
-    AccessKeysPerProject,
-    ReadUnitsPerSecond,
+impl PartialEq for LimitSetting {
+    fn eq(&self, other: &Self) -> bool {
+        (self.limit.name, self.value) == (other.limit.name, other.value)
+    }
 }
 
-impl LimitName {
-    fn text(self) -> &'static str {
-        match self {
-            Self::MembersPerImage => "members-per-image",
-            Self::MembersPerFullEcsImage => "members-per-full-ecs-image",
-            Self::ImagesPerTenant => "images-per-tenant",
-            Self::PendingPerTenant => "pending-per-tenant",
-            Self::PendingPerOwner => "pending-per-owner",
-            Self::OpenPairsPerTenant => "open-pairs-per-tenant",
-            Self::AccessKeysPerProject => "access-keys-per-project",
-            Self::ReadUnitsPerSecond => "read-units-per-second",
-        }
+impl Eq for LimitSetting {}
+
+impl fmt::Debug for LimitSetting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.limit.name, self.value)
     }
 }
 
@@ -117,64 +142,45 @@ impl LimitName {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadLimit {
     /// No limit has that name, or there is no `=`.
-    #[error(
-        "expected members-per-image=NUMBER, members-per-full-ecs-image=NUMBER, images-per-tenant=NUMBER, pending-per-tenant=NUMBER, pending-per-owner=NUMBER, open-pairs-per-tenant=NUMBER, access-keys-per-project=NUMBER or read-units-per-second=NUMBER"
-    )]
+    #[error("expected {}", expected_settings())]
     UnknownName,
     /// The limit is set twice.
     #[error("{0} is set twice; set it once")]
     Duplicate(&'static str),
     /// The value is not a number in range.
-    #[error("expected a number from 1 to {most}")]
+    #[error("expected a number from 1 to {max}")]
     OutOfRange {
         /// The largest value that the limit may have.
-        most: u32,
+        max: u32,
     },
+}
+
+/// `members-per-image=NUMBER, … or read-units-per-second=NUMBER`.
+fn expected_settings() -> String {
+    let forms: Vec<_> = Limit::ALL.iter().map(|limit| format!("{}=NUMBER", limit.name)).collect();
+    let Some((last, others)) = forms.split_last() else { return String::new() };
+    format!("{} or {last}", others.join(", "))
 }
 
 impl FromStr for LimitSetting {
     type Err = BadLimit;
 
     fn from_str(text: &str) -> Result<Self, BadLimit> {
-        let (name, most) = match text.split_once('=').map(|(name, _)| name) {
-            Some("members-per-image") => (LimitName::MembersPerImage, MAX_MEMBERS_PER_IMAGE),
-            Some("members-per-full-ecs-image") => (LimitName::MembersPerFullEcsImage, MAX_MEMBERS_PER_IMAGE),
-            Some("images-per-tenant") => (LimitName::ImagesPerTenant, u32::MAX),
-            Some("pending-per-tenant") => (LimitName::PendingPerTenant, u32::MAX),
-            Some("pending-per-owner") => (LimitName::PendingPerOwner, u32::MAX),
-            Some("open-pairs-per-tenant") => (LimitName::OpenPairsPerTenant, u32::MAX),
-            Some("access-keys-per-project") => (LimitName::AccessKeysPerProject, u32::MAX),
-            Some("read-units-per-second") => (LimitName::ReadUnitsPerSecond, u32::MAX),
-            _ => return Err(BadLimit::UnknownName),
-        };
-        let value = text.split_once('=').and_then(|(_, value)| value.parse().ok());
-        match value {
-            Some(value) if (1..=most).contains(&value) => Ok(Self { name, value }),
-            _ => Err(BadLimit::OutOfRange { most }),
-        }
+        let (name, value) = text.split_once('=').ok_or(BadLimit::UnknownName)?;
+        let limit = Limit::ALL.iter().find(|limit| limit.name == name).ok_or(BadLimit::UnknownName)?;
+        let value = value.parse().ok().filter(|value| (1..=limit.max).contains(value));
+        Ok(Self { limit, value: value.ok_or(BadLimit::OutOfRange { max: limit.max })? })
     }
 }
 
 /// The form in which limits are set: `members-per-image=256,…`.
 impl fmt::Display for Limits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            members_per_image,
-            members_per_full_ecs_image,
-            images_per_tenant,
-            pending_per_tenant,
-            pending_per_owner,
-            open_pairs_per_tenant,
-            access_keys_per_project,
-            read_units_per_second,
-        } = self;
-        write!(
-            f,
-            "members-per-image={members_per_image},members-per-full-ecs-image={members_per_full_ecs_image},\
-             images-per-tenant={images_per_tenant},pending-per-tenant={pending_per_tenant},\
-             pending-per-owner={pending_per_owner},open-pairs-per-tenant={open_pairs_per_tenant},\
-             access-keys-per-project={access_keys_per_project},read-units-per-second={read_units_per_second}"
-        )
+        for (index, limit) in Limit::ALL.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "," };
+            write!(f, "{separator}{}={}", limit.name, limit.value(*self))?;
+        }
+        Ok(())
     }
 }
 
@@ -182,17 +188,8 @@ impl FromIterator<LimitSetting> for Limits {
     /// The default limits, with the settings applied in turn.
     fn from_iter<T: IntoIterator<Item = LimitSetting>>(settings: T) -> Self {
         let mut limits = Self::default();
-        for LimitSetting { name, value } in settings {
-            match name {
-                LimitName::MembersPerImage => limits.members_per_image = value,
-                LimitName::MembersPerFullEcsImage => limits.members_per_full_ecs_image = value,
-                LimitName::ImagesPerTenant => limits.images_per_tenant = value,
-                LimitName::PendingPerTenant => limits.pending_per_tenant = value,
-                LimitName::PendingPerOwner => limits.pending_per_owner = value,
-                LimitName::OpenPairsPerTenant => limits.open_pairs_per_tenant = value,
-                LimitName::AccessKeysPerProject => limits.access_keys_per_project = value,
-                LimitName::ReadUnitsPerSecond => limits.read_units_per_second = value,
-            }
+        for LimitSetting { limit, value } in settings {
+            *(limit.field)(&mut limits) = value;
         }
         limits
     }
@@ -220,11 +217,23 @@ mod tests {
         assert_eq!(limits.read_rate(), ReadRate { units_per_second: 7 });
         assert_eq!(
             "read-units-per-second=0".parse::<LimitSetting>(),
-            Err(BadLimit::OutOfRange { most: u32::MAX })
+            Err(BadLimit::OutOfRange { max: u32::MAX })
         );
-        assert_eq!("members-per-image=0".parse::<LimitSetting>(), Err(BadLimit::OutOfRange { most: 5_000 }));
+        assert_eq!("members-per-image=0".parse::<LimitSetting>(), Err(BadLimit::OutOfRange { max: 5_000 }));
         assert_eq!("members-per-image".parse::<LimitSetting>(), Err(BadLimit::UnknownName));
         assert_eq!("pictures=3".parse::<LimitSetting>(), Err(BadLimit::UnknownName));
+    }
+
+    #[test]
+    fn each_limit_is_named_after_its_field() {
+        let fields = format!("{:?}", Limits::default()).replace('_', "-");
+        let names: Vec<_> = Limit::ALL.iter().map(|limit| format!("{}: ", limit.name)).collect();
+        assert!(names.iter().all(|name| fields.contains(name)), "{names:?}");
+        assert_eq!(fields.matches(": ").count(), names.len());
+        let shown = "members-per-image=256,members-per-full-ecs-image=10,images-per-tenant=1000,\
+                     pending-per-tenant=10000,pending-per-owner=100,open-pairs-per-tenant=1000000,\
+                     access-keys-per-project=100,read-units-per-second=5000";
+        assert_eq!(Limits::default().to_string(), shown);
     }
 
     #[test]

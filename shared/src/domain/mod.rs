@@ -45,7 +45,7 @@ pub use self::image::{
 };
 pub use self::job::{Job, JobReport, JobStatus, Task, WorkItem};
 pub use self::key_grant::KeyGrant;
-pub use self::limits::{BadLimit, LimitSetting, Limits, MAX_MEMBERS_PER_IMAGE, MAX_NAMES_PER_BATCH};
+pub use self::limits::{BadLimit, Limit, LimitSetting, Limits, MAX_MEMBERS_PER_IMAGE, MAX_NAMES_PER_BATCH};
 pub use self::member_view::MemberView;
 pub use self::membership::{Active, Decision, Ended, MAX_RESHARES, Membership, NotAMember, Status};
 pub use self::outcome::Outcome;

@@ -57,6 +57,22 @@ fn member_schema() -> Value {
 }
 
 fn image_schema() -> Value {
+    let properties = attributes().into_iter().chain(common_properties());
+    let properties: Map<String, Value> = properties.map(|(name, schema)| (name.to_owned(), schema)).collect();
+    json!({
+        "name": "image",
+        "properties": properties,
+        "additionalProperties": { "type": "string" },
+        "links": [
+            { "rel": "self", "href": "{self}" },
+            { "rel": "enclosure", "href": "{file}" },
+            { "rel": "describedby", "href": "{schema}" },
+        ],
+    })
+}
+
+/// The attributes of an image.
+fn attributes() -> [(&'static str, Value); 22] {
     let kind = |kind: &str, description: &str| json!({ "type": kind, "description": description });
     let nullable_text = |description: &str| json!({ "type": ["null", "string"], "maxLength": 255, "description": description });
     let read_only = |kind: Value, description: &str| json!({ "type": kind, "readOnly": true, "description": description });
@@ -67,8 +83,11 @@ fn image_schema() -> Value {
             std::iter::once(Value::Null).chain(names.iter().map(|name| (*name).into())).collect();
         json!({ "type": ["null", "string"], "enum": values, "description": description })
     };
-    let properties: Map<String, Value> = [
-        ("id", json!({ "type": "string", "pattern": UUID_PATTERN, "description": "An identifier for the image" })),
+    [
+        (
+            "id",
+            json!({ "type": "string", "pattern": UUID_PATTERN, "description": "An identifier for the image" }),
+        ),
         ("name", nullable_text("Descriptive name for the image")),
         (
             "status",
@@ -106,20 +125,6 @@ fn image_schema() -> Value {
                 "description": "List of strings related to the image" }),
         ),
     ]
-    .into_iter()
-    .chain(common_properties())
-    .map(|(name, schema)| (name.to_owned(), schema))
-    .collect();
-    json!({
-        "name": "image",
-        "properties": properties,
-        "additionalProperties": { "type": "string" },
-        "links": [
-            { "rel": "self", "href": "{self}" },
-            { "rel": "enclosure", "href": "{file}" },
-            { "rel": "describedby", "href": "{schema}" },
-        ],
-    })
 }
 
 /// The properties of Glance's own `etc/schema-image.json`. python-glanceclient has an option for each, and drops its

@@ -1,7 +1,8 @@
 //! The result of an actor that has ended, checked against the model.
 
+use imageshare::store::WorkItemKey;
 use imageshare::usecases::UseCaseError;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::Duration;
 
 use super::Run;
@@ -21,81 +22,126 @@ impl Run<'_> {
         if actor.has_conflicted_for(MIN_RETRY_TIME) {
             self.statistics.count_conflict_timeout();
         }
-        let since = actor.first_read.unwrap_or((actor.began, actor.begun_at));
-        let counts = self.processes[actor.process].counts.valid_since(since.1);
-        let reading = ReadContext { began: actor.began, since: since.0, counts: &counts };
         if matches!(end, CallResult::Job(_) | CallResult::Done) {
             for place in &actor.ordered_requests {
                 self.model.ordered[*place].answered = Some(self.tick);
             }
         }
         match (&actor.kind, end) {
-            (ActorKind::Client(request), CallResult::Refused(UseCaseError::Store(problem)))
+            (ActorKind::Client(request), CallResult::Refused(refusal)) => {
+                self.check_refusal(actor, request, refusal)
+            }
+            (ActorKind::Client(request), _) => self.check_response(actor, request, end),
+            (ActorKind::Worker(work_item), CallResult::WorkerResponse(response)) => {
+                self.check_worker(actor, work_item, response)
+            }
+            (ActorKind::Sweeper, CallResult::WorkerResponse(response)) if response["givenUp"] == json!(0) => {
+                Ok(())
+            }
+            (kind, end) => Err(unexpected(kind, end)),
+        }
+    }
+
+    /// Checks the refusal of a request. A request that has written is refused only if the table failed.
+    fn check_refusal(
+        &self,
+        actor: &Actor,
+        request: &Request,
+        refusal: &UseCaseError,
+    ) -> Result<(), Violation> {
+        match refusal {
+            UseCaseError::Store(problem)
                 if actor.has_crashed
                     || actor.has_timed_out
                     || actor.is_in_doubt
                     || actor.has_conflicted_for(MIN_RETRY_TIME) =>
             {
-                let is_passing = problem.is_transient();
-                if is_passing { Ok(()) } else { Err(format!("{request:?}: {problem}")) }
-            }
-            (ActorKind::Client(request), CallResult::Refused(refusal @ UseCaseError::InProgress(_)))
-                if !actor.has_written =>
-            {
-                self.statistics.count_in_progress();
-                let has_waited = actor.begun_at.elapsed() >= MIN_WAIT;
-                if has_waited && self.model.is_in_progress(request) {
+                if problem.is_transient() {
                     Ok(())
                 } else {
-                    Err(format!("{request:?} after {:?}: {refusal:?}", actor.begun_at.elapsed()))
+                    Err(format!("{request:?}: {problem}"))
                 }
             }
-            (ActorKind::Client(request), CallResult::Refused(refusal)) if !actor.has_written => {
+            refusal if actor.has_written => Err(format!("{request:?} has written and got {refusal:?}")),
+            UseCaseError::InProgress(_) => {
+                self.statistics.count_in_progress();
+                let waited = actor.begun_at.elapsed();
+                if waited >= MIN_WAIT && self.model.is_in_progress(request) {
+                    Ok(())
+                } else {
+                    Err(format!("{request:?} after {waited:?}: {refusal:?}"))
+                }
+            }
+            refusal => {
                 self.statistics.count_refusal();
                 let is = |expected: &ExpectedResult| matches!(expected, ExpectedResult::Refused(these) if these.contains(refusal));
-                self.model
-                    .check_response(request, reading, is)
+                self.check_against_model(actor, request, is)
                     .map_err(|violation| format!("{refusal:?} to {violation}"))
             }
-            (ActorKind::Client(request), CallResult::Job(job)) if actor.has_written => {
+        }
+    }
+
+    /// Checks any other response to a request.
+    fn check_response(&self, actor: &Actor, request: &Request, end: &CallResult) -> Result<(), Violation> {
+        match end {
+            CallResult::Job(job) if actor.has_written => {
                 if actor.jobs.contains(job) {
                     Ok(())
                 } else {
                     Err(format!("the response to {request:?} is {job}, which it did not create"))
                 }
             }
-            (ActorKind::Client(request), CallResult::Job(job)) => {
-                self.model
-                    .check_response(request, reading, |expected| *expected == ExpectedResult::Replayed(*job))
-            }
-            (ActorKind::Client(request), CallResult::InUse) if !actor.has_written => {
+            CallResult::Job(job) => self
+                .check_against_model(actor, request, |expected| *expected == ExpectedResult::Replayed(*job)),
+            CallResult::InUse if !actor.has_written => {
                 self.statistics.count_refusal();
-                self.model.check_response(request, reading, |expected| *expected == ExpectedResult::InUse)
+                self.check_against_model(actor, request, |expected| *expected == ExpectedResult::InUse)
             }
-            (ActorKind::Client(_), CallResult::Done) if actor.has_written => Ok(()),
+            CallResult::Done if actor.has_written => Ok(()),
             // There was nothing to change.
-            (ActorKind::Client(request @ Request::SetVisibility { .. }), CallResult::Done) => {
-                self.model.check_response(request, reading, |expected| *expected == ExpectedResult::Accepted)
+            CallResult::Done if matches!(request, Request::SetVisibility { .. }) => {
+                self.check_against_model(actor, request, |expected| *expected == ExpectedResult::Accepted)
             }
-            (ActorKind::Worker(work_item), CallResult::WorkerResponse(response)) => {
-                let has_failed = response["batchItemFailures"] != json!([]);
-                let may_fail = actor.has_crashed
-                    || actor.has_timed_out
-                    || actor.has_conflicted_for(MIN_RETRY_TIME)
-                    || self.model.has_older_work(work_item.job);
-                if has_failed && !actor.has_crashed {
-                    self.statistics.count_returned_work_item();
-                }
-                if has_failed == actor.has_crashed || (has_failed && may_fail) {
-                    Ok(())
-                } else {
-                    Err(format!("a worker of {work_item:?} returned {response}"))
-                }
-            }
-            (ActorKind::Sweeper, CallResult::WorkerResponse(response)) if response["givenUp"] == json!(0) => {
-                Ok(())
-            }
-            (kind, end) => Err(format!("{kind:?} ended with {end:?}")),
+            end => Err(unexpected(&actor.kind, end)),
         }
     }
+
+    /// Checks a response by the states of the model that the actor may have read.
+    fn check_against_model(
+        &self,
+        actor: &Actor,
+        request: &Request,
+        is: impl Fn(&ExpectedResult) -> bool,
+    ) -> Result<(), Violation> {
+        let since = actor.first_read.unwrap_or((actor.began, actor.begun_at));
+        let counts = self.processes[actor.process].counts.valid_since(since.1);
+        let reading = ReadContext { began: actor.began, since: since.0, counts: &counts };
+        self.model.check_response(request, reading, is)
+    }
+
+    /// Checks the response of a worker. Only a worker that was disturbed returns its work item.
+    fn check_worker(
+        &self,
+        actor: &Actor,
+        work_item: &WorkItemKey,
+        response: &Value,
+    ) -> Result<(), Violation> {
+        let has_failed = response["batchItemFailures"] != json!([]);
+        let may_fail = actor.has_crashed
+            || actor.has_timed_out
+            || actor.has_conflicted_for(MIN_RETRY_TIME)
+            || self.model.has_older_work(work_item.job);
+        if has_failed && !actor.has_crashed {
+            self.statistics.count_returned_work_item();
+        }
+        if has_failed == actor.has_crashed || (has_failed && may_fail) {
+            Ok(())
+        } else {
+            Err(format!("a worker of {work_item:?} returned {response}"))
+        }
+    }
+}
+
+fn unexpected(kind: &ActorKind, end: &CallResult) -> Violation {
+    format!("{kind:?} ended with {end:?}")
 }

@@ -2,19 +2,19 @@
 //!
 //! If a rule's verdict has guards, the commit has to be a conflict, and the request is decided by the new state. If
 //! it has none, the commit has to succeed, for the reason that the rule gives. A new rule without races does not
-//! compile.
+//! compile, nor does a new reason to refuse a share at once.
 
 use std::future::Future;
 
 use imageshare::App;
 use imageshare::domain::{
-    Bypass, Clock, ImageId, Limits, Outcome, PermissionChange, Protection, Rule, Status, VaultDetails,
-    VaultStatus, Visibility,
+    Bypass, Clock, Denied, Details, Image, ImageId, Limits, NotShared, Outcome, PermissionChange, Protection,
+    Rule, ShareRequestError, Status, Task, VaultDetails, VaultStatus, Visibility,
 };
 use imageshare::store::Store;
 use imageshare::table::{AttributeValue, Table, Write};
-use imageshare::usecases::{self, DryRun, UseCaseError};
-use imageshare_tests::local_service::{LocalService, caller, tenant};
+use imageshare::usecases::{self, DryRun, NewImage, UseCaseError};
+use imageshare_tests::local_service::{LocalService, caller, job_at, tenant};
 use imageshare_tests::racing_table::{Race, Raced, RacingTable};
 
 use super::FULL_ECS;
@@ -104,6 +104,21 @@ async fn accept(
     Ok(outcome(app, job).await)
 }
 
+/// Shares an image without the recipient's consent.
+async fn share_auto_accepted(app: &App, image: &ImageId, recipient: &str) -> Result<(), UseCaseError> {
+    let add = PermissionChange::new([tenant(recipient)].into(), [].into()).unwrap();
+    usecases::change_permissions(app, &caller("owner"), image, &add, DryRun::Off).await
+}
+
+async fn set_properties(app: &App, image: &ImageId, properties: &[(&str, &str)]) {
+    let change = |image: &mut Image| -> Result<(), UseCaseError> {
+        let properties = properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        image.details.properties.extend(properties);
+        Ok(())
+    };
+    usecases::update_image(app, &caller("owner"), image, change).await.unwrap();
+}
+
 async fn grant_key(app: &App) {
     usecases::grant_key(app, &caller("owner"), "key".parse().unwrap(), tenant("a")).await.unwrap();
 }
@@ -118,7 +133,7 @@ async fn put_vault(app: &App, status: VaultStatus, capacity_gib: u32) {
 }
 
 async fn set_visibility(app: &App, image: &ImageId, visibility: Visibility) {
-    let change = |image: &mut imageshare::domain::Image| -> Result<(), UseCaseError> {
+    let change = |image: &mut Image| -> Result<(), UseCaseError> {
         image.visibility = visibility;
         Ok(())
     };
@@ -187,17 +202,8 @@ async fn auto_accept() {
     let world = World::start(Limits::default());
     let (image, direct) = (world.image(&[]).await, world.direct.clone());
     let changed = image.clone();
-    let make_full_ecs = async move {
-        let change = |image: &mut imageshare::domain::Image| -> Result<(), UseCaseError> {
-            let properties = FULL_ECS.map(|(name, value)| (name.to_owned(), value.to_owned()));
-            image.details.properties.extend(properties);
-            Ok(())
-        };
-        usecases::update_image(&direct, &caller("owner"), &changed, change).await.unwrap();
-    };
-    let add = PermissionChange::new([tenant("a")].into(), [].into()).unwrap();
-    let owner = caller("owner");
-    let request = usecases::change_permissions(&world.local.service, &owner, &image, &add, DryRun::Off);
+    let make_full_ecs = async move { set_properties(&direct, &changed, &FULL_ECS).await };
+    let request = share_auto_accepted(&world.local.service, &image, "a");
     let (commit, result) = world.race(make_full_ecs, request).await;
     assert_eq!((commit, result.is_err()), (Raced::Conflict, true));
     assert_eq!(world.status(&image, "a").await, None);
@@ -338,4 +344,82 @@ async fn not_hidden() {
     let show = async move { set_visibility(&direct, &shown, Visibility::Shared).await };
     let (commit, outcome) = world.race(show, world.respond(&image, "a", None)).await;
     assert_eq!((commit, outcome), (Raced::Committed, Ok(Outcome::NotAMember)));
+}
+
+#[tokio::test]
+async fn share_refused_at_once_is_also_refused_after_a_race() {
+    let image: ImageId = "image".parse().unwrap();
+    let not_shared = NotShared { image: image.clone(), visibility: Visibility::Private };
+    for refusal in [
+        ShareRequestError::NotShared(not_shared),
+        ShareRequestError::Encrypted(image),
+        ShareRequestError::SelfShare(tenant("owner")),
+    ] {
+        match refusal {
+            ShareRequestError::NotShared(_) => not_shared_request().await,
+            ShareRequestError::Encrypted(_) => encrypted_request().await,
+            ShareRequestError::SelfShare(_) => self_share_request().await,
+        }
+    }
+}
+
+async fn not_shared_request() {
+    let world = World::start(Limits::default());
+    let refusal = |image: &ImageId| {
+        let problem = NotShared { image: image.clone(), visibility: Visibility::Private };
+        UseCaseError::from(ShareRequestError::NotShared(problem))
+    };
+    for is_auto_accepted in [false, true] {
+        let (image, direct) = (world.image(&[]).await, world.direct.clone());
+        let hidden = image.clone();
+        let hide = async move { set_visibility(&direct, &hidden, Visibility::Private).await };
+        let (commit, result) = if is_auto_accepted {
+            world.race(hide, share_auto_accepted(&world.local.service, &image, "a")).await
+        } else {
+            let (commit, result) = world.race(hide, world.share(&image, "a")).await;
+            (commit, result.map(drop))
+        };
+        assert_eq!((commit, result), (Raced::Conflict, Err(refusal(&image))));
+        assert_eq!(world.status(&image, "a").await, None);
+    }
+
+    // A queued share is accepted before the image changes, and checked again when it is executed.
+    let image = world.image(&[]).await;
+    let stamp = world.direct.clock().stamp();
+    let job = job_at(stamp, "owner", Task::Share, vec![image.clone()], vec![tenant("a")]);
+    world.local.queue_job(&job).await;
+    set_visibility(&world.direct, &image, Visibility::Private).await;
+    world.local.run_open_work().await;
+    assert_eq!(outcome(&world.direct, job.id).await, Outcome::NotShareable);
+    assert_eq!(world.status(&image, "a").await, None);
+}
+
+/// Only an auto-accepted share is refused because the image is encrypted, and that is never queued.
+async fn encrypted_request() {
+    let world = World::start(Limits::default());
+    let (image, direct) = (world.image(&[]).await, world.direct.clone());
+    let changed = image.clone();
+    let encrypt = async move { set_properties(&direct, &changed, &ENCRYPTED).await };
+    let request = share_auto_accepted(&world.local.service, &image, "a");
+    let (commit, result) = world.race(encrypt, request).await;
+    let refusal = ShareRequestError::Encrypted(image.clone());
+    assert_eq!((commit, result), (Raced::Conflict, Err(refusal.into())));
+    assert_eq!(world.status(&image, "a").await, None);
+}
+
+/// An image cannot get another owner, not even by another registration of its id. So the check needs no repetition.
+async fn self_share_request() {
+    let world = World::start(Limits::default());
+    let (image, direct) = (world.image(&[]).await, world.direct.clone());
+    let taken = image.clone();
+    let take_over = async move {
+        usecases::delete_image(&direct, &caller("owner"), &taken).await.unwrap();
+        let (id, details) = (Some(taken.clone()), Details::default());
+        let new = NewImage { id, owner: None, visibility: Visibility::Shared, details };
+        let registered = usecases::register_image(&direct, &caller("a"), new, None).await;
+        assert_eq!(registered, Err(UseCaseError::IdTaken(taken)));
+    };
+    let (commit, result) = world.race(take_over, world.share(&image, "a")).await;
+    let refusal = Denied::ImageNotFound(image.clone());
+    assert_eq!((commit, result), (Raced::Conflict, Err(refusal.into())));
 }

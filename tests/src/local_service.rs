@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use dynoxide::actions::scan::ScanRequest;
 use dynoxide::types::AttributeValue;
 use imageshare::domain::{
     Bypass, Caller, Clock, Details, Image, ImageId, Job, JobId, JobReport, Limits, Role, Stamp, Task,
-    TenantId, Visibility,
+    TenantId, Timestamp, Visibility,
 };
 use imageshare::store::{EnqueueOutcome, OPEN_SHARDS, Store, SubmitOutcome, WorkItemKey};
 use imageshare::table::Table;
@@ -151,6 +152,14 @@ pub fn all_items(table: &EmbeddedTable) -> Vec<HashMap<String, AttributeValue>> 
         if start.is_none() {
             return items;
         }
+    }
+}
+
+/// Waits until the clock has advanced, so that what is created next is newer than everything before.
+pub async fn next_millisecond() {
+    let now = Timestamp::now();
+    while Timestamp::now() == now {
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
 

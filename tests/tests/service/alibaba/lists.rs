@@ -1,6 +1,7 @@
 //! Which images and accounts the describing actions list, and in which pages.
 
 use imageshare_tests::api::Api;
+use imageshare_tests::local_service::next_millisecond;
 use serde_json::json;
 
 use super::{Client, ECD_VERSION, ECS_VERSION, assert_refused, id_set};
@@ -41,6 +42,7 @@ async fn describe_lists_are_paginated() {
     let mut images = Vec::new();
     for n in 0..5 {
         images.push(owner.create_image(&json!({"name": format!("image {n}"), "ProtocolType": "ASP"})).await);
+        next_millisecond().await;
     }
     images.reverse();
     let ids: Vec<_> = (1..).zip(&images).map(|(n, id)| format!("ImageId.{n}={id}")).collect();
@@ -101,8 +103,9 @@ async fn ecs_describe_images_shows_own_and_received_images() {
     let (owner, friend, stranger) =
         (Client::new(&api, "1001"), Client::new(&api, "1002"), Client::new(&api, "1003"));
     let details = json!({"name": "golden", "__os_type": "Linux", "min_disk": 40, "architecture": "arm64"});
-    let (image, other) =
-        (owner.create_image(&details).await, owner.create_image(&json!({"name": "other"})).await);
+    let image = owner.create_image(&details).await;
+    next_millisecond().await;
+    let other = owner.create_image(&json!({"name": "other"})).await;
     let describe = async |account: &Client<'_>, parameters: &str| {
         let response = account.call_action(ECS_VERSION, "DescribeImages", parameters).await;
         response.expect_status(200);

@@ -28,7 +28,14 @@ impl HttpResponse {
         self.body["error"]["message"].as_str().unwrap_or_default()
     }
 
+    /// Asserts the status.
+    #[track_caller]
+    fn expect_status(&self, status: u16) {
+        assert_eq!(self.status, status, "{}", self.body);
+    }
+
     /// Asserts an error that the operator has to fix, with these words.
+    #[track_caller]
     fn assert_error(&self, status: u16, words: &str) {
         assert_eq!((self.status, &self.retry_after), (status, &None), "{}", self.body);
         assert!(self.message().contains(words), "{}", self.body);
@@ -78,14 +85,14 @@ impl Fixture {
 
     async fn register_images(&self, images: usize) {
         for number in 0..images {
-            assert_eq!(self.register(&format!("image-{number}")).await.status, 201);
+            self.register(&format!("image-{number}")).await.expect_status(201);
         }
     }
 
     /// Reads the image of this name; `None` if there is none.
     async fn find_by_name(&self, name: &str) -> Option<Value> {
         let list = self.get(&format!("/v2/images?name={name}")).await;
-        assert_eq!(list.status, 200, "{}", list.body);
+        list.expect_status(200);
         list.body["images"].get(0).cloned()
     }
 }
@@ -211,7 +218,8 @@ async fn full_file_system_is_reported_until_there_is_room() {
     };
     refused.assert_error(500, "disk is full");
     server.get("/health").await.assert_error(503, "The disk is full");
-    assert_eq!(server.get("/ready").await.status, 200, "reads work");
+    // Reads work.
+    server.get("/ready").await.expect_status(200);
     assert!(server.find_by_name(&format!("image-{}", acknowledged - 1)).await.is_some());
 
     server.server.run_signal_command(&format!("rm /proc/$0/root'{path}'/filler"));
@@ -301,7 +309,7 @@ async fn backup_under_load_restores_all_acknowledged_writes() {
         tokio::task::spawn_blocking(move || run_imageshare(&arguments.each_ref().map(String::as_str)));
     let mut during = 0;
     while !backing_up.is_finished() {
-        assert_eq!(server.register(&format!("during-{during}")).await.status, 201);
+        server.register(&format!("during-{during}")).await.expect_status(201);
         during += 1;
     }
     let made = backing_up.await.unwrap();

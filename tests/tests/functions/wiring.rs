@@ -23,6 +23,14 @@ fn status_and_body(response: &Value) -> (u64, Value) {
     (response["statusCode"].as_u64().unwrap(), serde_json::from_str(body).unwrap_or_default())
 }
 
+/// Asserts the status of a response in API Gateway's form. Returns its JSON body.
+#[track_caller]
+fn expect_status(response: &Value, status: u64) -> Value {
+    let (found, body) = status_and_body(response);
+    assert_eq!(found, status, "{response}");
+    body
+}
+
 /// Registers an image and returns its id.
 async fn register_image(images: &mut LambdaProcess, owner: &str) -> String {
     let event = HttpEvent::new("POST /v2/images", "/v2/images").json(&json!({"name": "golden"}));
@@ -42,8 +50,7 @@ async fn get_as_reader(images: &mut LambdaProcess, project: &str, route: &str, t
 async fn run_batch_job(world: &Deployment, function: &str, event: HttpEvent, project: &str) -> Value {
     let token = Deployment::token(project, "member");
     let response = world.start_function(function).await.invoke(&event.token(&token).build()).await.unwrap();
-    let (status, accepted) = status_and_body(&response);
-    assert_eq!(status, 200, "{response}");
+    let accepted = expect_status(&response, 200);
 
     let mut worker = world.start_function("job-worker").await;
     let response = worker.invoke(&world.stream_event_for_all_items().await).await.unwrap();
@@ -52,9 +59,7 @@ async fn run_batch_job(world: &Deployment, function: &str, event: HttpEvent, pro
     let target = format!("/v1/{project}/jobs/{}", accepted["job_id"].as_str().unwrap());
     let event = HttpEvent::new("GET /v1/{project_id}/jobs/{job_id}", &target).token(&token).build();
     let response = world.start_function("job-status").await.invoke(&event).await.unwrap();
-    let (status, job) = status_and_body(&response);
-    assert_eq!(status, 200, "{response}");
-    job
+    expect_status(&response, 200)
 }
 
 #[tokio::test]
@@ -84,8 +89,7 @@ async fn tenant_from_registry_function_is_usable_by_share_function() {
         let put = HttpEvent::new("PUT /v1/tenants/{project_id}", &format!("/v1/tenants/{tenant}"))
             .token(&Deployment::token("ops", "admin"))
             .json(&json!({"account": "acme", "project": project}));
-        let response = registry.invoke(&put.build()).await.unwrap();
-        assert_eq!(status_and_body(&response).0, 200, "{response}");
+        expect_status(&registry.invoke(&put.build()).await.unwrap(), 200);
     }
     let (status, found) =
         get_as_reader(&mut registry, "owner", "GET /v1/tenants", "/v1/tenants?account=acme&project=shop")
@@ -97,7 +101,7 @@ async fn tenant_from_registry_function_is_usable_by_share_function() {
     assert_eq!(job["entities"]["results"][0]["project_id"], "guest", "{job}");
     let delete = HttpEvent::new("DELETE /v1/tenants/{project_id}", "/v1/tenants/guest");
     let delete = delete.token(&Deployment::token("ops", "admin")).build();
-    assert_eq!(registry.invoke(&delete).await.unwrap()["statusCode"], 204);
+    expect_status(&registry.invoke(&delete).await.unwrap(), 204);
 }
 
 #[tokio::test]
@@ -116,7 +120,7 @@ async fn functions_add_update_and_remove_a_member() {
             HttpEvent::new(&format!("{method} {route}"), target).token(&Deployment::token(project, "member"));
         let event = if body.is_null() { event } else { event.json(&body) };
         let response = world.start_function(function).await.invoke(&event.build()).await.unwrap();
-        assert_eq!(status_and_body(&response).0, status, "{response}");
+        expect_status(&response, status);
     }
 }
 
@@ -186,8 +190,7 @@ async fn access_key_from_one_function_works_in_another() {
     let world = Deployment::start().await;
     let new = HttpEvent::new("POST /v1/access-keys", "/v1/access-keys").json(&json!({"name": "ci"}));
     let new = new.token(&Deployment::token("owner", "member")).build();
-    let (status, key) = status_and_body(&world.start_function("identity").await.invoke(&new).await.unwrap());
-    assert_eq!(status, 201, "{key}");
+    let key = expect_status(&world.start_function("identity").await.invoke(&new).await.unwrap(), 201);
     let text = |name: &str| key[name].as_str().unwrap().to_owned();
     let signer = Signer { key_id: text("id"), secret: text("secret"), date: Timestamp::now() };
 
@@ -202,7 +205,7 @@ async fn access_key_from_one_function_works_in_another() {
         let (status, image) = status_and_body(&images.invoke(&event.build()).await.unwrap());
         assert_eq!((status, &image["owner"]), (201, &json!("owner")), "{image}");
         let other = event.text(&body.replace("golden", "silver")).build();
-        assert_eq!(status_and_body(&images.invoke(&other).await.unwrap()).0, 401);
+        expect_status(&images.invoke(&other).await.unwrap(), 401);
     }
 }
 
@@ -346,13 +349,10 @@ async fn function_returns_503_while_table_is_silent_and_recovers() {
     let show = HttpEvent::new("GET /v2/images/{image_id}", "/v2/images/unknown");
     let show = show.token(&Deployment::token("owner", "reader")).build();
     let response = images.invoke_within(&show, Duration::from_secs(2)).await.unwrap();
-    assert_eq!(
-        (status_and_body(&response).0, &response["headers"]["retry-after"]),
-        (503, &json!("1")),
-        "{response}"
-    );
+    expect_status(&response, 503);
+    assert_eq!(response["headers"]["retry-after"], "1", "{response}");
     world.table_server().clear_faults();
-    assert_eq!(status_and_body(&images.invoke(&show).await.unwrap()).0, 404);
+    expect_status(&images.invoke(&show).await.unwrap(), 404);
     let swept = worker.invoke(&events::schedule_event()).await.unwrap();
     assert_eq!(swept["left"], 0, "{swept}");
 }
@@ -368,9 +368,6 @@ async fn function_starts_without_jwks_and_table() {
     let mut images = start_without_waiting("images", env).await;
     let list = HttpEvent::new("GET /v2/images", "/v2/images").token(&Deployment::token("owner", "reader"));
     let response = images.invoke(&list.build()).await.unwrap();
-    assert_eq!(
-        (status_and_body(&response).0, &response["headers"]["retry-after"]),
-        (503, &json!("1")),
-        "{response}"
-    );
+    expect_status(&response, 503);
+    assert_eq!(response["headers"]["retry-after"], "1", "{response}");
 }

@@ -43,13 +43,10 @@ async fn other_method_of_a_path_returns_405_without_a_route() {
         ("OPTIONS", "/v3/", "GET, HEAD"),
     ] {
         let refused = functions.send(&without_route(method, path, "own1")).await;
-        assert_eq!(
-            (refused.status, refused.headers["allow"].as_str()),
-            (405, allowed),
-            "{method} {path}: {refused:?}"
-        );
+        let refused = refused.in_case(&format!("{method} {path}"));
+        assert_eq!(refused.expect_status(405).headers["allow"], allowed);
         let stranger = functions.send(&HttpEvent::without_route(method, path)).await;
-        assert_eq!(stranger.status, 401, "{method} {path}: {stranger:?}");
+        stranger.in_case(&format!("{method} {path}")).expect_status(401);
     }
 }
 
@@ -63,15 +60,15 @@ async fn tag_with_a_slash_is_found_in_a_decoded_path() {
     };
     for (encoded, tag) in [("a%2Fb", "a/b"), ("a%2Fb%2F.c", "a/b/.c")] {
         let target = format!("{path}/tags/{encoded}");
-        assert_eq!(functions.send(&without_route("PUT", &target, "own1")).await.status, 204, "{encoded}");
+        functions.send(&without_route("PUT", &target, "own1")).await.in_case(encoded).expect_status(204);
         assert_eq!(tags().await, json!([tag]));
-        assert_eq!(functions.send(&without_route("DELETE", &target, "own1")).await.status, 204, "{encoded}");
+        functions.send(&without_route("DELETE", &target, "own1")).await.in_case(encoded).expect_status(204);
         assert_eq!(tags().await, json!([]));
     }
     // These are not paths of a tag.
     for other in ["a/", "a//b", "a/..", "./a", ""] {
         let refused = functions.send(&without_route("PUT", &format!("{path}/tags/{other}"), "own1")).await;
-        assert_eq!(refused.status, 404, "{other}: {refused:?}");
+        refused.in_case(other).expect_status(404);
     }
     assert_eq!(tags().await, json!([]));
 }
@@ -82,16 +79,14 @@ async fn health_needs_no_credential_and_reports_the_table() {
     for route in ["GET /health", "GET /ready"] {
         let (_, path) = route.split_once(' ').unwrap();
         let well = functions.send(&HttpEvent::new(route, path)).await;
-        assert_eq!((well.status, well.body), (200, json!({"status": "ok"})), "{route}");
+        assert_eq!(well.in_case(route).expect_status(200).body, json!({"status": "ok"}));
     }
     let refused = functions.send(&HttpEvent::new("GET /health", "/health").text("body")).await;
-    assert_eq!(refused.status, 400, "{refused:?}");
+    refused.expect_status(400);
     functions.disconnect_table();
     for route in ["GET /health", "GET /ready"] {
         let (_, path) = route.split_once(' ').unwrap();
         let unwell = functions.send(&HttpEvent::new(route, path)).await;
-        let error = &unwell.body["error"];
-        assert_eq!((unwell.status, &error["code"]), (503, &json!("IMG.0061")), "{unwell:?}");
-        assert_eq!(error["message"], "The table does not respond.");
+        unwell.expect_error(503, "IMG.0061").expect_message(503, "The table does not respond.");
     }
 }

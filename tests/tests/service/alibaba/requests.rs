@@ -107,15 +107,14 @@ async fn response_is_xml_when_requested() {
     let owner = Client::new(&api, "1001");
     let image = owner.create_image(&json!({"name": "a<b>&c"})).await;
     let described = owner.call_action(ECD_VERSION, "DescribeImages", "Format=XML").await;
-    let text = described.body.as_str().unwrap();
-    described.expect_status(200);
+    let text = described.expect_status(200).body.as_str().unwrap();
     assert_eq!(described.headers["content-type"], "text/xml;charset=utf-8");
     assert!(text.starts_with("<?xml version=\"1.0\" encoding=\"UTF-8\"?><DescribeImagesResponse>"), "{text}");
     assert!(text.contains(&format!("<ImageId>{image}</ImageId>")), "{text}");
     assert!(text.contains("<Name>a&lt;b&gt;&amp;c</Name>") && text.contains("<RequestId>"), "{text}");
     let refused = owner.call_action(ECD_VERSION, "DescribeImagePermission", "Format=xml&ImageId=none").await;
-    let text = refused.body.as_str().unwrap();
-    assert!(refused.status == 404 && text.contains("<Error><Code>InvalidImageId.NotFound</Code>"), "{text}");
+    let text = refused.expect_status(404).body.as_str().unwrap();
+    assert!(text.contains("<Error><Code>InvalidImageId.NotFound</Code>"), "{text}");
     assert_refused(
         &owner.call_action(ECD_VERSION, "DescribeImages", "Format=yaml").await,
         400,

@@ -182,7 +182,8 @@ async fn unknown_member_is_not_found_by_owner_or_admin() {
             for request in [ApiRequest::new("GET", &target), ApiRequest::new("DELETE", &target), put] {
                 let response = world.send(caller, role, request).await;
                 let ending = format!(" not found in the member list of the image {image}.");
-                assert!(response.status == 404 && response.message().ends_with(&ending), "{response:?}");
+                let message = response.expect_status(404).message();
+                assert!(message.ends_with(&ending), "{response:?}");
             }
         }
     }

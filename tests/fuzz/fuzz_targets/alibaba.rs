@@ -1,4 +1,4 @@
-//! Requests to Alibaba's actions, in query and form: what is asserted of them stands in `tests/src/fuzz/facades.rs`.
+//! Requests to Alibaba's actions, in query and form; `tests/src/fuzz/facades.rs` has the assertions.
 #![no_main]
 
 imageshare_fuzz::feed!(facades::alibaba);

@@ -1,4 +1,4 @@
-//! Queries, strict JSON, ids, positions in a list, times and keys: what is asserted of them stands in `tests/src/fuzz/decoders.rs`.
+//! Queries, strict JSON, ids, positions in a list, times and keys; `tests/src/fuzz/decoders.rs` has the assertions.
 #![no_main]
 
 imageshare_fuzz::feed!(decoders::run);

@@ -1,4 +1,4 @@
-//! Events of the table's stream and of schedules: what is asserted of them stands in `tests/src/fuzz/events.rs`.
+//! Events of the table's stream and of schedules; `tests/src/fuzz/events.rs` has the assertions.
 #![no_main]
 
 imageshare_fuzz::feed!(events::run);

@@ -1,4 +1,4 @@
-//! Requests to Glance's paths, with bodies, JSON patches, filters and markers: what is asserted of them stands in `tests/src/fuzz/facades.rs`.
+//! Requests to Glance's paths, with bodies, JSON patches, filters and markers; `tests/src/fuzz/facades.rs` has the assertions.
 #![no_main]
 
 imageshare_fuzz::feed!(facades::glance);

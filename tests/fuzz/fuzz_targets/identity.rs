@@ -1,4 +1,4 @@
-//! Requests to the access keys' and Keystone's paths: what is asserted of them stands in `tests/src/fuzz/facades.rs`.
+//! Requests to the access keys' and Keystone's paths; `tests/src/fuzz/facades.rs` has the assertions.
 #![no_main]
 
 imageshare_fuzz::feed!(facades::identity);

@@ -1,4 +1,4 @@
-//! Requests to IMS's paths, batches, lists and jobs: what is asserted of them stands in `tests/src/fuzz/facades.rs`.
+//! Requests to IMS's paths, batches, lists and jobs; `tests/src/fuzz/facades.rs` has the assertions.
 #![no_main]
 
 imageshare_fuzz::feed!(facades::ims);

@@ -1,4 +1,4 @@
-//! Page markers: what is asserted of them stands in `tests/src/fuzz/markers.rs`.
+//! Page markers; `tests/src/fuzz/markers.rs` has the assertions.
 #![no_main]
 
 imageshare_fuzz::feed!(markers::run);

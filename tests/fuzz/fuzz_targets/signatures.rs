@@ -1,4 +1,4 @@
-//! Signed requests of every kind: what is asserted of them stands in `tests/src/fuzz/signatures.rs`.
+//! Signed requests of every kind; `tests/src/fuzz/signatures.rs` has the assertions.
 #![no_main]
 
 imageshare_fuzz::feed!(signatures::run);

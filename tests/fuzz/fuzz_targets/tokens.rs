@@ -1,4 +1,4 @@
-//! Bearer tokens: what is asserted of them stands in `tests/src/fuzz/tokens.rs`.
+//! Bearer tokens; `tests/src/fuzz/tokens.rs` has the assertions.
 #![no_main]
 
 imageshare_fuzz::feed!(tokens::run);

@@ -1,4 +1,4 @@
-//! The model of the service. It is told the order in which requests and steps took effect, derives what each of them
+//! The model of the service. It is given the order in which requests and steps took effect, derives what each of them
 //! does, and compares that with what the service returned.
 //!
 //! An actor reads first and writes later. What it writes has to be right at the moment of the write. A refusal, or a

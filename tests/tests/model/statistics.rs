@@ -105,7 +105,7 @@ impl Statistics {
 
 impl fmt::Display for Statistics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [histories, requests, refused, deliveries, steps, met, deaths] = [
+        let [histories, requests, refused, deliveries, steps, condition_failures, crashes] = [
             &self.histories,
             &self.requests,
             &self.refused,
@@ -115,20 +115,20 @@ impl fmt::Display for Statistics {
             &self.crashes,
         ]
         .map(|counter| counter.load(Ordering::Relaxed));
-        let [at_once, waits, in_progress, given_back] =
+        let [immediate, pauses, in_progress, returned] =
             [&self.immediate, &self.pauses, &self.in_progress, &self.returned]
                 .map(|counter| counter.load(Ordering::Relaxed));
         let [cancelled, rejected] = self.conflicts();
-        let ended_in_conflict = self.conflict_timeouts.load(Ordering::Relaxed);
+        let conflict_timeouts = self.conflict_timeouts.load(Ordering::Relaxed);
         let outcomes = self.outcomes.lock().expect("no panic");
         write!(
             f,
             "{histories} histories: {requests} requests, {refused} of them refused; {deliveries} deliveries of work \
-             items, {steps} steps; {met} writes whose condition failed; conflicts: {cancelled} transactions \
-             cancelled and {rejected} plain writes rejected, {ended_in_conflict} requests and workers timed out \
-             in them; {deaths} requests and workers killed between two calls; {at_once} batches executed at \
-             once; {waits} pauses for earlier requests, {in_progress} requests refused and \
-             {given_back} work items returned after them; pairs by outcome: {outcomes:?}"
+             items, {steps} steps; {condition_failures} writes whose condition failed; conflicts: {cancelled} transactions \
+             cancelled and {rejected} plain writes rejected, {conflict_timeouts} requests and workers timed out \
+             in them; {crashes} requests and workers killed between two calls; {immediate} batches executed at \
+             once; {pauses} pauses for earlier requests, {in_progress} requests refused and \
+             {returned} work items returned after them; pairs by outcome: {outcomes:?}"
         )
     }
 }

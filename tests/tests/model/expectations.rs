@@ -4,12 +4,15 @@
 use std::collections::BTreeSet;
 
 use imageshare::domain::{
-    Denied, ImageId, JobId, Limits, NotShared, Outcome, Role, ShareRequestError, Stamp, Status, TenantId,
-    Visibility,
+    Denied, ImageId, JobId, Limits, Outcome, ShareRequestError, Stamp, Status, TenantId, Visibility,
 };
 use imageshare::usecases::UseCaseError;
 
 use crate::history::{Decision, Request};
+use crate::refusals::{
+    admin_only, exceeds_member_limit, image_not_found, member_limit_refusal, not_owner, not_shared,
+    other_project_refusals, self_share, unshareable,
+};
 use crate::state::{ImageKind, ImageRecord, Pair, PairId, State, image_kind};
 
 /// The expected response to a request.
@@ -455,53 +458,4 @@ fn member_call_refusals(
         Some(refusal) => vec![refusal],
         None => then(state),
     }
-}
-
-/// The error for an image that the caller does not see: it is not found.
-fn image_not_found(state: &State, by: &TenantId, id: &ImageId) -> Option<UseCaseError> {
-    let sees = state.image(id).is_some_and(|image| {
-        image.owner == *by
-            || image.visibility.is_visible_to_all()
-            || (image.visibility == Visibility::Shared && state.is_member(id, by))
-    });
-    (!sees).then(|| Denied::ImageNotFound(id.clone()).into())
-}
-
-/// The error for the first image that the caller does not own.
-fn not_owner(state: &State, by: &TenantId, images: &[ImageId]) -> Option<UseCaseError> {
-    let id = images.iter().find(|id| state.image(id).is_none_or(|image| image.owner != *by))?;
-    image_not_found(state, by, id).or_else(|| Some(Denied::NotOwner(id.clone()).into()))
-}
-
-fn not_shared(state: &State, id: &ImageId) -> Option<NotShared> {
-    let visibility = state.image(id)?.visibility;
-    (visibility != Visibility::Shared).then(|| NotShared { image: id.clone(), visibility })
-}
-
-/// The error of a request to share an image that is not `shared`.
-fn unshareable(state: &State, id: &ImageId) -> Option<UseCaseError> {
-    not_shared(state, id).map(|problem| ShareRequestError::from(problem).into())
-}
-
-fn self_share(owner: &TenantId) -> UseCaseError {
-    ShareRequestError::SelfShare(owner.clone()).into()
-}
-
-/// The error of what only an admin may do. Every caller here is a member.
-fn admin_only() -> UseCaseError {
-    Denied::AdminOnly(Role::Member).into()
-}
-
-fn other_project_refusals(by: &TenantId, named: &TenantId) -> Vec<UseCaseError> {
-    let refusal = Denied::ProjectMismatch { acting: by.clone(), named: named.clone() };
-    Some(refusal.into()).filter(|_| by != named).into_iter().collect()
-}
-
-fn exceeds_member_limit(state: &State, limits: &Limits, image: &ImageId, more: usize) -> bool {
-    state.member_count(image) + more > limits.members_per_image as usize
-}
-
-fn member_limit_refusal(state: &State, limits: &Limits, id: &ImageId) -> UseCaseError {
-    let members = u32::try_from(state.member_count(id)).unwrap_or(u32::MAX);
-    UseCaseError::MemberLimit { image: id.clone(), members, most: limits.members_per_image }
 }

@@ -39,6 +39,7 @@ mod invariants;
 mod model;
 mod process;
 mod reads;
+mod refusals;
 mod run;
 mod schedule;
 mod state;

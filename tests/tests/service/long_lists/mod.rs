@@ -142,13 +142,13 @@ async fn sorted_list_costs_a_small_multiple_of_what_it_returns() {
     };
     let created = |id: &String| if id.starts_with('o') { number(id) } else { 10 + number(id) };
     // Read from the table: two updates may have been made in the same millisecond.
-    let mut updates = HashMap::new();
+    let mut update_times = HashMap::new();
     for number in (0..image_count()).step_by(RENAME_INTERVAL) {
-        updates.insert(image_id(number).to_string(), world.update_time("own", &image_id(number)).await);
+        update_times.insert(image_id(number).to_string(), world.update_time("own", &image_id(number)).await);
     }
-    updates.insert("o-3".to_owned(), world.update_time("other", &"o-3".parse().unwrap()).await);
+    update_times.insert("o-3".to_owned(), world.update_time("other", &"o-3".parse().unwrap()).await);
     // An image that was never updated sorts by its creation, which was before every update.
-    let updated = |id: &String| updates.get(id).copied();
+    let updated = |id: &String| update_times.get(id).copied();
     let mut expected: Vec<_> = (0..image_count()).map(|number| image_id(number).to_string()).collect();
     expected.extend(["o-1".to_owned(), "o-3".to_owned()]);
     for (key, direction) in [

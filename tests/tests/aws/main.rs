@@ -8,6 +8,7 @@ mod gateway_errors;
 mod module;
 mod policies;
 mod readme;
+mod redrive;
 
 use std::path::Path;
 

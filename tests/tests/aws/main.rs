@@ -4,6 +4,7 @@
 
 mod client;
 mod deployment;
+mod documents;
 mod gateway_errors;
 mod module;
 mod policies;

@@ -10,8 +10,9 @@ then deletes the messages that it read before.
 It makes no attempt more than once: a work item that fails is ended after ten attempts, and sweeps in quick succession would use
 them up. If a sweep leaves work open, the messages stay; look at the log, mend the cause, run this again.
 
-Needs the AWS CLI, version 1 or 2; region and profile are those of its environment (AWS_DEFAULT_REGION, AWS_PROFILE). Permissions: sqs:GetQueueUrl, sqs:GetQueueAttributes, sqs:ReceiveMessage,
-sqs:ChangeMessageVisibility and sqs:DeleteMessage on the queue, lambda:InvokeFunction on the function.
+Needs the AWS CLI, version 1 or 2; region and profile are those of its environment (AWS_DEFAULT_REGION, AWS_PROFILE). Permissions:
+sqs:GetQueueUrl, sqs:GetQueueAttributes, sqs:ReceiveMessage, sqs:ChangeMessageVisibility and sqs:DeleteMessage on the queue,
+lambda:InvokeFunction on the function, and with a customer key kms:Decrypt.
 
 Exit status: 0 all work is done, 1 work is left or a call failed, 2 work was ended as failed.
 """

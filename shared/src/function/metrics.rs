@@ -1,6 +1,6 @@
 //! Metrics out of the log. CloudWatch makes metrics of numbers in a log line that says which they are (Embedded Metric
 //! Format), so a metric needs no call, no agent and no SDK. A function does so if its environment names a namespace;
-//! a line then has what CloudWatch reads, and neither a time nor a span, since its size is part of its price.
+//! a line then has what CloudWatch reads, and neither time, level nor span, since its size is part of its price.
 //!
 //! A metric has no dimension, or the function's name. Each combination of dimensions is a metric of its own at a price
 //! of its own, so nothing that a client sends, a tenant least of all, is ever one.
@@ -88,7 +88,8 @@ impl Metrics {
         if is_valid { Ok(Self { namespace: namespace.to_owned(), function }) } else { Err(BadMetrics) }
     }
 
-    /// The line of an event: its level, its fields, and `_aws` with the names of those that are metrics.
+    /// The line of an event: its fields, and `_aws` with the names of those that are metrics. Without a level, which Lambda
+    /// could filter by, and drop the metrics with the line.
     fn line(&self, event: &Event<'_>, now: Timestamp) -> String {
         let mut fields = Fields::default();
         event.record(&mut fields);
@@ -107,7 +108,6 @@ impl Metrics {
             "_aws".to_owned(),
             json!({"Timestamp": now.unix_millis(), "CloudWatchMetrics": [directive]}),
         );
-        line.insert("level".to_owned(), event.metadata().level().as_str().into());
         line.extend(self.function.clone().map(|name| (FUNCTION_NAME.to_owned(), name.into())));
         Value::Object(line).to_string()
     }

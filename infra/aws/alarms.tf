@@ -2,7 +2,34 @@
 # `threshold` in `raise.of` of the last `raise.last` periods. Missing data raises none.
 
 locals {
-  essential_alarms = {
+  essential_alarms = merge(local.common_alarms, var.metrics == "none" ? {} : local.log_alarms)
+
+  # From metrics of job-worker's log (shared/src/function/metrics.rs).
+  log_alarms = {
+    work-open = {
+      description = "Accepted work has been open for minutes, and the sweep has not brought it to an end."
+      expression  = null
+      threshold   = local.max_open_seconds
+      raise       = { period = 60, of = 1, last = 5 }
+      metrics = {
+        age = { namespace = var.name, name = "oldest_open_work_s", stat = "Maximum", dimensions = local.worker_log_dimensions }
+      }
+    }
+    work-ended = {
+      description = "Work was ended as failed, after ten attempts: its job says FAIL, with the pairs that failed."
+      expression  = null
+      threshold   = 0
+      raise       = { period = 60, of = 1, last = 5 }
+      metrics = {
+        ended = { namespace = var.name, name = "ended_work_items", stat = "Sum", dimensions = local.worker_log_dimensions }
+      }
+    }
+  }
+
+  # Work that the stream has missed waits for a minute and for the next sweep.
+  max_open_seconds = max(300, 60 * (var.sweep_minutes + 2))
+
+  common_alarms = {
     server-errors = {
       description = "More than 1 % of the requests, and at least 5 in 5 minutes, are answered with a server error (5xx)."
       expression  = "IF(errors >= 5, 100 * errors / requests, 0)"
@@ -113,6 +140,8 @@ locals {
     { for name, alarm in local.essential_alarms : name => alarm if var.alarms.level != "none" },
     { for name, alarm in local.more_alarms : name => alarm if var.alarms.level == "all" },
   )
+
+  worker_log_dimensions = var.metrics == "function" ? local.function_dimensions[local.worker] : null
 
   api_dimensions      = { ApiId = aws_apigatewayv2_api.this.id, Stage = aws_apigatewayv2_stage.default.name }
   function_dimensions = { for name in local.functions : name => { FunctionName = aws_lambda_function.this[name].function_name } }

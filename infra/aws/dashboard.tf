@@ -1,6 +1,8 @@
 locals {
   # Title to the metrics of a graph: [namespace, metric, dimension, value, …, options].
-  graphs = [
+  graphs = concat(local.service_graphs, var.metrics == "none" ? [] : local.log_graphs)
+
+  service_graphs = [
     {
       title = "Requests and refusals"
       stat  = "Sum"
@@ -53,6 +55,27 @@ locals {
         ["AWS/DynamoDB", metric, "TableName", aws_dynamodb_table.this.name]
       ]
     },
+  ]
+
+  # From metrics of the functions' log (shared/src/function/metrics.rs): a line for each function, or one for all of them.
+  log_graphs = [
+    for graph in [
+      { title = "Requests refused (4xx)", stat = "Sum", metrics = ["refused"], functions = local.http_functions },
+      { title = "Requests failed (5xx)", stat = "Sum", metrics = ["failed"], functions = local.http_functions },
+      { title = "Duration of requests, p99 (µs)", stat = "p99", metrics = ["duration_us"], functions = local.http_functions },
+      { title = "Calls to the table of a request", stat = "Average", metrics = ["round_trips"], functions = local.http_functions },
+      { title = "Capacity of a request", stat = "Average", metrics = ["read_units", "write_units"], functions = local.http_functions },
+      { title = "Work items", stat = "Sum", metrics = ["work_items", "failed_work_items", "ended_work_items"], functions = toset([local.worker]) },
+      { title = "Oldest open work (s)", stat = "Maximum", metrics = ["oldest_open_work_s"], functions = toset([local.worker]) },
+    ] :
+    {
+      title = graph.title
+      stat  = graph.stat
+      metrics = [
+        for pair in setproduct(graph.metrics, var.metrics == "function" ? graph.functions : toset(["all"])) :
+        concat([var.name, pair[0]], var.metrics == "function" ? ["FunctionName", aws_lambda_function.this[pair[1]].function_name] : [])
+      ]
+    }
   ]
 }
 

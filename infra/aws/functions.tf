@@ -17,9 +17,10 @@ locals {
   # The variables of every function, and of those that authenticate callers. Empty ones are left out: a function treats them
   # as not set.
   worker_environment = {
-    IMAGESHARE_TABLE     = aws_dynamodb_table.this.name
-    IMAGESHARE_LIMITS    = join(",", [for name, limit in var.limits : "${name}=${limit}"])
-    IMAGESHARE_DIRECTORY = var.directory_complete ? "complete" : null
+    IMAGESHARE_TABLE             = aws_dynamodb_table.this.name
+    IMAGESHARE_LIMITS            = join(",", [for name, limit in var.limits : "${name}=${limit}"])
+    IMAGESHARE_DIRECTORY         = var.directory_complete ? "complete" : null
+    IMAGESHARE_METRICS_NAMESPACE = { none = null, deployment = var.name, function = "${var.name},by-function" }[var.metrics]
   }
   http_environment = merge(local.worker_environment, {
     IMAGESHARE_PUBLIC_URL   = local.public_url

@@ -57,3 +57,13 @@ output "dashboard_name" {
   description = "Name of the CloudWatch dashboard, if there is one."
   value       = one(aws_cloudwatch_dashboard.this[*].dashboard_name)
 }
+
+output "metrics_namespace" {
+  description = "Namespace of the metrics that CloudWatch makes of the functions' log lines, if there are any."
+  value       = var.metrics == "none" ? null : var.name
+}
+
+output "access_log_group" {
+  description = "Log group of the API's access log, if there is one."
+  value       = one(aws_cloudwatch_log_group.access[*].name)
+}

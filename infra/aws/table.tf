@@ -11,7 +11,7 @@ locals {
 
 resource "aws_dynamodb_table" "this" {
   # checkov:skip=CKV_AWS_28:It is on unless `table` turns it off; the check does not see through the variable.
-  name                        = var.name
+  name                        = coalesce(var.table.name, var.name)
   billing_mode                = "PAY_PER_REQUEST"
   hash_key                    = "pk"
   range_key                   = "sk"

@@ -324,8 +324,12 @@ variable "access_log_retention_days" {
 # Table and background work
 
 variable "table" {
-  description = "Protection of the table: `deletion_protection`, and `recovery_days` for which it can be restored to any second (0 to 35; 0 for no point-in-time recovery)."
+  description = <<-EOT
+    The table: `deletion_protection`; `recovery_days` for which it can be restored to any second (0 to 35; 0 for no
+    point-in-time recovery); and its `name` where that is not the deployment's, as that of a restored table.
+  EOT
   type = object({
+    name                = optional(string)
     deletion_protection = optional(bool, true)
     recovery_days       = optional(number, 35)
   })
@@ -334,6 +338,11 @@ variable "table" {
   validation {
     condition     = var.table.recovery_days >= 0 && var.table.recovery_days <= 35 && floor(var.table.recovery_days) == var.table.recovery_days
     error_message = "table.recovery_days must be a whole number from 0 to 35."
+  }
+
+  validation {
+    condition     = var.table.name == null || can(regex("^[A-Za-z0-9_.-]{3,255}$", var.table.name))
+    error_message = "table.name must have 3 to 255 characters of A-Z a-z 0-9 _ . -."
   }
 }
 
@@ -415,6 +424,21 @@ variable "alarms" {
   validation {
     condition     = alltrue([for arn in var.alarms.topic_arns : can(regex("^arn:[a-z-]+:sns:", arn))])
     error_message = "alarms.topic_arns must be ARNs of SNS topics."
+  }
+}
+
+variable "metrics" {
+  description = <<-EOT
+    Metrics that CloudWatch makes of the functions' log lines, in the namespace `name`: of the `deployment` as a whole (up to
+    10), of each `function` (6, and 4 of job-worker), or `none`. Each costs $0.30 a month, for the hours in which it has data; 10
+    of an account are free. With metrics, a request is logged at any `log_level`.
+  EOT
+  type        = string
+  default     = "deployment"
+
+  validation {
+    condition     = contains(["deployment", "function", "none"], var.metrics)
+    error_message = "metrics must be deployment, function or none."
   }
 }
 

@@ -18,14 +18,15 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
 /// A running server. It and its connections end when it is dropped.
-pub(crate) struct HttpServer {
-    pub(crate) address: SocketAddr,
+pub struct HttpServer {
+    /// Its address.
+    pub address: SocketAddr,
     accept_task: JoinHandle<()>,
 }
 
 impl HttpServer {
     /// Serves every request with a handler, on a free port.
-    pub(crate) async fn start<H, F>(handler: H) -> Self
+    pub async fn start<H, F>(handler: H) -> Self
     where
         H: Fn(Request<Bytes>) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Response<Bytes>> + Send + 'static,

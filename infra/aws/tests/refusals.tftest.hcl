@@ -419,3 +419,23 @@ run "topic_is_refused" {
 
   expect_failures = [var.alarms]
 }
+
+run "metrics_of_what_does_not_exist_are_refused" {
+  command = plan
+
+  variables {
+    metrics = "tenant"
+  }
+
+  expect_failures = [var.metrics]
+}
+
+run "name_of_a_table_is_refused" {
+  command = plan
+
+  variables {
+    table = { name = "no/table" }
+  }
+
+  expect_failures = [var.table]
+}

@@ -24,7 +24,7 @@ run "defaults" {
   }
 
   assert {
-    condition     = aws_lambda_function.this["share"].environment[0].variables == tomap({ IMAGESHARE_TABLE = "imageshare", IMAGESHARE_JWKS = "https://issuer.example/jwks.json", IMAGESHARE_CLAIMS = "project=tenant,roles=realm.roles", RUST_LOG = "info" })
+    condition     = aws_lambda_function.this["share"].environment[0].variables == tomap({ IMAGESHARE_TABLE = "imageshare", IMAGESHARE_JWKS = "https://issuer.example/jwks.json", IMAGESHARE_CLAIMS = "project=tenant,roles=realm.roles", IMAGESHARE_METRICS_NAMESPACE = "imageshare", RUST_LOG = "info" })
     error_message = "A function has other environment variables than those that are set."
   }
 
@@ -102,7 +102,7 @@ run "alarms_can_be_all" {
   }
 
   assert {
-    condition     = length(aws_cloudwatch_metric_alarm.this) == 37 && alltrue([for alarm in aws_cloudwatch_metric_alarm.this : contains(alarm.alarm_actions, "arn:aws:sns:eu-central-1:000000000000:operators")])
+    condition     = length(aws_cloudwatch_metric_alarm.this) == 39 && alltrue([for alarm in aws_cloudwatch_metric_alarm.this : contains(alarm.alarm_actions, "arn:aws:sns:eu-central-1:000000000000:operators")])
     error_message = "There are not all alarms, or one does not tell the topic."
   }
 }
@@ -118,6 +118,55 @@ run "alarms_can_be_none" {
   assert {
     condition     = length(aws_cloudwatch_metric_alarm.this) == 0 && length(aws_cloudwatch_dashboard.this) == 0
     error_message = "There are alarms or a dashboard."
+  }
+}
+
+run "metrics_of_the_log_can_be_by_function" {
+  command = plan
+
+  variables {
+    metrics = "function"
+  }
+
+  assert {
+    condition     = aws_lambda_function.this["share"].environment[0].variables["IMAGESHARE_METRICS_NAMESPACE"] == "imageshare,by-function"
+    error_message = "The functions do not write metrics of their own."
+  }
+
+  assert {
+    condition     = one([for query in aws_cloudwatch_metric_alarm.this["work-open"].metric_query : query.metric[0].dimensions]) == tomap({ FunctionName = "imageshare-job-worker" })
+    error_message = "The alarm for open work does not look at the metric of job-worker."
+  }
+}
+
+run "metrics_of_the_log_can_be_off" {
+  command = plan
+
+  variables {
+    metrics = "none"
+  }
+
+  assert {
+    condition     = !contains(keys(aws_lambda_function.this["share"].environment[0].variables), "IMAGESHARE_METRICS_NAMESPACE")
+    error_message = "The functions still write metrics."
+  }
+
+  assert {
+    condition     = length(setintersection(keys(aws_cloudwatch_metric_alarm.this), ["work-open", "work-ended"])) == 0 && length(aws_cloudwatch_metric_alarm.this) == 5 && length(local.graphs) == length(local.service_graphs)
+    error_message = "An alarm or a graph looks at metrics that are not written."
+  }
+}
+
+run "a_restored_table_has_another_name" {
+  command = plan
+
+  variables {
+    table = { name = "imageshare-restored" }
+  }
+
+  assert {
+    condition     = aws_dynamodb_table.this.name == "imageshare-restored" && aws_lambda_function.this["share"].environment[0].variables["IMAGESHARE_TABLE"] == "imageshare-restored" && aws_lambda_function.this["share"].function_name == "imageshare-share"
+    error_message = "The functions do not use the restored table."
   }
 }
 

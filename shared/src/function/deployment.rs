@@ -20,14 +20,17 @@ use http::Uri;
 use std::time::Duration;
 use tokio::time::timeout;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format;
+use tracing_subscriber::fmt::format::JsonFields;
 
 use super::HttpFunction;
+use super::metrics::{Metrics, WithMetrics};
 use crate::auth::{
     Authenticator, BadCertificateAuthorities, BadClaimPaths, BadKeySet, BadMasterKeys, BadUrl,
     CertificateAuthorities, ClaimPaths, ExpectedClaims, MasterKeys, loggable_address,
 };
 use crate::domain::{BadLimit, Clock, LimitSetting, Limits};
-use crate::http::{BadPublicUrl, parse_public_url};
+use crate::http::{BadPublicUrl, METRICS_TARGET, parse_public_url};
 use crate::store::{Store, StoreError};
 use crate::table::DynamoDb;
 use crate::{App, Settings};
@@ -84,12 +87,24 @@ impl fmt::Debug for BadDeployment {
 }
 
 /// Starts the log: one JSON object per line, which CloudWatch can query. `RUST_LOG` sets the level, except for Lambda's
-/// runtime, which stays at `info`: at `trace` it logs whole events, with the clients' credentials.
+/// runtime, which stays at `info`: at `trace` it logs whole events, with the clients' credentials. Lines with metrics
+/// are written at every level if `IMAGESHARE_METRICS_NAMESPACE` is set.
 pub fn init_logging() {
+    let (metrics, problem) = match Metrics::from_env() {
+        Ok(metrics) => (metrics, None),
+        Err(problem) => (None, Some(problem)),
+    };
     let level = optional_var("RUST_LOG").unwrap_or_else(|| "info".to_owned());
-    let filter = EnvFilter::try_new(format!("{level},lambda_runtime=info"));
+    let lines = metrics.as_ref().map(|_| format!(",{METRICS_TARGET}=debug")).unwrap_or_default();
+    let filter = EnvFilter::try_new(format!("{level},lambda_runtime=info{lines}"));
     let filter = filter.unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).with_target(false).init();
+    // The span of a request is the only one.
+    let inner = format().json().flatten_event(true).with_target(false).with_span_list(false);
+    let log = tracing_subscriber::fmt().fmt_fields(JsonFields::new());
+    log.event_format(WithMetrics { inner, metrics }).with_env_filter(filter).init();
+    if let Some(problem) = problem {
+        tracing::error!("{problem}");
+    }
 }
 
 /// Creates the app from the environment, and opens the connection to the table. The variables are `IMAGESHARE_TABLE`,

@@ -5,6 +5,7 @@
 
 mod deadline;
 mod deployment;
+mod metrics;
 mod run;
 
 use lambda_http::{Request, RequestExt};

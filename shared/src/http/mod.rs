@@ -47,4 +47,4 @@ pub use self::request::{AuthenticatedRequest, IncomingRequest, UnexpectedBody};
 pub use self::response::{
     ErrorInfo, HttpResponse, error_response, json_response, no_content, with_auth_challenge,
 };
-pub use self::trace::redact_path;
+pub use self::trace::{METRICS_TARGET, redact_path};

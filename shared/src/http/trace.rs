@@ -18,6 +18,9 @@ use super::{ErrorInfo, HttpResponse};
 use crate::domain::{AccessKeyId, Caller};
 use crate::store::Usage;
 
+/// The target of the log lines whose numbers a function on AWS turns into metrics.
+pub const METRICS_TARGET: &str = "imageshare::metrics";
+
 /// The gateway's route key for requests that match no other route.
 const DEFAULT_ROUTE: &str = "$default";
 
@@ -92,7 +95,9 @@ impl RequestTrace {
         }
         let problem = response.extensions().get::<ErrorInfo>();
         let access_key = caller.and_then(|caller| caller.access_key.as_ref()).or(self.access_key.get());
+        let status = response.status();
         tracing::info!(
+            target: METRICS_TARGET,
             request_id = self.request_id,
             client = self.client,
             tenant = caller.map(|caller| caller.tenant.as_str()),
@@ -101,7 +106,9 @@ impl RequestTrace {
             operation = self.route,
             action = self.action.get(),
             path = self.unmatched_path,
-            status = response.status().as_u16(),
+            status = status.as_u16(),
+            refused = status.is_client_error().then_some(1),
+            failed = status.is_server_error().then_some(1),
             code = problem.map(|problem| problem.code.as_str()),
             reason = problem.map(|problem| truncate(&problem.message, MAX_TEXT_CHARS)).as_deref(),
             duration_us = u64::try_from(self.started_at.elapsed().as_micros()).unwrap_or(u64::MAX),

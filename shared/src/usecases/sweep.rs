@@ -35,6 +35,8 @@ pub struct SweepReport {
     pub remaining: usize,
     /// Shards whose work items were not listed, because the query failed or the deadline had passed.
     pub unlisted_shards: usize,
+    /// When the oldest overdue work item that the sweep found was requested.
+    pub oldest: Option<Timestamp>,
 }
 
 /// Unblocks held jobs whose earlier job has ended, executes every overdue work item, the oldest of each shard first,
@@ -91,6 +93,8 @@ pub async fn unblock_queues(app: &App) -> Result<(), StoreError> {
 }
 
 async fn sweep_work_items(app: &App, keys: Vec<WorkItemKey>, deadline: Timestamp, report: &mut SweepReport) {
+    let requested_at = keys.iter().map(|key| key.job.0.time());
+    report.oldest = report.oldest.into_iter().chain(requested_at).min();
     for key in keys {
         if app.clock().now() >= deadline {
             report.remaining += 1;

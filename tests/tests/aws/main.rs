@@ -4,10 +4,12 @@
 
 mod client;
 mod deployment;
+mod documents;
 mod gateway_errors;
 mod module;
 mod policies;
 mod readme;
+mod redrive;
 
 use std::path::Path;
 

@@ -27,4 +27,5 @@ mod source_limits;
 mod strangers;
 mod table;
 mod terraform;
+mod upgrades;
 mod views;

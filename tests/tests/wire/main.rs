@@ -2,6 +2,7 @@
 //! byte by byte, and the servers that issue tokens.
 
 mod access_keys;
+mod deployment_checks;
 mod hostile;
 mod issuers;
 mod journey;

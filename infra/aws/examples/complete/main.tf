@@ -38,7 +38,8 @@ module "imageshare" {
   table       = { deletion_protection = var.protect, recovery_days = 35 }
   kms_key_arn = aws_kms_key.this.arn
 
-  alarms = { level = "all", topic_arns = [aws_sns_topic.operators.arn] }
+  alarms  = { level = "all", topic_arns = [aws_sns_topic.operators.arn] }
+  metrics = "function"
 }
 
 resource "aws_sns_topic" "operators" {

@@ -127,10 +127,12 @@ async fn sweep_executes_listable_shards_and_counts_the_others() {
     let swept = sweep(&service_with_failing_shards(&world, |shard| shard == "W#2", false), far_deadline())
         .await
         .unwrap();
-    assert_eq!(swept, SweepReport { executed: 3, unlisted_shards: 1, ..SweepReport::default() });
+    let oldest = ids.iter().enumerate().filter(|(shard, _)| *shard != 2).map(|(_, id)| id.0.time()).min();
+    assert_eq!(swept, SweepReport { executed: 3, unlisted_shards: 1, oldest, ..SweepReport::default() });
     assert_eq!(world.job_report(ids[2]).await.status(), JobStatus::Init);
     let swept = sweep(&world.service, far_deadline()).await.unwrap();
-    assert_eq!(swept, SweepReport { executed: 1, ..SweepReport::default() });
+    let oldest = Some(ids[2].0.time());
+    assert_eq!(swept, SweepReport { executed: 1, oldest, ..SweepReport::default() });
     assert_eq!(world.job_report(ids[2]).await.status(), JobStatus::Success);
 }
 
@@ -140,7 +142,8 @@ async fn sweep_out_of_time_reports_partial_progress() {
     let image = world.create_image("owner").await;
     queue_job_in_each_shard(&world, &image).await;
     let swept = sweep(&service_with_failing_shards(&world, |_| false, true), far_deadline()).await.unwrap();
-    assert_eq!(swept, SweepReport { executed: 1, unlisted_shards: 3, ..SweepReport::default() });
+    let oldest = swept.oldest;
+    assert_eq!(swept, SweepReport { executed: 1, unlisted_shards: 3, oldest, ..SweepReport::default() });
     assert_eq!(world.open_work_items().await.len(), 3);
     let swept = sweep(&world.service, Timestamp::now()).await.unwrap();
     assert_eq!(swept, SweepReport { unlisted_shards: 4, ..SweepReport::default() });

@@ -1,0 +1,75 @@
+//! During an upgrade, older and newer functions work over one table: an older one has to read, change and finish what a newer one has
+//! written with attributes that it does not know.
+
+use dynoxide::types::AttributeValue as Stored;
+use imageshare::domain::{ImageId, JobId, JobStatus, Limits, Status, Task};
+use imageshare::table::{AttributeValue, Table, Write};
+use imageshare_tests::local_service::{LocalService, all_items, job_at, tenant};
+use serde_json::{Map, Value};
+
+/// The name that no function knows.
+const LATER: &str = "later";
+
+/// Adds a member to a JSON object, below the name of a variant if it is one.
+fn with_later_member(mut object: Map<String, Value>) -> Map<String, Value> {
+    let is_variant = object.len() == 1 && object.keys().all(|name| name.starts_with(char::is_uppercase));
+    if !is_variant {
+        object.insert(LATER.to_owned(), 1.into());
+        return object;
+    }
+    let below = |value| match value {
+        Value::Object(object) => Value::Object(with_later_member(object)),
+        other => other,
+    };
+    object.into_iter().map(|(name, value)| (name, below(value))).collect()
+}
+
+/// Writes an attribute that no function knows into every item of the table, and a member that none knows into each of
+/// its JSON attributes. Returns the number of these members.
+async fn add_what_no_function_knows(world: &LocalService) -> usize {
+    let mut members = 0;
+    for item in all_items(&world.embedded) {
+        let text = |name: &str| match &item[name] {
+            Stored::S(text) => AttributeValue::S(text.clone()),
+            other => panic!("a key that is no text: {other:?}"),
+        };
+        let key = ["pk", "sk"].map(|name| (name.to_owned(), text(name))).into();
+        let mut item = world.table.get_item(&key).await.unwrap().items.remove(0);
+        for value in item.values_mut() {
+            let json = value.as_s().ok().and_then(|text| serde_json::from_str(text).ok());
+            if let Some(Value::Object(object)) = json {
+                *value = AttributeValue::S(Value::Object(with_later_member(object)).to_string());
+                members += 1;
+            }
+        }
+        item.insert(LATER.to_owned(), AttributeValue::N("1".to_owned()));
+        world.table.write_item(&Write::put(item)).await.unwrap();
+    }
+    members
+}
+
+/// Queues a job, changes every item as a later version might have written it, and has the job done.
+async fn run_job(world: &LocalService, creator: &str, task: Task, image: &ImageId) -> JobId {
+    let (images, tenants) = (vec![image.clone()], vec![tenant("guest")]);
+    let job = job_at(world.service.clock().stamp(), creator, task, images, tenants);
+    world.queue_job(&job).await;
+    assert!(add_what_no_function_knows(world).await >= 3, "the job, the image and its record");
+    world.run_open_work().await;
+    job.id
+}
+
+#[tokio::test]
+async fn items_with_more_than_is_known_are_read() {
+    let world = LocalService::start(Limits::default());
+    let image = world.create_image("owner").await;
+    let accept = Task::Respond { status: Status::Accepted, vault: None };
+    for (creator, task, members) in
+        [("owner", Task::Share, 1), ("guest", accept, 1), ("owner", Task::Unshare, 0)]
+    {
+        let job = run_job(&world, creator, task, &image).await;
+        assert_eq!(world.job_report(job).await.status(), JobStatus::Success);
+        assert_eq!(world.member_count(&image).await, members);
+    }
+    add_what_no_function_knows(&world).await;
+    assert_eq!(world.read_image(&image).await.id, image);
+}

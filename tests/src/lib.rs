@@ -30,6 +30,7 @@ pub mod racing_table;
 pub mod response;
 pub mod runtime_api;
 mod schema;
+pub mod secret_server;
 pub mod server_process;
 pub mod signature_vectors;
 pub mod signer;

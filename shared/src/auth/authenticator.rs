@@ -12,7 +12,9 @@ use super::key_set::{BadKeySet, KeySet};
 use super::keyring::Keyring;
 use super::keystone::Keystone;
 use super::master_keys::MasterKeys;
-use super::remote_key_set::RemoteKeySet;
+use super::refreshed::Wanted;
+use super::remote_key_set::{KeySetSource, RemoteKeySet};
+use super::secrets::SecretReader;
 use super::signed_token::SignedToken;
 use crate::domain::Timestamp;
 
@@ -31,11 +33,11 @@ pub(super) struct TrustedIssuer {
     expected_claims: ExpectedClaims,
 }
 
-/// The keys that an issuer signs tokens with: configured, or fetched from its URL.
+/// The keys that an issuer signs tokens with: configured, or fetched from its URL or from AWS.
 #[derive(Debug)]
 pub(super) enum IssuerKeys {
     Fixed(KeySet),
-    Remote(RemoteKeySet),
+    Remote(Arc<RemoteKeySet>),
 }
 
 impl Authenticator {
@@ -63,7 +65,13 @@ impl Authenticator {
         expected: ExpectedClaims,
         authorities: &CertificateAuthorities,
     ) -> Result<Self, BadUrl> {
-        Ok(self.with_trusted_issuer(IssuerKeys::Remote(RemoteKeySet::new(url, authorities)?), expected))
+        Ok(self.with_trusted_issuer(IssuerKeys::Remote(KeySetSource::at_url(url, authorities)?), expected))
+    }
+
+    /// Also trusts the keys of the JSON Web Key Set in a parameter or secret of AWS. Reads nothing yet.
+    #[must_use]
+    pub fn with_jwks_secret(self, secret: SecretReader, expected: ExpectedClaims) -> Self {
+        self.with_trusted_issuer(IssuerKeys::Remote(KeySetSource::in_secret(secret)), expected)
     }
 
     fn with_trusted_issuer(mut self, keys: IssuerKeys, expected: ExpectedClaims) -> Self {
@@ -85,16 +93,37 @@ impl Authenticator {
         Self { keyring: Keyring::new(master_keys), ..self }
     }
 
-    /// Fetches the keys of all URLs concurrently, before the first request needs them. A failed fetch is logged and
-    /// repeated by that request.
+    /// Also accepts access keys whose secrets are derived from the master keys in a parameter or secret of AWS. Reads nothing
+    /// yet.
+    #[must_use]
+    pub fn with_master_keys_secret(self, secret: SecretReader) -> Self {
+        Self { keyring: Keyring::with_secret(secret), ..self }
+    }
+
+    /// Fetches the keys of all URLs and secrets concurrently, before the first request needs them. A failed fetch is logged
+    /// and repeated by that request.
     pub async fn prefetch_keys(&self) {
-        join_all(self.trusted_issuers.iter().map(async |issuer| {
-            if let IssuerKeys::Remote(remote) = &issuer.keys {
-                // The failure was logged.
-                let _ = remote.get(false, Timestamp::now()).await;
-            }
-        }))
-        .await;
+        let now = Timestamp::now();
+        let key_sets = join_all(self.remote_key_sets().map(|remote| remote.get(Wanted::Cached, now)));
+        // Failures were logged.
+        let _ = tokio::join!(key_sets, self.keyring.load_master_keys(now));
+    }
+
+    /// Reads the secrets that are not cached, and starts to read those again that are due. Returns what is wrong with those that
+    /// cannot be used: setting and secret, and the kind of fault. Costs no call while all are cached.
+    pub async fn unusable_secrets(&self, now: Timestamp) -> Vec<String> {
+        let secrets = self.remote_key_sets().filter(|remote| remote.source().is_secret());
+        let key_sets = join_all(secrets.map(|secret| secret.get(Wanted::Cached, now)));
+        let (key_sets, master_keys) = tokio::join!(key_sets, self.keyring.load_master_keys(now));
+        let key_sets = key_sets.into_iter().filter_map(Result::err);
+        key_sets.chain(master_keys.err()).collect()
+    }
+
+    fn remote_key_sets(&self) -> impl Iterator<Item = &Arc<RemoteKeySet>> {
+        self.trusted_issuers.iter().filter_map(|issuer| match &issuer.keys {
+            IssuerKeys::Remote(remote) => Some(remote),
+            IssuerKeys::Fixed(_) => None,
+        })
     }
 
     /// Returns the bearer of a token that this deployment has not issued itself. Costs no request if the keys are
@@ -149,10 +178,11 @@ impl TrustedIssuer {
             IssuerKeys::Fixed(keys) => return Ok(token.bearer(keys, &self.expected_claims, now)?),
             IssuerKeys::Remote(remote) => remote,
         };
-        let cached = remote.get(false, now).await.map_err(AuthError::IssuerUnavailable)?;
+        let cached = remote.get(Wanted::Cached, now).await.map_err(AuthError::IssuerUnavailable)?;
         match token.bearer(&cached, &self.expected_claims, now) {
             Err(CredentialError::UnknownKey) => {
-                let refreshed = remote.get(true, now).await.map_err(AuthError::IssuerUnavailable)?;
+                let missing = Wanted::MissingKey { in_use_since: None };
+                let refreshed = remote.get(missing, now).await.map_err(AuthError::IssuerUnavailable)?;
                 Ok(token.bearer(&refreshed, &self.expected_claims, now)?)
             }
             result => Ok(result?),

@@ -71,7 +71,7 @@ impl Keyring {
             jti: uuid::Uuid::new_v4().simple().to_string(),
         };
         let message = format!("{}.{}", encode_part(&header)?, encode_part(&claims)?);
-        let signature = token_mac(self.master_keys(), &key.master_key_id, &message)?.finalize().into_bytes();
+        let signature = token_mac(&self.master_keys(), &key.master_key_id, &message)?.finalize().into_bytes();
         let token = format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature));
         Some(IssuedToken { token, issued: now, expires })
     }
@@ -86,7 +86,7 @@ impl Keyring {
         if header.alg != "HS256" {
             return Some(Err(CredentialError::UnknownAlgorithm));
         }
-        let Some(mac) = token_mac(self.master_keys(), master_id, message) else {
+        let Some(mac) = token_mac(&self.master_keys(), master_id, message) else {
             return Some(Err(CredentialError::UnknownKey));
         };
         let signature = URL_SAFE_NO_PAD.decode(signature).unwrap_or_default();
@@ -118,10 +118,9 @@ impl Authenticator {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(CredentialError::TooLong.into());
         }
-        let Some(own_claims) = self.keyring().verify_own_token(token, now) else {
+        let Some(claims) = self.own_claims(token, store, now).await? else {
             return self.verify_external_token(token, now).await;
         };
-        let claims = own_claims?;
         let (credential, is_revoked) = tokio::try_join!(
             self.keyring().find(store, &claims.sub, now),
             self.keyring().is_revoked(store, TokenHash::from_token(token), now),
@@ -141,6 +140,25 @@ impl Authenticator {
 }
 
 impl Authenticator {
+    /// Returns the claims of a token that this deployment issued; `None` for any other token. If its master key is unknown, the
+    /// access key that it names is looked up, which reads the master keys again if that one is a new one.
+    async fn own_claims(
+        &self,
+        token: &str,
+        store: &Store,
+        now: Timestamp,
+    ) -> Result<Option<Claims>, AuthError> {
+        let keyring = self.keyring();
+        let mut verified = keyring.verify_own_token(token, now);
+        if matches!(verified, Some(Err(CredentialError::UnknownKey))) && keyring.is_refreshed() {
+            if let Some(id) = claimed_access_key(token) {
+                keyring.find(store, &id, now).await?;
+            }
+            verified = keyring.verify_own_token(token, now);
+        }
+        Ok(verified.transpose()?)
+    }
+
     /// Revokes a token that this deployment or its Keystone issued. An own token costs one put; Keystone's, one
     /// request.
     ///
@@ -148,14 +166,20 @@ impl Authenticator {
     /// [`CredentialError::NotRevocable`] for a token of another issuer; any other [`AuthError`] if the token is
     /// invalid, or could not be revoked.
     pub async fn revoke(&self, token: &str, store: &Store, now: Timestamp) -> Result<(), AuthError> {
-        match self.keyring().verify_own_token(token, now) {
-            Some(own_claims) => {
-                let expires = timestamp(own_claims?.exp);
+        match self.own_claims(token, store, now).await? {
+            Some(claims) => {
+                let expires = timestamp(claims.exp);
                 Ok(self.keyring().revoke(store, TokenHash::from_token(token), expires).await?)
             }
             None => self.revoke_with_keystone(token, now).await,
         }
     }
+}
+
+/// Returns the access key that a token names, unverified: only to look it up.
+fn claimed_access_key(token: &str) -> Option<AccessKeyId> {
+    let claims = token.split('.').nth(1)?;
+    decode_part::<Claims>(claims).map(|claims| claims.sub)
 }
 
 fn timestamp(unix_seconds: i64) -> Timestamp {

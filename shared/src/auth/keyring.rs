@@ -11,6 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::master_keys::{MasterKeys, Secret};
+use super::refreshed::{FetchError, Refreshed, Source, Wanted};
+use super::secrets::{SECRET_POLICY, SecretReader};
 use super::token_hash::TokenHash;
 use super::ttl_cache::TtlCache;
 use crate::domain::{AccessKey, AccessKeyId, Timestamp};
@@ -25,10 +27,31 @@ const CACHE_TTL: Duration = Duration::from_secs(5);
 /// The master keys, and the caches of access keys and tokens. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct Keyring {
-    master_keys: Arc<MasterKeys>,
+    master_keys: MasterKeySource,
     credentials: Arc<TtlCache<AccessKeyId, Arc<Credential>, Timestamp, MAX_CACHED_ENTRIES>>,
     /// Issued tokens that were not revoked when the table was last read.
     unrevoked_tokens: Arc<TtlCache<TokenHash, (), Timestamp, MAX_CACHED_ENTRIES>>,
+}
+
+/// The master keys: configured, or kept in a parameter or secret of AWS.
+#[derive(Debug, Clone)]
+enum MasterKeySource {
+    Fixed(Arc<MasterKeys>),
+    Secret(Arc<Refreshed<SecretReader>>),
+}
+
+impl Default for MasterKeySource {
+    fn default() -> Self {
+        Self::Fixed(Arc::default())
+    }
+}
+
+impl Source for SecretReader {
+    type Value = MasterKeys;
+
+    async fn fetch(&self) -> Result<Option<MasterKeys>, FetchError> {
+        self.read_as(MasterKeys::parse_some).await.map(Some)
+    }
 }
 
 /// An access key and its secret.
@@ -43,23 +66,50 @@ pub struct Credential {
 impl Keyring {
     /// Creates a keyring that derives secrets from these master keys.
     pub fn new(master_keys: MasterKeys) -> Self {
-        Self { master_keys: Arc::new(master_keys), ..Self::default() }
+        Self { master_keys: MasterKeySource::Fixed(Arc::new(master_keys)), ..Self::default() }
+    }
+
+    /// Creates a keyring whose master keys are kept in a parameter or secret. Reads nothing yet: until
+    /// [`Self::load_master_keys`] has succeeded, there are none.
+    pub(super) fn with_secret(secret: SecretReader) -> Self {
+        Self {
+            master_keys: MasterKeySource::Secret(Refreshed::new(secret, SECRET_POLICY)),
+            ..Self::default()
+        }
+    }
+
+    /// Reads the master keys if there are none, and starts to read them again if it is time. Costs a call if there are none.
+    ///
+    /// # Errors
+    /// The problem, which names setting and secret, if there are no usable master keys.
+    pub(super) async fn load_master_keys(&self, now: Timestamp) -> Result<(), String> {
+        match &self.master_keys {
+            MasterKeySource::Fixed(_) => Ok(()),
+            MasterKeySource::Secret(secret) => secret.get(Wanted::Cached, now).await.map(drop),
+        }
+    }
+
+    /// Whether the master keys may change while the process runs.
+    pub(super) fn is_refreshed(&self) -> bool {
+        matches!(self.master_keys, MasterKeySource::Secret(_))
     }
 
     /// Derives the secret of a new access key. Returns the id of its master key and the secret; `None` if the
     /// deployment has no master key.
     pub fn derive_new_secret(&self, id: &AccessKeyId) -> Option<(String, Secret)> {
-        let master = self.master_keys.newest()?;
-        Some((master.to_owned(), self.master_keys.secret(master, id)?))
+        let master_keys = self.master_keys();
+        let master = master_keys.newest()?;
+        Some((master.to_owned(), master_keys.secret(master, id)?))
     }
 
     /// Returns the secret of an access key; `None` if its master key is no longer listed.
     pub fn secret_for(&self, key: &AccessKey) -> Option<Secret> {
-        self.master_keys.secret(&key.master_key_id, &key.id)
+        self.master_keys().secret(&key.master_key_id, &key.id)
     }
 
     /// Finds an access key for a request that was received at `now`. Returns disabled keys, too, and `None` for an
-    /// unknown one. Costs one read of the table, or none if the key is cached.
+    /// unknown one. Costs one read of the table, or none if the key is cached; and a call for the master keys, if they are kept
+    /// in AWS and the key's is not among those last read.
     ///
     /// # Errors
     /// [`StoreError`] if the table fails.
@@ -73,7 +123,15 @@ impl Keyring {
             return Ok(Some(cached));
         }
         let Some(key) = store.access_key(id).await? else { return Ok(None) };
-        let secret = self.master_keys.secret(&key.master_key_id, id);
+        let secret = match (self.secret_for(&key), &self.master_keys) {
+            (None, MasterKeySource::Secret(secret)) => {
+                // A failure was logged, and leaves the key without its secret.
+                let in_use_since = Some(key.created);
+                let _ = secret.get(Wanted::MissingKey { in_use_since }, now).await;
+                self.secret_for(&key)
+            }
+            (secret, _) => secret,
+        };
         let credential = Arc::new(Credential { key, secret });
         // The period starts before the read, so that a change during the read is not missed for longer.
         self.cache_credential(id.clone(), Arc::clone(&credential), now);
@@ -110,9 +168,12 @@ impl Keyring {
         Ok(())
     }
 
-    /// Returns the master keys.
-    pub(super) fn master_keys(&self) -> &MasterKeys {
-        &self.master_keys
+    /// Returns the master keys that were last read; none if that has not succeeded yet.
+    pub(super) fn master_keys(&self) -> Arc<MasterKeys> {
+        match &self.master_keys {
+            MasterKeySource::Fixed(keys) => Arc::clone(keys),
+            MasterKeySource::Secret(secret) => secret.cached().unwrap_or_default(),
+        }
     }
 
     /// Removes an access key from this process's cache, after a change.

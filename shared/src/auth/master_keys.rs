@@ -16,6 +16,7 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
+use super::secrets::RESERVED_IDS;
 use crate::domain::{AccessKeyId, TenantId};
 
 const ACCESS_KEY_CONTEXT: &[u8] = b"imageshare access key";
@@ -48,6 +49,9 @@ impl MasterKeys {
             if id.parse::<TenantId>().is_err() {
                 return Err(bad_key("has an id that is not 1 to 64 characters of A-Z a-z 0-9 _ . -"));
             }
+            if RESERVED_IDS.contains(&id) {
+                return Err(bad_key("has an id that begins a reference to a secret: choose another"));
+            }
             if keys.iter().any(|(other, _)| other == id) {
                 return Err(bad_key("has the same id as an earlier one"));
             }
@@ -58,6 +62,13 @@ impl MasterKeys {
             keys.push((id.to_owned(), key));
         }
         Ok(Self(keys))
+    }
+
+    /// Parses a list as [`Self::parse`] does, and rejects one without a key: for a list that is kept elsewhere, where an
+    /// empty one is a mistake.
+    pub(super) fn parse_some(text: &str) -> Result<Self, BadMasterKeys> {
+        let keys = Self::parse(text)?;
+        if keys.0.is_empty() { Err(BadMasterKeys { place: 1, fault: "is missing" }) } else { Ok(keys) }
     }
 
     /// Returns the id of the master key for new access keys.
@@ -150,6 +161,7 @@ mod tests {
             (format!("{},{}", entry("a", 1), entry("a", 2)), 2),
             (entry("a b", 1), 1),
             (entry("", 1), 1),
+            (entry("ssm", 1), 1),
         ] {
             let error = MasterKeys::parse(&text).unwrap_err();
             assert_eq!(error.place, place, "{error}");

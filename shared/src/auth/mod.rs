@@ -7,6 +7,9 @@
 //! * a token that this deployment issued for an access key: [`issued_token`];
 //! * a [`signature`] by an access key, whose secret is derived from the deployment's [`master_keys`].
 //!
+//! Keys of both kinds are configured, or kept elsewhere and cached ([`refreshed`]): at an issuer's URL, or in AWS
+//! ([`secrets`]).
+//!
 //! Each kind ends in the same [`Caller`](crate::domain::Caller) or [`CredentialError`], so that the code behind does
 //! not depend on the kind of credential.
 
@@ -19,13 +22,16 @@ mod bearer_token;
 mod certificate_authorities;
 mod claim_paths;
 mod error;
+mod http_client;
 mod issued_token;
 mod issuer_client;
 mod key_set;
 mod keyring;
 mod keystone;
 mod master_keys;
+mod refreshed;
 mod remote_key_set;
+mod secrets;
 pub mod signature;
 mod signed_token;
 mod token_hash;
@@ -46,3 +52,4 @@ pub use self::issuer_client::{BadUrl, loggable_address};
 pub use self::key_set::{BadKeySet, JwkError};
 pub use self::keyring::{Credential, Keyring};
 pub use self::master_keys::{BadMasterKeys, MasterKeys, Secret};
+pub use self::secrets::{BadSecretReference, SecretReader, SecretReference, SecretStores};

@@ -22,6 +22,7 @@ mod read_rate;
 mod references;
 mod registry;
 mod rules;
+mod secrets;
 mod signatures;
 mod source_limits;
 mod strangers;

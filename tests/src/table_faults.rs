@@ -29,6 +29,8 @@ pub enum Fault {
     UnprocessedKeys,
     /// The page of a query ends after one item.
     ShortPage,
+    /// The caller may not make the call.
+    AccessDenied,
 }
 
 impl Fault {
@@ -173,6 +175,7 @@ pub(crate) fn run_with_fault(
             error_response(400, "TransactionCanceledException", reasons)
         }
         Fault::Conflict => error_response(400, "TransactionConflictException", json!({})),
+        Fault::AccessDenied => error_response(400, "AccessDeniedException", json!({})),
         Fault::ShortPage => {
             let mut request: Value = serde_json::from_slice(body).expect("the SDK sends JSON");
             request["Limit"] = json!(1);

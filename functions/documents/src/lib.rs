@@ -11,7 +11,7 @@ use http::{Response, StatusCode};
 use imageshare::facade::{self, ims};
 use imageshare::function::HttpFunction;
 use imageshare::http::health::{self, healthy_response, unhealthy_response};
-use imageshare::http::{HttpResponse, error_response, route_key};
+use imageshare::http::{HttpResponse, RejectionReason, error_response, route_key};
 use lambda_http::{Body, Request};
 
 /// The maximum time that the table of a healthy service takes to respond.
@@ -41,11 +41,18 @@ pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
 }
 
 /// Reads an item that does not exist from the table. Returns 200 if the table responds, otherwise 503 with the reason. Costs
-/// half a read unit. Health and readiness are the same here: a function has no state besides the table.
+/// half a read unit. If the function is not ready, the reason names the settings and secrets that it lacks. Health and
+/// readiness are the same here: a function has no state besides the table.
 async fn show_health(function: &HttpFunction, request: Request) -> HttpResponse {
     let request = match function.receive(request) {
         Ok(request) => request,
-        Err(rejected) => return facade::reject(*rejected),
+        Err(rejected) => {
+            let RejectionReason::Unready(unready) = rejected.reason() else {
+                return facade::reject(*rejected);
+            };
+            let response = unhealthy_response(&format!("The function is not ready: {}.", unready.0));
+            return rejected.finish(response);
+        }
     };
     if !request.body().is_empty() {
         return request.finish(unexpected_body());
@@ -57,7 +64,7 @@ async fn show_health(function: &HttpFunction, request: Request) -> HttpResponse 
             unhealthy_response(if problem.is_transient() {
                 "The table does not respond."
             } else {
-                "The table refuses the function. See the function's log."
+                "IMAGESHARE_TABLE: the table does not exist, or the function may not use it. See the function's log."
             })
         }
     };

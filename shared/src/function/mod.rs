@@ -5,20 +5,23 @@
 
 mod deadline;
 mod deployment;
+mod environment;
 mod metrics;
+mod readiness;
 mod run;
+mod unconfigured;
 
 use lambda_http::{Request, RequestExt};
 use tracing::Instrument;
 
 pub use self::deadline::{http_deadline, lambda_deadline};
-pub use self::deployment::{BadDeployment, app_from_env, init_logging};
+pub use self::deployment::init_logging;
 pub use self::run::{Error, run, run_worker};
 use crate::auth::{AuthError, Authenticator, signature};
 use crate::domain::{Caller, Timestamp};
 use crate::http::{
-    AuthenticatedRequest, HttpResponse, IncomingRequest, ReadLimiter, RejectedRequest, check_body_size,
-    gateway_request_id,
+    ApiError, AuthenticatedRequest, HttpResponse, IncomingRequest, ReadLimiter, RejectedRequest,
+    check_body_size, gateway_request_id,
 };
 use crate::{App, Settings};
 
@@ -43,8 +46,8 @@ impl HttpFunction {
     /// tenant's read rate. Other methods are neither limited nor counted, since a revocation must always be possible.
     ///
     /// # Errors
-    /// The rejected request, for its facade to respond to: the body is too large, the credential is missing or
-    /// invalid, or the tenant has exceeded its read rate.
+    /// The rejected request, for its facade to respond to: the function is not ready, the body is too large, the credential
+    /// is missing or invalid, or the tenant has exceeded its read rate.
     pub async fn authenticate(&self, request: Request) -> Result<AuthenticatedRequest, Box<RejectedRequest>> {
         let incoming = self.receive(request)?;
         incoming.record_access_key(signature::claimed_access_key(&incoming.as_signed(), &[]));
@@ -81,9 +84,12 @@ impl HttpFunction {
     /// credential is among them.
     ///
     /// # Errors
-    /// The rejected request, if the body is larger than the operation allows.
+    /// The rejected request, if the function is not ready, or the body is larger than the operation allows.
     pub fn receive(&self, request: Request) -> Result<IncomingRequest, Box<RejectedRequest>> {
         let incoming = self.start(request);
+        if let Some(unready) = incoming.unready().cloned() {
+            return Err(Box::new(RejectedRequest::new(incoming, unready)));
+        }
         match check_body_size(incoming.body().len(), incoming.route(), incoming.headers()) {
             Ok(()) => Ok(incoming),
             Err(error) => Err(Box::new(RejectedRequest::new(incoming, error))),
@@ -108,14 +114,17 @@ impl HttpFunction {
         self.authenticated(incoming, caller)
     }
 
-    /// Handles a request that needs no credential.
+    /// Handles a request that needs no credential. Responds with 503 if the function is not ready.
     pub fn handle_public(
         &self,
         request: Request,
         handler: impl FnOnce(&Settings, &Request) -> HttpResponse,
     ) -> HttpResponse {
         let incoming = self.start(request);
-        let response = handler(&incoming.app.settings, incoming.as_event());
+        let response = match incoming.unready() {
+            None => handler(&incoming.app.settings, incoming.as_event()),
+            Some(unready) => ApiError::from(unready).into_response(),
+        };
         incoming.finish(response)
     }
 

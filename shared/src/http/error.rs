@@ -11,7 +11,7 @@ use http::StatusCode;
 
 use super::body_limit::BodyTooLarge;
 use super::idempotency::InvalidIdempotencyKey;
-use super::rejection::RejectionReason;
+use super::rejection::{RejectionReason, Unready};
 use super::request::UnexpectedBody;
 use super::{HttpResponse, response, server_error};
 use crate::auth::{AuthError, CredentialError};
@@ -71,6 +71,12 @@ impl From<StoreError> for ApiError {
     }
 }
 
+impl From<&Unready> for ApiError {
+    fn from(unready: &Unready) -> Self {
+        server_error::for_unready(unready).into()
+    }
+}
+
 impl From<UnexpectedBody> for ApiError {
     fn from(problem: UnexpectedBody) -> Self {
         Self::malformed(problem.to_string())
@@ -117,6 +123,7 @@ impl From<AuthError> for ApiError {
 impl From<RejectionReason> for ApiError {
     fn from(reason: RejectionReason) -> Self {
         match reason {
+            RejectionReason::Unready(unready) => Self::from(&unready),
             RejectionReason::BodyTooLarge(problem) => problem.into(),
             RejectionReason::Auth(error) => error.into(),
             RejectionReason::UseCase(error) => error.into(),

@@ -42,7 +42,7 @@ pub use self::marker::Listing;
 pub(crate) use self::page::{PageBody, PageInfo};
 pub(crate) use self::parameters::{MAX_BATCH_PAGE_SIZE, Query, invalid_parameter};
 pub(crate) use self::read_limiter::ReadLimiter;
-pub use self::rejection::{RejectedRequest, RejectionReason};
+pub use self::rejection::{RejectedRequest, RejectionReason, Unready};
 pub use self::request::{AuthenticatedRequest, IncomingRequest, UnexpectedBody};
 pub use self::response::{
     ErrorInfo, HttpResponse, error_response, json_response, no_content, with_auth_challenge,

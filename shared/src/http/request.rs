@@ -9,6 +9,7 @@ use lambda_http::{Body, Request, RequestExt};
 
 use super::base_url::base_url;
 use super::read_limiter::{ReadCharge, ReadLimiter};
+use super::rejection::Unready;
 use super::trace::RequestTrace;
 use super::{HttpResponse, with_auth_challenge};
 use crate::App;
@@ -105,6 +106,11 @@ impl IncomingRequest {
     /// [`UnexpectedBody`] if there is one, even of whitespace: its client believes that it has an effect.
     pub fn ensure_no_body(&self) -> Result<(), UnexpectedBody> {
         if self.body().is_empty() { Ok(()) } else { Err(UnexpectedBody) }
+    }
+
+    /// Why the function cannot handle the request, if so.
+    pub(crate) fn unready(&self) -> Option<&Unready> {
+        self.request.extensions().get()
     }
 
     /// The gateway's event.

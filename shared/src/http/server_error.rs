@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 
+use super::rejection::Unready;
 use crate::domain::ImageId;
 use crate::store::StoreError;
 use crate::table::StorageFault;
@@ -53,6 +54,13 @@ fn storage_message(fault: StorageFault) -> &'static str {
 pub(crate) fn for_issuer_error(problem: &str) -> (StatusCode, &'static str, &'static str) {
     tracing::error!(problem, "a token cannot be checked");
     let message = "The token cannot be checked, since its issuer does not respond. Try again in a second.";
+    (StatusCode::SERVICE_UNAVAILABLE, "IMG.0060", message)
+}
+
+/// Logs that the function cannot handle a request, and returns the status, code and message for the caller.
+pub(crate) fn for_unready(unready: &Unready) -> (StatusCode, &'static str, &'static str) {
+    tracing::error!(problem = unready.0, "the function is not ready");
+    let message = "The service is not ready: its deployment is incomplete. Try again later. GET /health names what it lacks.";
     (StatusCode::SERVICE_UNAVAILABLE, "IMG.0060", message)
 }
 

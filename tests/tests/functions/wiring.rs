@@ -10,18 +10,14 @@ use imageshare_tests::binaries::binary;
 use imageshare_tests::deployment::{Deployment, TABLE};
 use imageshare_tests::events::{self, HttpEvent};
 use imageshare_tests::issuer::{Issuer, key_set, sign_token};
-use imageshare_tests::lambda_process::{LambdaProcess, StartError};
+use imageshare_tests::lambda_process::LambdaProcess;
 use imageshare_tests::signer::{Signer, UnsignedRequest};
 use imageshare_tests::table_server::Fault;
 use serde_json::{Value, json};
 
-const MEMBERS: &str = "/v1/cloudimages/members";
+use super::status_and_body;
 
-/// The status and the JSON body of a response in API Gateway's form.
-fn status_and_body(response: &Value) -> (u64, Value) {
-    let body = response["body"].as_str().unwrap_or_default();
-    (response["statusCode"].as_u64().unwrap(), serde_json::from_str(body).unwrap_or_default())
-}
+const MEMBERS: &str = "/v1/cloudimages/members";
 
 /// Asserts the status of a response in API Gateway's form. Returns its JSON body.
 #[track_caller]
@@ -294,40 +290,6 @@ async fn worker_reports_unknown_event_and_handles_the_next() {
         worker.init_time(),
         worker.peak_resident_bytes() >> 10
     );
-}
-
-#[tokio::test]
-async fn invalid_environment_variable_is_reported_by_name() {
-    let world = Deployment::start().await;
-    let weak = json!({"keys": [{"kty": "oct", "k": "d2VhaydzZWNyZXQ"}]}).to_string();
-    for (name, wrong) in [
-        ("IMAGESHARE_TABLE", None),
-        ("IMAGESHARE_JWKS", None),
-        ("IMAGESHARE_JWKS", Some(weak.as_str())),
-        ("IMAGESHARE_JWKS", Some("http://keys.example/jwks.json")),
-        ("IMAGESHARE_KEYSTONE_URL", Some("keystone")),
-        ("IMAGESHARE_LIMITS", Some("members-per-image=0")),
-        ("IMAGESHARE_LIMITS", Some("members-per-image=5,members-per-image=6")),
-        ("IMAGESHARE_DIRECTORY", Some("yes")),
-        ("IMAGESHARE_PUBLIC_URL", Some("images.example")),
-        ("IMAGESHARE_PUBLIC_URL", Some("https://images.example/v2")),
-        ("IMAGESHARE_TABLE", Some("another")),
-        ("AWS_ENDPOINT_URL_DYNAMODB", Some("localhost")),
-        ("AWS_ENDPOINT_URL_DYNAMODB", Some("http://")),
-        ("IMAGESHARE_MASTER_KEYS", Some("a:d2VhaydzZWNyZXQ=")),
-        ("AWS_REGION", None),
-        ("AWS_ACCESS_KEY_ID", None),
-    ] {
-        let mut env = world.env();
-        env.retain(|(other, _)| *other != name);
-        env.extend(wrong.map(|wrong| (name, wrong.to_owned())));
-        let log = match LambdaProcess::start(&binary("share"), env).await.map(|_| ()) {
-            Err(StartError::Exited { log, .. } | StartError::InitFailed { log, .. }) => log,
-            other => panic!("{name}: {other:?}"),
-        };
-        assert!(log.contains(name), "{name}: {log}");
-        assert!(!log.contains("d2Vhay"), "{log}");
-    }
 }
 
 /// Starts a function, and asserts that it did not wait for what does not respond.

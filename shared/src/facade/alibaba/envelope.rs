@@ -62,6 +62,7 @@ impl Error {
 pub fn reject(rejected: &RejectedRequest, parameters: Option<&Parameters>) -> HttpResponse {
     let error = match rejected.reason().clone() {
         RejectionReason::BodyTooLarge(problem) => return ApiError::from(problem).into_response(),
+        RejectionReason::Unready(unready) => Error::from(&unready),
         RejectionReason::Auth(error) => Error::from(error),
         RejectionReason::UseCase(error) => Error::from(error),
     };

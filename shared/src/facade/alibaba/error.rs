@@ -8,7 +8,7 @@ use http::StatusCode;
 use crate::auth::signature::SignatureError;
 use crate::auth::{AuthError, CredentialError};
 use crate::domain::{Denied, ID_FORMAT, NotShared, Outcome, ShareRequestError, TenantId};
-use crate::http::{ApiError, server_error};
+use crate::http::{ApiError, Unready, server_error};
 use crate::store::StoreError;
 use crate::usecases::UseCaseError;
 
@@ -245,6 +245,12 @@ fn not_shared(NotShared { image, visibility }: &NotShared) -> Error {
 impl From<StoreError> for Error {
     fn from(problem: StoreError) -> Self {
         Self::server_error(server_error::for_store_error(&problem))
+    }
+}
+
+impl From<&Unready> for Error {
+    fn from(unready: &Unready) -> Self {
+        Self::server_error(server_error::for_unready(unready))
     }
 }
 

@@ -182,7 +182,9 @@ impl From<RejectionReason> for Error {
     fn from(reason: RejectionReason) -> Self {
         match reason {
             RejectionReason::UseCase(error) => error.into(),
-            other @ (RejectionReason::BodyTooLarge(_) | RejectionReason::Auth(_)) => Self(other.into()),
+            other @ (RejectionReason::Unready(_)
+            | RejectionReason::BodyTooLarge(_)
+            | RejectionReason::Auth(_)) => Self(other.into()),
         }
     }
 }

@@ -75,6 +75,7 @@ resource "aws_lambda_function" "this" {
         name => value if value != null && value != ""
       },
       each.key == local.worker ? {} : local.secrets,
+      each.key == local.worker ? {} : { for setting, from in local.secret_references : setting => from.reference },
       { RUST_LOG = local.function_settings[each.key].log_level },
     )
   }

@@ -55,6 +55,7 @@ locals {
           Resource = [aws_sqs_queue.failed_batches.arn]
         },
       ],
+      name == local.worker ? [] : local.secret_statements,
       !local.function_settings[name].tracing ? [] : [
         {
           # Nor for these.

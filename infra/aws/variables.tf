@@ -155,14 +155,16 @@ variable "permissions_boundary_arn" {
 
 variable "tokens" {
   description = <<-EOT
-    Which tokens are accepted. At least one of `jwks_url` (address of a JSON Web Key Set), `jwks` (the set itself) and
-    `keystone_url` (a Keystone that is asked about tokens). `issuer` and `audience` are what `iss` must be and `aud` must
-    contain; `claims` says which claims hold `project`, `account` and `roles`; `issuer_ca` holds the certificates of a private
-    authority, in PEM. All environment variables of a function together may have 4 KB.
+    Which tokens are accepted. At least one of `jwks_url` (address of a JSON Web Key Set), `jwks` (the set itself),
+    `jwks_from` (where AWS keeps the set, as in `master_keys_from`) and `keystone_url` (a Keystone that is asked about
+    tokens). `issuer` and `audience` are what `iss` must be and `aud` must contain; `claims` says which claims hold `project`,
+    `account` and `roles`; `issuer_ca` holds the certificates of a private authority, in PEM. All environment variables of a
+    function together may have 4 KB.
   EOT
   type = object({
     jwks_url     = optional(string)
     jwks         = optional(string)
+    jwks_from    = optional(object({ reference = string, kms_key_arn = optional(string) }))
     issuer       = optional(string)
     audience     = optional(string)
     claims       = optional(map(string), {})
@@ -171,13 +173,23 @@ variable "tokens" {
   })
 
   validation {
-    condition     = var.tokens.jwks_url != null || var.tokens.jwks != null || var.tokens.keystone_url != null
-    error_message = "tokens must have jwks_url, jwks or keystone_url: otherwise no caller could be authenticated."
+    condition     = var.tokens.jwks_url != null || var.tokens.jwks != null || var.tokens.jwks_from != null || var.tokens.keystone_url != null
+    error_message = "tokens must have jwks_url, jwks, jwks_from or keystone_url: otherwise no caller could be authenticated."
   }
 
   validation {
-    condition     = var.tokens.jwks_url == null || var.tokens.jwks == null
-    error_message = "tokens may have jwks_url or jwks, not both."
+    condition     = length([for keys in [var.tokens.jwks_url, var.tokens.jwks, var.tokens.jwks_from] : keys if keys != null]) <= 1
+    error_message = "tokens may have only one of jwks_url, jwks and jwks_from."
+  }
+
+  validation {
+    condition     = var.tokens.jwks_from == null || can(regex(local.secret_reference_pattern, var.tokens.jwks_from.reference))
+    error_message = "tokens.jwks_from.reference ${local.secret_reference_rule}"
+  }
+
+  validation {
+    condition     = try(var.tokens.jwks_from.kms_key_arn, null) == null || can(regex(local.kms_key_pattern, var.tokens.jwks_from.kms_key_arn))
+    error_message = "tokens.jwks_from.kms_key_arn must be the ARN of a key (not of an alias)."
   }
 
   validation {
@@ -200,7 +212,8 @@ variable "master_keys" {
   description = <<-EOT
     Keys that the secrets of access keys are derived from, the one for new access keys first; without any there are no access
     keys. `key` is 32 bytes or more in base64. They become an environment variable of the functions, encrypted with
-    `kms_key_arn` if there is one, and stand in Terraform's state. To rotate, put a new key first and apply.
+    `kms_key_arn` if there is one, and stand in Terraform's state; with `master_keys_from` they do not. To rotate, put a new
+    key first and apply.
   EOT
   type = list(object({
     id  = string
@@ -220,9 +233,43 @@ variable "master_keys" {
   }
 
   validation {
+    condition     = alltrue([for key in var.master_keys : !contains(["ssm", "secretsmanager", "arn"], key.id)])
+    error_message = "master_keys: no id may be ssm, secretsmanager or arn, with which references to secrets begin."
+  }
+
+  validation {
     # 32 bytes are 44 characters.
     condition     = alltrue([for key in var.master_keys : can(regex("^[A-Za-z0-9+/]{43,}={0,2}$", key.key)) && length(key.key) % 4 == 0])
     error_message = "master_keys: each key must be 32 bytes or more in base64, as `openssl rand -base64 32` prints them."
+  }
+}
+
+variable "master_keys_from" {
+  description = <<-EOT
+    Where AWS keeps the master keys, in place of `master_keys`: a parameter (SSM) or a secret (Secrets Manager) whose text is
+    `ID:BASE64,ID:BASE64`, the key for new access keys first. `reference` is `ssm:NAME`, `secretsmanager:NAME` or an ARN;
+    `kms_key_arn` is the key that encrypts it, if that is not AWS's own. The functions read it while they start, and again
+    every five minutes, so a rotation needs no apply. The module does not create it, so that it is not in the state.
+  EOT
+  type = object({
+    reference   = string
+    kms_key_arn = optional(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.master_keys_from == null || length(nonsensitive(var.master_keys)) == 0
+    error_message = "master_keys_from and master_keys cannot be used together: keep all master keys in one place."
+  }
+
+  validation {
+    condition     = var.master_keys_from == null || can(regex(local.secret_reference_pattern, var.master_keys_from.reference))
+    error_message = "master_keys_from.reference ${local.secret_reference_rule}"
+  }
+
+  validation {
+    condition     = try(var.master_keys_from.kms_key_arn, null) == null || can(regex(local.kms_key_pattern, var.master_keys_from.kms_key_arn))
+    error_message = "master_keys_from.kms_key_arn must be the ARN of a key (not of an alias)."
   }
 }
 

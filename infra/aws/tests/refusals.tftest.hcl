@@ -220,6 +220,77 @@ run "short_master_key_is_refused" {
   expect_failures = [var.master_keys]
 }
 
+run "master_key_that_looks_like_a_reference_is_refused" {
+  command = plan
+
+  variables {
+    master_keys = [{ id = "ssm", key = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=" }]
+  }
+
+  expect_failures = [var.master_keys]
+}
+
+run "master_keys_in_two_places_is_refused" {
+  command = plan
+
+  variables {
+    master_keys      = [{ id = "one", key = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=" }]
+    master_keys_from = { reference = "ssm:/imageshare/master-keys" }
+  }
+
+  expect_failures = [var.master_keys_from]
+}
+
+run "reference_to_master_keys_is_refused" {
+  command = plan
+
+  variables {
+    master_keys_from = { reference = "/imageshare/master-keys" }
+  }
+
+  expect_failures = [var.master_keys_from]
+}
+
+run "version_of_master_keys_is_refused" {
+  command = plan
+
+  variables {
+    master_keys_from = { reference = "ssm:/imageshare/master-keys:3" }
+  }
+
+  expect_failures = [var.master_keys_from]
+}
+
+run "alias_of_the_key_of_master_keys_is_refused" {
+  command = plan
+
+  variables {
+    master_keys_from = { reference = "ssm:/imageshare/master-keys", kms_key_arn = "alias/imageshare" }
+  }
+
+  expect_failures = [var.master_keys_from]
+}
+
+run "keys_of_tokens_in_two_places_is_refused" {
+  command = plan
+
+  variables {
+    tokens = { jwks_url = "https://issuer.example/jwks.json", jwks_from = { reference = "ssm:/imageshare/jwks" } }
+  }
+
+  expect_failures = [var.tokens]
+}
+
+run "reference_to_keys_of_tokens_is_refused" {
+  command = plan
+
+  variables {
+    tokens = { jwks_from = { reference = "arn:aws:s3:::bucket/jwks.json" } }
+  }
+
+  expect_failures = [var.tokens]
+}
+
 run "unknown_limit_is_refused" {
   command = plan
 

@@ -76,6 +76,63 @@ run "only_callers_functions_have_the_master_keys" {
   }
 }
 
+run "only_callers_functions_may_read_the_keys_that_aws_keeps" {
+  command = plan
+
+  variables {
+    tokens           = { jwks_from = { reference = "secretsmanager:imageshare/jwks" } }
+    master_keys_from = { reference = "ssm:/imageshare/master-keys", kms_key_arn = "arn:aws:kms:eu-central-1:000000000000:key/1" }
+  }
+
+  override_data {
+    target = data.aws_region.current
+    values = { id = "eu-central-1" }
+  }
+
+  override_data {
+    target = data.aws_caller_identity.current
+    values = { account_id = "000000000000" }
+  }
+
+  override_data {
+    target = data.aws_partition.current
+    values = { partition = "aws" }
+  }
+
+  assert {
+    condition     = alltrue([for name, function in aws_lambda_function.this : name == "job-worker" ? !contains(keys(function.environment[0].variables), "IMAGESHARE_MASTER_KEYS") : function.environment[0].variables["IMAGESHARE_MASTER_KEYS"] == "ssm:/imageshare/master-keys" && function.environment[0].variables["IMAGESHARE_JWKS"] == "secretsmanager:imageshare/jwks"])
+    error_message = "The functions that authenticate callers do not have the references, or job-worker has them."
+  }
+
+  assert {
+    condition = jsonencode(local.secret_statements) == jsonencode([
+      { Sid = "TokenKeys", Effect = "Allow", Action = ["secretsmanager:GetSecretValue"], Resource = ["arn:aws:secretsmanager:eu-central-1:000000000000:secret:imageshare/jwks-??????"] },
+      { Sid = "MasterKeys", Effect = "Allow", Action = ["ssm:GetParameter"], Resource = ["arn:aws:ssm:eu-central-1:000000000000:parameter/imageshare/master-keys"] },
+      { Sid = "MasterKeysKey", Effect = "Allow", Action = ["kms:Decrypt"], Resource = ["arn:aws:kms:eu-central-1:000000000000:key/1"] },
+    ])
+    error_message = "The permissions are not exactly those to read the two, and to decrypt the one with a key."
+  }
+
+  assert {
+    condition     = alltrue([for name, statements in local.statements : length([for statement in statements : statement if contains(["MasterKeys", "MasterKeysKey", "TokenKeys"], statement.Sid)]) == (name == "job-worker" ? 0 : 3)])
+    error_message = "A function that authenticates callers may not read its keys, or job-worker may."
+  }
+}
+
+run "keys_that_aws_keeps_may_be_named_by_arn" {
+  command = plan
+
+  variables {
+    tokens           = { jwks_from = { reference = "arn:aws:ssm:eu-west-1:000000000000:parameter/jwks" } }
+    master_keys_from = { reference = "arn:aws:secretsmanager:eu-central-1:000000000000:secret:master-keys-AbCdEf" }
+  }
+
+  assert {
+    condition     = [for statement in local.secret_statements : [statement.Action[0], statement.Resource[0]]] == [["ssm:GetParameter", "arn:aws:ssm:eu-west-1:000000000000:parameter/jwks"], ["secretsmanager:GetSecretValue", "arn:aws:secretsmanager:eu-central-1:000000000000:secret:master-keys-AbCdEf"]]
+    error_message = "The permissions are not exactly those on the ARNs."
+  }
+}
+
 run "a_domain_replaces_the_default_endpoint" {
   command = plan
 

@@ -10,6 +10,7 @@ mod module;
 mod policies;
 mod readme;
 mod redrive;
+mod secrets;
 
 use std::path::Path;
 

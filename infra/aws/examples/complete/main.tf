@@ -1,4 +1,4 @@
-# Every option: a domain, a console, a customer key, alarms with their topic, and settings of single functions.
+# Every option: a domain, a console, a customer key, keys that AWS keeps, alarms with their topic, and settings of single functions.
 
 provider "aws" {
   default_tags {
@@ -22,7 +22,8 @@ module "imageshare" {
     audience = "imageshare"
     claims   = { roles = "realm_access.roles" }
   }
-  master_keys = var.master_keys
+  # Encrypted with the key below: `aws ssm put-parameter --type SecureString --key-id alias/NAME …`, after the first apply.
+  master_keys_from = { reference = var.master_keys, kms_key_arn = aws_kms_key.this.arn }
 
   domain       = var.domain
   cors_origins = ["https://console.example.com"]
@@ -48,7 +49,7 @@ resource "aws_sns_topic" "operators" {
 }
 
 resource "aws_kms_key" "this" {
-  description         = "imageshare: table, environments, logs, queue and topic"
+  description         = "imageshare: table, environments, master keys, logs, queue and topic"
   enable_key_rotation = true
 
   policy = jsonencode({

@@ -26,9 +26,9 @@ variable "issuer" {
 }
 
 variable "master_keys" {
-  description = "Keys that the secrets of access keys are derived from, the newest first."
-  type        = list(object({ id = string, key = string }))
-  sensitive   = true
+  description = "Where the keys are that the secrets of access keys are derived from, so that they are not in the state."
+  type        = string
+  default     = "ssm:/imageshare/master-keys"
 }
 
 variable "domain" {

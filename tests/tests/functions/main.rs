@@ -2,4 +2,5 @@
 
 mod harness;
 mod metrics;
+mod permissions;
 mod wiring;

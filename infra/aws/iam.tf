@@ -1,32 +1,37 @@
-# One role per function, which may do with the table what that function does, and write its own log.
+# One role per function, which may do with the table what that function does, and write its own log. docs/permissions.md says
+# why.
 
 locals {
-  read  = ["BatchGetItem", "GetItem", "Query"]
-  write = ["ConditionCheckItem", "PutItem", "UpdateItem"]
+  # Function to action to resource (the table, or an index) to the prefixes of partition keys. The tests record what the functions
+  # do, and hold the file to it.
+  table_permissions = jsondecode(file("${path.module}/permissions.json"))
 
-  # A transaction needs the permissions of its parts.
-  table_actions = {
-    documents  = ["GetItem"]
-    identity   = concat(local.read, ["PutItem", "UpdateItem"])
-    images     = concat(local.read, local.write, ["DeleteItem"])
-    job-status = local.read
-    job-worker = concat(local.read, local.write, ["DeleteItem"])
-    permission = concat(local.read, local.write)
-    registry   = concat(local.read, local.write, ["DeleteItem"])
-    respond    = concat(local.read, local.write)
-    share      = concat(local.read, local.write)
-    unshare    = concat(local.read, local.write)
+  table_statements = {
+    for name in local.functions : name => flatten([
+      for action, resources in local.table_permissions[name] : [
+        for resource, prefixes in resources : merge(
+          {
+            Sid      = "${action}${title(resource)}"
+            Effect   = "Allow"
+            Action   = ["dynamodb:${action}"]
+            Resource = [resource == "table" ? aws_dynamodb_table.this.arn : "${aws_dynamodb_table.this.arn}/index/${resource}"]
+          },
+          # Without the second condition, a call without partition keys would satisfy the first one.
+          !contains(resource == "table" ? ["all", "table"] : ["all"], var.partition_key_conditions) ? {} : {
+            Condition = {
+              "ForAllValues:StringLike" = { "dynamodb:LeadingKeys" = [for prefix in prefixes : endswith(prefix, "#") ? "${prefix}*" : prefix] }
+              Null                      = { "dynamodb:LeadingKeys" = "false" }
+            }
+          },
+        )
+      ]
+    ])
   }
 
   statements = {
     for name in local.functions : name => concat(
+      local.table_statements[name],
       [
-        {
-          Sid      = "Table"
-          Effect   = "Allow"
-          Action   = [for action in local.table_actions[name] : "dynamodb:${action}"]
-          Resource = concat([aws_dynamodb_table.this.arn], contains(local.table_actions[name], "Query") ? ["${aws_dynamodb_table.this.arn}/index/*"] : [])
-        },
         {
           Sid      = "Log"
           Effect   = "Allow"

@@ -404,6 +404,17 @@ variable "kms_key_arn" {
   }
 }
 
+variable "partition_key_conditions" {
+  description = "Where the functions' policies also name the partition keys that a function uses: `all` (the table and its indexes), `table` or `none`. `docs/permissions.md` says what is not verified on AWS."
+  type        = string
+  default     = "all"
+
+  validation {
+    condition     = contains(["all", "table", "none"], var.partition_key_conditions)
+    error_message = "partition_key_conditions must be all, table or none."
+  }
+}
+
 variable "stream" {
   description = <<-EOT
     How work reaches `job-worker`: work items in one batch, batches of one shard at the same time, attempts after the first, and

@@ -8,6 +8,10 @@ import signal
 import sys
 import threading
 
+import leading_keys
+
+leading_keys.install()
+
 from ministack.app import main
 
 

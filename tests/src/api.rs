@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use base64::Engine;
@@ -25,6 +25,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::api_document::ApiDocument;
 use crate::local_service::all_items;
+use crate::permissions::AuthorizedTable;
 pub use crate::response::ApiResponse;
 
 /// How long a response or a job may take.
@@ -139,7 +140,8 @@ impl Api {
             limits: limits.iter().map(|limit| limit.parse().expect("a limit")).collect(),
             issuers: IssuerArguments::default(),
         };
-        let server = Server::start(&arguments).await.expect("a server");
+        let server = Server::start_over(&arguments, |table| Arc::new(AuthorizedTable::new(table))).await;
+        let server = server.expect("a server");
         let key = SigningKey::open_or_create(server.key_directory()).expect("the server's key");
         Self {
             document: ApiDocument::load(),

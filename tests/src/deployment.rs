@@ -61,24 +61,23 @@ impl Deployment {
 
     /// The environment variables of this deployment's functions.
     pub fn env(&self) -> Vec<(&'static str, String)> {
-        vec![
-            ("IMAGESHARE_TABLE", TABLE.to_owned()),
-            ("IMAGESHARE_JWKS", key_set()),
-            ("IMAGESHARE_ISSUER", ISSUER.to_owned()),
-            ("IMAGESHARE_AUDIENCE", AUDIENCE.to_owned()),
-            ("IMAGESHARE_MASTER_KEYS", format!("test:{}", master_key())),
-            ("IMAGESHARE_LIMITS", "members-per-image=256,images-per-tenant=1000".to_owned()),
+        let mut env = function_settings();
+        env.extend([
             ("AWS_REGION", REGION.to_owned()),
             ("AWS_ACCESS_KEY_ID", "test".to_owned()),
             ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
             ("AWS_SESSION_TOKEN", "test".to_owned()),
             ("AWS_ENDPOINT_URL_DYNAMODB", self.table_server.endpoint()),
-        ]
+        ]);
+        env
     }
 
-    /// Starts a function of this deployment.
+    /// Starts a function of this deployment. Its name is its access key, by which the table server knows it.
     pub async fn start_function(&self, name: &str) -> LambdaProcess {
-        let started = LambdaProcess::start(&binary(name), self.env()).await;
+        let mut env = self.env();
+        env.retain(|(variable, _)| *variable != "AWS_ACCESS_KEY_ID");
+        env.push(("AWS_ACCESS_KEY_ID", name.to_owned()));
+        let started = LambdaProcess::start(&binary(name), env).await;
         started.unwrap_or_else(|problem| panic!("{name} {problem}"))
     }
 
@@ -115,6 +114,18 @@ impl Deployment {
         jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(SECRET))
             .expect("the claims are JSON")
     }
+}
+
+/// The environment variables of a function, besides those of AWS.
+pub fn function_settings() -> Vec<(&'static str, String)> {
+    vec![
+        ("IMAGESHARE_TABLE", TABLE.to_owned()),
+        ("IMAGESHARE_JWKS", key_set()),
+        ("IMAGESHARE_ISSUER", ISSUER.to_owned()),
+        ("IMAGESHARE_AUDIENCE", AUDIENCE.to_owned()),
+        ("IMAGESHARE_MASTER_KEYS", format!("test:{}", master_key())),
+        ("IMAGESHARE_LIMITS", "members-per-image=256,images-per-tenant=1000".to_owned()),
+    ]
 }
 
 /// The master key, in base64, from which the secrets of access keys are derived.

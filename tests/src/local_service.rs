@@ -15,7 +15,10 @@ use imageshare::table::Table;
 use imageshare::usecases::{NewImage, execute, register_image};
 use imageshare::{App, Settings};
 use imageshare_local::TABLE;
+use imageshare_local::functions::CURRENT_FUNCTION;
 use imageshare_local::table::{EmbeddedTable, Lane, TableLane};
+
+use crate::permissions::AuthorizedTable;
 
 /// The app on an in-memory table of its own.
 pub struct LocalService {
@@ -40,7 +43,8 @@ impl LocalService {
     ) -> Self {
         let embedded = EmbeddedTable::open(None).expect("a database in memory");
         let table = embedded.lane(Lane::Request);
-        let store = Store::new(through(table.clone()), Clock::for_server());
+        let store = AuthorizedTable::new(Arc::new(through(table.clone())));
+        let store = Store::new(store, Clock::for_server());
         let settings = Arc::new(Settings {
             region: "local".to_owned(),
             public_url: None,
@@ -88,7 +92,8 @@ impl LocalService {
         loop {
             let open = self.open_work_items().await;
             for key in &open {
-                execute(&self.service, *key).await.expect("an executed work item");
+                let executed = CURRENT_FUNCTION.scope("job-worker", execute(&self.service, *key)).await;
+                executed.expect("an executed work item");
             }
             // Each work item of a large job creates the next one.
             if open.is_empty() {

@@ -11,15 +11,17 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::SharedHttpClient;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Config, Credentials, Region};
+use aws_sdk_dynamodb::config::{BehaviorVersion, Builder as ConfigBuilder, Config, Credentials, Region};
 use aws_smithy_http_client::Builder as HttpBuilder;
 use bytes::Bytes;
 use dynoxide::{Database, DynoxideError};
 use http::{Request, Response};
 use imageshare_local::table::EmbeddedTable;
+use serde_json::json;
 use tokio::sync::{RwLock, Semaphore};
 
 use crate::http_server::HttpServer;
+use crate::permissions::{AccessLog, Permissions};
 pub use crate::table_faults::{Fault, FaultCounts};
 use crate::table_faults::{FaultInjector, run_with_fault};
 
@@ -46,6 +48,7 @@ struct Backend {
     in_flight: Arc<RwLock<()>>,
     /// The only generation of clients that is admitted.
     client_generation: AtomicU64,
+    access_log: AccessLog,
 }
 
 impl TableServer {
@@ -57,6 +60,7 @@ impl TableServer {
             faults: FaultInjector::default(),
             in_flight: Arc::default(),
             client_generation: AtomicU64::new(0),
+            access_log: AccessLog::default(),
         });
         let serving = Arc::clone(&state);
         let server = HttpServer::start(move |request| {
@@ -75,6 +79,16 @@ impl TableServer {
     /// The embedded table: direct access, without faults.
     pub fn embedded(&self) -> Arc<EmbeddedTable> {
         Arc::clone(&self.backend.table.lock().expect("no panic"))
+    }
+
+    /// Returns what was done to the table since the last call, by access key.
+    pub fn take_accesses(&self) -> Permissions {
+        self.backend.access_log.take()
+    }
+
+    /// Lets functions do what the module's policies do not allow.
+    pub fn allow_everything(&self) {
+        self.backend.access_log.allow_everything();
     }
 
     /// Adds a fault to the next `times` calls of an operation, such as `PutItem`.
@@ -135,17 +149,24 @@ impl TableServer {
     /// The same with a timeout.
     pub fn client_with_timeout(&self, timeout: Duration) -> Client {
         let admission = self.backend.client_generation.load(Ordering::SeqCst);
-        let config = Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::from_static(REGION))
-            .credentials_provider(Credentials::from_keys("test", "test", None))
-            .endpoint_url(format!("{}/{admission}", self.endpoint()))
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(TimeoutConfig::builder().operation_timeout(timeout).build())
-            .http_client(self.http.clone())
-            .build();
-        Client::from_conf(config)
+        let config = client_config(&format!("{}/{admission}", self.endpoint()), REGION);
+        let timeouts = TimeoutConfig::builder().operation_timeout(timeout).build();
+        Client::from_conf(config.timeout_config(timeouts).http_client(self.http.clone()).build())
     }
+}
+
+/// A client of a DynamoDB at an address, with the credentials of an administrator.
+pub(crate) fn client_of(endpoint: &str, region: &'static str) -> Client {
+    Client::from_conf(client_config(endpoint, region).http_client(HttpBuilder::new().build_http()).build())
+}
+
+fn client_config(endpoint: &str, region: &'static str) -> ConfigBuilder {
+    Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::from_static(region))
+        .credentials_provider(Credentials::from_keys("test", "test", None))
+        .endpoint_url(endpoint)
+        .retry_config(RetryConfig::disabled())
 }
 
 fn empty_table() -> Arc<EmbeddedTable> {
@@ -162,6 +183,9 @@ impl Backend {
         let running = Arc::clone(&self.in_flight).read_owned().await;
         if !self.accepts_client(request.uri().path()) {
             return http_response(500, Vec::new());
+        }
+        if let Err(message) = self.access_log.admit(request.headers(), &operation, request.body()) {
+            return access_denied(&message);
         }
         let fault = self.faults.next_fault(&operation);
         let database = self.table.lock().expect("no panic").database().clone();
@@ -184,6 +208,12 @@ impl Backend {
         let number = path.trim_matches('/').parse::<u64>();
         number.map_or(true, |number| number == self.client_generation.load(Ordering::SeqCst))
     }
+}
+
+/// DynamoDB's response to a request that no policy allows.
+fn access_denied(message: &str) -> Response<Bytes> {
+    let body = json!({"__type": "com.amazon.coral.service#AccessDeniedException", "Message": message});
+    http_response(400, body.to_string().into_bytes())
 }
 
 fn http_response(status: u16, json: Vec<u8>) -> Response<Bytes> {

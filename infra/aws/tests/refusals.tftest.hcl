@@ -421,6 +421,16 @@ run "endless_age_is_refused" {
   expect_failures = [var.stream]
 }
 
+run "partition_key_conditions_is_refused" {
+  command = plan
+
+  variables {
+    partition_key_conditions = "some"
+  }
+
+  expect_failures = [var.partition_key_conditions]
+}
+
 run "sweep_is_refused" {
   command = plan
 

@@ -11,6 +11,12 @@ use lambda_http::Request;
 
 use crate::gateway::{BoxFuture, Handlers};
 
+tokio::task_local! {
+    /// The function that the current task runs. The functions share a process here, and tests check what each of them
+    /// does to the table.
+    pub static CURRENT_FUNCTION: &'static str;
+}
+
 /// The function that handles a request.
 pub type EntryPoint = fn(Arc<HttpFunction>, Request) -> BoxFuture<HttpResponse>;
 
@@ -19,7 +25,10 @@ macro_rules! entry_points {
         /// Every function with its entry point, sorted by name.
         pub const ENTRY_POINTS: &[(&str, EntryPoint)] = &[$((
             $name,
-            |function, request| Box::pin(async move { ::$library::handle(&function, request).await }),
+            |function, request| {
+                let response = async move { ::$library::handle(&function, request).await };
+                Box::pin(CURRENT_FUNCTION.scope($name, response))
+            },
         )),*];
     };
 }

@@ -11,7 +11,7 @@ use imageshare::auth::{Authenticator, BadMasterKeys, ExpectedClaims, MasterKeys}
 use imageshare::domain::{Clock, Limits};
 use imageshare::function::HttpFunction;
 use imageshare::store::{Store, StoreError};
-use imageshare::table::StorageFault;
+use imageshare::table::{StorageFault, Table};
 use imageshare::{App, Settings, usecases};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -110,6 +110,17 @@ impl Server {
     /// # Errors
     /// [`StartError`], with what the operator can do.
     pub async fn start(arguments: &ServeArguments) -> Result<Self, StartError> {
+        Self::start_over(arguments, |table| table).await
+    }
+
+    /// The same over a table that `wrap` returns for each lane's own. For tests.
+    ///
+    /// # Errors
+    /// As for [`Self::start`].
+    pub async fn start_over(
+        arguments: &ServeArguments,
+        wrap: impl Fn(Arc<dyn Table>) -> Arc<dyn Table>,
+    ) -> Result<Self, StartError> {
         let temporary = if arguments.memory { Some(create_temporary_directory()?) } else { None };
         let key_directory = temporary.as_ref().map_or(arguments.data.as_path(), TempDir::path).to_owned();
         // The address comes first: if a second server is started by mistake, the error is about the address.
@@ -120,7 +131,8 @@ impl Server {
 
         let (clock, metrics) = (Clock::for_server(), Arc::new(Metrics::default()));
         let app = |lane| {
-            let store = Store::new(metrics.counted_table(table.lane(lane), lane), clock.clone());
+            let wrapped = wrap(Arc::new(table.lane(lane)));
+            let store = Store::new(metrics.counted_table(wrapped, lane), clock.clone());
             App { store, settings: Arc::new(settings(arguments)) }
         };
         let request_app = app(Lane::Request);

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
@@ -103,6 +104,26 @@ impl Emulator {
         let ended = command.envs(self.environment()).output().await.expect("python runs");
         let said = String::from_utf8_lossy(&ended.stderr);
         assert!(ended.status.success(), "{service} {operation}: {said}\n{}", self.log());
+        serde_json::from_slice(&ended.stdout).expect("JSON")
+    }
+
+    /// Makes a role for each policy, and returns temporary credentials of it: name to policy, name to credentials.
+    pub async fn create_roles(&self, policies: &Value) -> Value {
+        let mut command = Command::new(&self.python);
+        command.arg(self.scripts.join("roles.py")).envs(self.environment());
+        let mut roles = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("python runs");
+        let mut input = roles.stdin.take().expect("a pipe");
+        input.write_all(policies.to_string().as_bytes()).await.expect("python reads");
+        drop(input);
+        let ended = roles.wait_with_output().await.expect("python runs");
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert!(ended.status.success(), "{said}\n{}", self.log());
         serde_json::from_slice(&ended.stdout).expect("JSON")
     }
 

@@ -11,12 +11,14 @@
 
 mod api_address;
 mod emulator;
+mod enforced_stage;
 mod packages;
 mod setup;
 mod terraform;
 
 pub use self::api_address::ApiAddress;
 pub use self::emulator::Emulator;
+pub use self::enforced_stage::{EnforcedStage, kind_of_statement};
 pub use self::packages::package_functions;
 pub use self::setup::{SetupError, available};
 pub use self::terraform::Terraform;

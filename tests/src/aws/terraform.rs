@@ -150,7 +150,7 @@ fn copy_configuration(from: &Path, to: &Path) {
         let (name, path) = (entry.file_name(), entry.path());
         if path.is_dir() && name != ".terraform" {
             copy_configuration(&path, &to.join(name));
-        } else if path.extension().is_some_and(|extension| extension == "tf" || extension == "hcl")
+        } else if path.extension().is_some_and(|end| end == "tf" || end == "hcl" || end == "json")
             && name != ".terraform.lock.hcl"
         {
             fs::copy(&path, to.join(name)).expect("a copy");

@@ -7,6 +7,7 @@ mod deployment;
 mod documents;
 mod gateway_errors;
 mod module;
+mod permissions;
 mod policies;
 mod readme;
 mod redrive;

@@ -2,6 +2,7 @@
 
 mod harness;
 mod metrics;
+mod permissions;
 mod secrets;
 mod unready;
 mod wiring;

@@ -1,12 +1,13 @@
 //! Both implementations of the table behave alike: the SDK over HTTP, as on AWS, and the embedded table. A test over
-//! one of them holds for the other.
+//! one of them holds for the other. And what a call needs of IAM is what its request on the wire needs.
 
 use imageshare::table::{
-    AttributeValue, BatchRead, CONDITION_FAILED, CancelReason, DynamoDb, Item, Key, Page, Projection, Query,
-    ReadOutput, Table, TableError, TransactionToken, Write, WriteOutput,
+    Action, AttributeValue, BatchRead, CONDITION_FAILED, CancelReason, DynamoDb, Item, Key, Page, Projection,
+    Query, ReadOutput, Table, TableError, TransactionToken, Write, WriteOutput,
 };
 use imageshare_local::TABLE;
 use imageshare_local::table::{EmbeddedTable, Lane};
+use imageshare_tests::permissions::{Access, Permissions};
 use imageshare_tests::table_server::TableServer;
 
 /// The result of one call.
@@ -60,24 +61,29 @@ impl CallResult {
 struct TablePair {
     sdk: DynamoDb,
     embedded: Box<dyn Table>,
-    _server: TableServer,
+    server: TableServer,
 }
 
 impl TablePair {
     async fn start() -> Self {
         let server = TableServer::start().await;
         let embedded = EmbeddedTable::open(None).unwrap().lane(Lane::Request);
-        Self { sdk: DynamoDb::new(server.client(), TABLE), embedded: Box::new(embedded), _server: server }
+        Self { sdk: DynamoDb::new(server.client(), TABLE), embedded: Box::new(embedded), server }
     }
 
     async fn write(&self, write: Write) -> CallResult {
         let from_sdk = CallResult::Written(self.sdk.write_item(&write).await);
+        // A check has no request of its own.
+        if !matches!(write.action, Action::Check(_)) {
+            self.assert_sent(Access::of_writes(std::slice::from_ref(&write)));
+        }
         assert_same(from_sdk, CallResult::Written(self.embedded.write_item(&write).await))
     }
 
     async fn transact(&self, writes: &[Write]) -> CallResult {
         let from_sdk =
             CallResult::Written(self.sdk.transact_write_items(writes, TransactionToken::random()).await);
+        self.assert_sent(Access::of_writes(writes));
         assert_same(
             from_sdk,
             CallResult::Written(self.embedded.transact_write_items(writes, TransactionToken::random()).await),
@@ -86,17 +92,29 @@ impl TablePair {
 
     async fn get(&self, key: Key) -> CallResult {
         let from_sdk = CallResult::Found(self.sdk.get_item(&key).await);
+        self.assert_sent(Access::of_get(&key));
         assert_same(from_sdk, CallResult::Found(self.embedded.get_item(&key).await))
     }
 
     async fn batch_get(&self, read: BatchRead) -> CallResult {
         let from_sdk = CallResult::Found(self.sdk.batch_get_item(&read).await.map(sort_items));
+        self.assert_sent(Access::of_batch_get(&read));
         assert_same(from_sdk, CallResult::Found(self.embedded.batch_get_item(&read).await.map(sort_items)))
     }
 
     async fn query(&self, query: Query) -> CallResult {
         let from_sdk = CallResult::Page(self.sdk.query(&query).await);
+        self.assert_sent(Access::of_query(&query));
         assert_same(from_sdk, CallResult::Page(self.embedded.query(&query).await))
+    }
+
+    /// Asserts that the SDK has just sent a request with these accesses.
+    fn assert_sent(&self, expected: Vec<Access>) {
+        let (sent, mut listed) = (self.server.take_accesses(), Permissions::default());
+        for access in expected {
+            listed.insert("test", access);
+        }
+        assert_eq!(sent, listed);
     }
 }
 

@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, interval_at, sleep_until, timeout};
 
 use self::event::EventBuilder;
+use crate::functions::CURRENT_FUNCTION;
 
 /// Records in one batch, as in the event source mapping on AWS.
 const MAX_BATCH_RECORDS: usize = 20;
@@ -74,7 +75,8 @@ impl Worker for JobWorker {
     }
 
     async fn handle(&self, event: Value) -> Result<Value, String> {
-        job_worker::handle(&self.app, event).await.map_err(|problem| problem.to_string())
+        let response = CURRENT_FUNCTION.scope("job-worker", job_worker::handle(&self.app, event)).await;
+        response.map_err(|problem| problem.to_string())
     }
 }
 

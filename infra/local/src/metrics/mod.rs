@@ -8,6 +8,7 @@ mod listener;
 mod table;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::Response;
@@ -113,7 +114,7 @@ impl Metrics {
     }
 
     /// Wraps a table, and counts its calls under that lane.
-    pub(crate) fn counted_table(&self, table: impl Table + 'static, lane: Lane) -> CountedTable {
+    pub(crate) fn counted_table(&self, table: Arc<dyn Table>, lane: Lane) -> CountedTable {
         self.table.counted_table(table, lane)
     }
 

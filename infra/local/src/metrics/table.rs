@@ -41,7 +41,7 @@ impl TableCounters {
         counters
     }
 
-    pub(super) fn counted_table(&self, table: impl Table + 'static, lane: Lane) -> CountedTable {
+    pub(super) fn counted_table(&self, table: Arc<dyn Table>, lane: Lane) -> CountedTable {
         let label = LaneLabel {
             lane: match lane {
                 Lane::Request => "request",
@@ -54,7 +54,7 @@ impl TableCounters {
             read_units: self.read_units.get_or_create_owned(&label),
             write_units: self.write_units.get_or_create_owned(&label),
         };
-        CountedTable { table: Arc::new(table), counters }
+        CountedTable { table, counters }
     }
 }
 

@@ -76,6 +76,7 @@ resource "aws_lambda_function" "this" {
       },
       each.key == local.worker ? {} : local.secrets,
       { RUST_LOG = local.function_settings[each.key].log_level },
+      var.certificates_file == null ? {} : { SSL_CERT_FILE = var.certificates_file },
     )
   }
 

@@ -106,7 +106,7 @@ pub async fn invoke(
     let event = fixture.event(function, number);
     let (begun, cpu_before) = (Instant::now(), process.cpu_time());
     let response = process.invoke(&event).await;
-    let (took, cpu) = (begun.elapsed(), process.cpu_time() - cpu_before);
+    let (took, cpu) = (begun.elapsed(), process.cpu_time().saturating_sub(cpu_before));
     let response = response.unwrap_or_else(|problem| panic!("{function}: {problem}"));
     let failed = response["statusCode"].as_u64().is_some_and(|status| status >= 300);
     assert!(!failed, "{function}: {response}");

@@ -77,6 +77,7 @@ resource "aws_lambda_function" "this" {
       each.key == local.worker ? {} : local.secrets,
       each.key == local.worker ? {} : { for setting, from in local.secret_references : setting => from.reference },
       { RUST_LOG = local.function_settings[each.key].log_level },
+      var.certificates_file == null ? {} : { SSL_CERT_FILE = var.certificates_file },
     )
   }
 

@@ -140,6 +140,20 @@ variable "functions" {
   }
 }
 
+variable "certificates_file" {
+  description = <<-EOT
+    File with the root certificates that the functions trust, in PEM; that of Amazon Linux 2023 by default. Null for every file
+    in which the system may have some, which takes longer to start.
+  EOT
+  type        = string
+  default     = "/etc/pki/tls/certs/ca-bundle.crt"
+
+  validation {
+    condition     = var.certificates_file == null || startswith(coalesce(var.certificates_file, "/"), "/")
+    error_message = "certificates_file must be the absolute path of a file in a function, or null."
+  }
+}
+
 variable "permissions_boundary_arn" {
   description = "Permissions boundary of every role that the module creates."
   type        = string

@@ -35,6 +35,9 @@ module "imageshare" {
   public_url   = var.public_url
   limits       = { members-per-image = 256 }
   table        = { deletion_protection = false }
+
+  # The functions run on this machine, which may have its certificates elsewhere.
+  certificates_file = null
 }
 
 output "api_id" {

@@ -38,7 +38,11 @@ pub struct Deployment {
 impl Deployment {
     /// Starts a deployment with an empty table. It shares nothing with other deployments.
     pub async fn start() -> Self {
-        let database = TableServer::start().await;
+        Self::over(TableServer::start().await)
+    }
+
+    /// A deployment over this table server.
+    pub fn over(database: TableServer) -> Self {
         let store = Store::new(DynamoDb::new(database.client(), TABLE), Clock::for_function());
         let settings = Arc::new(Settings {
             region: REGION.to_owned(),

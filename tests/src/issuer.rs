@@ -99,7 +99,8 @@ impl CertificateAuthority {
         self.0.pem()
     }
 
-    fn server_config(&self, name: &str) -> ServerConfig {
+    /// The configuration of a server with a certificate of this authority for a host name or an address.
+    pub(crate) fn server_config(&self, name: &str) -> ServerConfig {
         let key = KeyPair::generate().expect("a key");
         let params = CertificateParams::new([name.to_owned()]).expect("a name");
         let certificate = params.signed_by(&key, &self.0).expect("a certificate");

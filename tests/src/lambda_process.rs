@@ -126,6 +126,18 @@ impl LambdaProcess {
         self.child.id().expect("the process still runs")
     }
 
+    /// The CPU time that the threads of the process have used so far.
+    pub fn cpu_time(&self) -> Duration {
+        let threads =
+            fs::read_dir(format!("/proc/{}/task", self.process_id())).expect("the process still runs");
+        let nanoseconds = threads.filter_map(|thread| {
+            // A thread may end meanwhile.
+            let schedule = fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
+            schedule.split(' ').next()?.parse::<u64>().ok()
+        });
+        Duration::from_nanos(nanoseconds.sum())
+    }
+
     /// The peak resident memory of the process so far, in bytes.
     pub fn peak_resident_bytes(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process_id()))

@@ -19,8 +19,10 @@ use http::{Request, Response};
 use imageshare_local::table::EmbeddedTable;
 use serde_json::json;
 use tokio::sync::{RwLock, Semaphore};
+use tokio_rustls::rustls::ServerConfig;
 
 use crate::http_server::HttpServer;
+use crate::issuer::CertificateAuthority;
 use crate::permissions::{AccessLog, Permissions};
 pub use crate::table_faults::{Fault, FaultCounts};
 use crate::table_faults::{FaultInjector, run_with_fault};
@@ -34,6 +36,7 @@ pub const REGION: &str = "eu-west-1";
 /// A DynamoDB on loopback, stopped when it is dropped.
 pub struct TableServer {
     server: HttpServer,
+    scheme: &'static str,
     backend: Arc<Backend>,
     http: SharedHttpClient,
 }
@@ -54,6 +57,15 @@ struct Backend {
 impl TableServer {
     /// Starts a DynamoDB with the service's empty table, on a free port.
     pub async fn start() -> Self {
+        Self::serve("http", None).await
+    }
+
+    /// The same over TLS, as the real one, with a certificate of this authority for 127.0.0.1.
+    pub async fn start_tls(authority: &CertificateAuthority) -> Self {
+        Self::serve("https", Some(Arc::new(authority.server_config("127.0.0.1")))).await
+    }
+
+    async fn serve(scheme: &'static str, tls: Option<Arc<ServerConfig>>) -> Self {
         let state = Arc::new(Backend {
             table: Mutex::new(empty_table()),
             transaction_permits: Semaphore::new(Semaphore::MAX_PERMITS),
@@ -63,12 +75,12 @@ impl TableServer {
             access_log: AccessLog::default(),
         });
         let serving = Arc::clone(&state);
-        let server = HttpServer::start(move |request| {
+        let server = HttpServer::start_with(tls, move |request| {
             let state = Arc::clone(&serving);
             async move { state.handle(request).await }
         });
         let http = HttpBuilder::new().build_http();
-        Self { server: server.await, backend: state, http }
+        Self { server: server.await, scheme, backend: state, http }
     }
 
     /// Replaces the table by an empty one.
@@ -138,10 +150,10 @@ impl TableServer {
 
     /// The value of a function's `AWS_ENDPOINT_URL_DYNAMODB`.
     pub fn endpoint(&self) -> String {
-        format!("http://{}", self.server.address)
+        format!("{}://{}", self.scheme, self.server.address)
     }
 
-    /// A client of this DynamoDB without retries, as the functions' is.
+    /// A client of this DynamoDB without retries, as the functions' is. It has no TLS.
     pub fn client(&self) -> Client {
         self.client_with_timeout(Duration::from_secs(4))
     }

@@ -20,6 +20,16 @@ run "name_is_refused" {
   expect_failures = [var.name]
 }
 
+run "relative_certificates_file_is_refused" {
+  command = plan
+
+  variables {
+    certificates_file = "ca-bundle.crt"
+  }
+
+  expect_failures = [var.certificates_file]
+}
+
 run "packages_from_nowhere_is_refused" {
   command = plan
 

@@ -24,13 +24,26 @@ run "defaults" {
   }
 
   assert {
-    condition     = aws_lambda_function.this["share"].environment[0].variables == tomap({ IMAGESHARE_TABLE = "imageshare", IMAGESHARE_JWKS = "https://issuer.example/jwks.json", IMAGESHARE_CLAIMS = "project=tenant,roles=realm.roles", IMAGESHARE_METRICS_NAMESPACE = "imageshare", RUST_LOG = "info" })
+    condition     = aws_lambda_function.this["share"].environment[0].variables == tomap({ IMAGESHARE_TABLE = "imageshare", IMAGESHARE_JWKS = "https://issuer.example/jwks.json", IMAGESHARE_CLAIMS = "project=tenant,roles=realm.roles", IMAGESHARE_METRICS_NAMESPACE = "imageshare", RUST_LOG = "info", SSL_CERT_FILE = "/etc/pki/tls/certs/ca-bundle.crt" })
     error_message = "A function has other environment variables than those that are set."
   }
 
   assert {
     condition     = length(aws_apigatewayv2_domain_name.this) == 0 && length(aws_apigatewayv2_api.this.cors_configuration) == 0
     error_message = "There is a domain or CORS that was not asked for."
+  }
+}
+
+run "certificates_are_those_of_the_system_if_no_file_is_named" {
+  command = plan
+
+  variables {
+    certificates_file = null
+  }
+
+  assert {
+    condition     = !contains(keys(aws_lambda_function.this["share"].environment[0].variables), "SSL_CERT_FILE")
+    error_message = "A function reads its root certificates from a file although none is named."
   }
 }
 

@@ -1,6 +1,7 @@
 //! `cargo task`: lists the developer's tasks, or runs one by name. The alias is in `.cargo/config.toml`.
 
 mod fuzz;
+mod packages;
 mod routes;
 
 use std::env;
@@ -41,6 +42,18 @@ const TASKS: &[Task] = &[
         run: fuzz::run,
     },
     Task {
+        name: "starts",
+        arguments: "[STARTS [PACKAGES]]",
+        summary: "measures the start and first invocation of the packaged functions",
+        run: |arguments| run(command("cargo").args(["bench", "--bench", "starts", "--"]).args(arguments)),
+    },
+    Task {
+        name: "packages",
+        arguments: "[--arch arm64|x86_64] [--output DIR]",
+        summary: "builds and zips the functions for AWS, with their sizes and sums",
+        run: packages::run,
+    },
+    Task {
         name: "routes",
         arguments: "",
         summary: "prints the routes of infra/openapi.yaml, with their functions and body limits",
@@ -70,7 +83,7 @@ fn main() -> ExitCode {
 fn usage() -> String {
     let lines = TASKS.iter().map(|task| {
         let call = format!("cargo task {} {}", task.name, task.arguments);
-        format!("  {call:<36}{}\n", task.summary)
+        format!("  {call:<60}{}\n", task.summary)
     });
     format!("The developer's tasks:\n\n{}", lines.collect::<String>())
 }
@@ -120,7 +133,7 @@ mod tests {
     fn tasks_of_the_pages_exist_and_every_task_is_listed() {
         let listed = usage();
         let listed = tasks_in(&listed);
-        assert_eq!(listed, ["gate", "bench", "fuzz", "routes"]);
+        assert_eq!(listed, ["gate", "bench", "fuzz", "starts", "packages", "routes"]);
         let pages =
             [include_str!("../../../.github/CONTRIBUTING.md"), include_str!("../../../tests/fuzz/README.md")];
         let named: Vec<_> = pages.into_iter().flat_map(tasks_in).collect();

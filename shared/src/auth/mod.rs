@@ -3,7 +3,7 @@
 //! [`authenticate`] tells the kinds of credential apart and passes each to its module:
 //!
 //! * a token of another issuer: [`signed_token`] verifies it with the deployment's keys ([`key_set`],
-//!   [`remote_key_set`]), or the [`keystone`] that issued it describes it;
+//!   [`key_material`], [`remote_key_set`]), or the [`keystone`] that issued it describes it;
 //! * a token that this deployment issued for an access key: [`issued_token`];
 //! * a [`signature`] by an access key, whose secret is derived from the deployment's [`master_keys`].
 //!
@@ -25,6 +25,7 @@ mod error;
 mod http_client;
 mod issued_token;
 mod issuer_client;
+mod key_material;
 mod key_set;
 mod keyring;
 mod keystone;

@@ -1,4 +1,4 @@
-//! The deployment of a function on AWS: its environment variables, its log, its connection to the table.
+//! The deployment of a function on AWS: its environment variables, its connection to the table.
 //!
 //! The SDK is configured directly rather than by `aws-config`: a function finds its credentials and region in its
 //! environment, and the crates saved are a fifth of the binary. The connection is opened while the function
@@ -8,12 +8,7 @@
 
 use std::sync::Arc;
 
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::format;
-use tracing_subscriber::fmt::format::JsonFields;
-
 use super::environment::{Aws, BadDeployment, invalid, optional_var, required_var};
-use super::metrics::{Metrics, WithMetrics};
 use super::readiness::Readiness;
 use super::{HttpFunction, unconfigured};
 use crate::auth::{
@@ -21,31 +16,10 @@ use crate::auth::{
     SecretReference, loggable_address,
 };
 use crate::domain::{BadLimit, Clock, LimitSetting, Limits};
-use crate::http::{METRICS_TARGET, parse_public_url};
+use crate::http::parse_public_url;
 use crate::store::Store;
 use crate::table::DynamoDb;
 use crate::{App, Settings};
-
-/// Starts the log: one JSON object per line, which CloudWatch can query. `RUST_LOG` sets the level, except for Lambda's
-/// runtime, which stays at `info`: at `trace` it logs whole events, with the clients' credentials. Lines with metrics
-/// are written at every level if `IMAGESHARE_METRICS_NAMESPACE` is set.
-pub fn init_logging() {
-    let (metrics, problem) = match Metrics::from_env() {
-        Ok(metrics) => (metrics, None),
-        Err(problem) => (None, Some(problem)),
-    };
-    let level = optional_var("RUST_LOG").unwrap_or_else(|| "info".to_owned());
-    let lines = metrics.as_ref().map(|_| format!(",{METRICS_TARGET}=debug")).unwrap_or_default();
-    let filter = EnvFilter::try_new(format!("{level},lambda_runtime=info{lines}"));
-    let filter = filter.unwrap_or_else(|_| EnvFilter::new("info"));
-    // The span of a request is the only one.
-    let inner = format().json().flatten_event(true).with_target(false).with_span_list(false);
-    let log = tracing_subscriber::fmt().fmt_fields(JsonFields::new());
-    log.event_format(WithMetrics { inner, metrics }).with_env_filter(filter).init();
-    if let Some(problem) = problem {
-        tracing::error!("{problem}");
-    }
-}
 
 /// Creates the app of a worker from the environment, and opens the connection to the table. The variables are
 /// `IMAGESHARE_TABLE`, `IMAGESHARE_LIMITS` (`name=value`, separated by commas), `IMAGESHARE_PUBLIC_URL`,

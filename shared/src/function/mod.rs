@@ -6,6 +6,7 @@
 mod deadline;
 mod deployment;
 mod environment;
+mod logging;
 mod metrics;
 mod readiness;
 mod run;
@@ -15,7 +16,7 @@ use lambda_http::{Request, RequestExt};
 use tracing::Instrument;
 
 pub use self::deadline::{http_deadline, lambda_deadline};
-pub use self::deployment::init_logging;
+pub use self::logging::init_logging;
 pub use self::run::{Error, run, run_worker};
 use crate::auth::{AuthError, Authenticator, signature};
 use crate::domain::{Caller, Timestamp};

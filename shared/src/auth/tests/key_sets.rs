@@ -61,7 +61,13 @@ fn key_set_with_unusable_key_is_rejected() {
             jwk_with(Algorithm::Es256, "y", Signer::of(Algorithm::Es256).jwk()["x"].clone()),
             JwkError::InvalidPublicKey,
         ),
+        (
+            jwk_with(Algorithm::Es384, "y", Signer::of(Algorithm::Es384).jwk()["x"].clone()),
+            JwkError::InvalidPublicKey,
+        ),
         (jwk_with(Algorithm::EdDsa, "x", json!("AA")), JwkError::InvalidPublicKey),
+        // No point of the curve has the ordinate 2.
+        (jwk_with(Algorithm::EdDsa, "x", json!(format!("Ag{}", "A".repeat(41)))), JwkError::InvalidPublicKey),
         (jwk_with(Algorithm::EdDsa, "x", Value::Null), JwkError::InvalidMember("x")),
         (jwk_with(Algorithm::EdDsa, "d", json!("AA")), JwkError::PrivateKey),
     ] {

@@ -22,6 +22,7 @@ mod read_rate;
 mod references;
 mod registry;
 mod rules;
+mod several_servers;
 mod signatures;
 mod source_limits;
 mod strangers;

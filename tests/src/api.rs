@@ -13,7 +13,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use dynoxide::types::AttributeValue;
 use imageshare::domain::{Role, Timestamp};
-use imageshare_local::cli::ServeArguments;
+use imageshare_local::cli::{RemoteArguments, ServeArguments};
 use imageshare_local::issuers::IssuerArguments;
 use imageshare_local::keys::{ISSUER, SigningKey, TokenClaims};
 use imageshare_local::server::Server;
@@ -134,7 +134,8 @@ impl Api {
             listen: "127.0.0.1:0".to_owned(),
             data: PathBuf::new(),
             memory: true,
-            region: "local".to_owned(),
+            remote: RemoteArguments::default(),
+            region: None,
             public_url: None,
             directory_complete,
             limits: limits.iter().map(|limit| limit.parse().expect("a limit")).collect(),
@@ -142,7 +143,8 @@ impl Api {
         };
         let server = Server::start_over(&arguments, |table| Arc::new(AuthorizedTable::new(table))).await;
         let server = server.expect("a server");
-        let key = SigningKey::open_or_create(server.key_directory()).expect("the server's key");
+        let key = server.key_directory().expect("a directory of keys");
+        let key = SigningKey::open_or_create(key).expect("the server's key");
         Self {
             document: ApiDocument::load(),
             server,
@@ -208,7 +210,7 @@ impl Api {
     pub fn dump(&self) -> BTreeMap<String, String> {
         let item_of_clock =
             |item: &HashMap<String, AttributeValue>| item["pk"] == AttributeValue::S("?clock".into());
-        all_items(self.server.table())
+        all_items(self.server.embedded_table().expect("an embedded table"))
             .into_iter()
             .filter(|item| !item_of_clock(item))
             .map(|item| {

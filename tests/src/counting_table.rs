@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use imageshare::table::{
     BatchRead, Key, Page, Query, ReadOutput, Table, TableFuture, TransactionToken, Write, WriteOutput,
 };
-use imageshare_local::table::TableLane;
 
 /// Counters of calls and of half read units.
 #[derive(Debug, Clone, Default)]
@@ -34,15 +33,15 @@ impl CallCounter {
 /// A table that counts its calls.
 #[derive(Debug)]
 pub struct CountingTable {
-    table: TableLane,
+    table: Arc<dyn Table>,
     counter: CallCounter,
 }
 
 impl CountingTable {
-    /// Wraps an embedded table. Returns its counters, too.
-    pub fn new(table: TableLane) -> (Self, CallCounter) {
+    /// Wraps a table. Returns its counters, too.
+    pub fn new(table: impl Table + 'static) -> (Self, CallCounter) {
         let calls = CallCounter::default();
-        (Self { table, counter: calls.clone() }, calls)
+        (Self { table: Arc::new(table), counter: calls.clone() }, calls)
     }
 }
 

@@ -236,21 +236,26 @@ fn http_response(status: u16, json: Vec<u8>) -> Response<Bytes> {
 /// Executes one DynamoDB operation. Returns the HTTP status and the response body.
 pub(crate) fn execute(database: &Database, operation: &str, body: &[u8]) -> (u16, Vec<u8>) {
     match dispatch(database, operation, body) {
-        Ok(json) => (200, json),
-        Err(error) => (error.status_code(), error.to_json().into_bytes()),
+        Some(Ok(json)) => (200, json),
+        Some(Err(error)) => (error.status_code(), error.to_json().into_bytes()),
+        None => {
+            let json = r#"{"__type": "com.amazonaws.dynamodb.v20120810#UnknownOperationException"}"#;
+            (400, json.to_owned().into_bytes())
+        }
     }
 }
 
-/// Executes one DynamoDB operation.
-fn dispatch(database: &Database, operation: &str, body: &[u8]) -> Result<Vec<u8>, DynoxideError> {
+/// Executes one DynamoDB operation; `None` if the database does not have it.
+fn dispatch(database: &Database, operation: &str, body: &[u8]) -> Option<Result<Vec<u8>, DynoxideError>> {
     macro_rules! route {
         ($($name:pat => $method:ident),* $(,)?) => {
             match operation {
                 $($name => {
-                    let request = serde_json::from_slice(body).map_err(|error| rejected(&error))?;
-                    Ok(serde_json::to_vec(&database.$method(request)?).expect("a response is JSON"))
+                    let request = serde_json::from_slice(body).map_err(|error| rejected(&error));
+                    let response = request.and_then(|request| database.$method(request));
+                    Some(response.map(|response| serde_json::to_vec(&response).expect("a response is JSON")))
                 })*
-                _ => Err(DynoxideError::ValidationException(format!("unsupported: {operation}"))),
+                _ => None,
             }
         };
     }
@@ -263,6 +268,11 @@ fn dispatch(database: &Database, operation: &str, body: &[u8]) -> Result<Vec<u8>
         "Scan" => scan,
         "BatchGetItem" => batch_get_item,
         TRANSACT_WRITE_ITEMS => transact_write_items,
+        "CreateTable" => create_table,
+        "DescribeTable" => describe_table,
+        "UpdateTable" => update_table,
+        "UpdateTimeToLive" => update_time_to_live,
+        "DescribeTimeToLive" => describe_time_to_live,
     }
 }
 

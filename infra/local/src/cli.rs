@@ -1,7 +1,9 @@
 //! The command line: its commands, arguments and help.
 
 mod backup;
+mod health;
 mod manual;
+mod remote;
 mod settings;
 mod tenants;
 mod value;
@@ -17,10 +19,15 @@ use imageshare::domain::{AccessKeyId, Limit, LimitSetting, Limits, Role, TenantI
 use imageshare::http::parse_public_url;
 
 pub use self::backup::{BackupArguments, CheckArguments, RestoreArguments};
+pub use self::health::HealthArguments;
 pub use self::manual::{write_completions, write_manual_page};
+pub use self::remote::{
+    CreateTableArguments, KeysCommand, RemoteArguments, TableCommand, TableEndpoint, TableName,
+};
 pub use self::settings::parse_process_arguments as parse;
 pub use self::tenants::{FileFormat, ListFormat, ServerLocation, TenantsCommand};
 use self::value::{lifetime, region, role};
+pub(crate) use self::variables::MASTER_KEYS;
 use crate::issuers::IssuerArguments;
 use crate::keys::TokenClaims;
 
@@ -52,10 +59,20 @@ fn long_help() -> String {
 
 /// The commands.
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "a process has one")]
 pub enum Command {
     /// Serve the APIs over HTTP until SIGINT or SIGTERM (the default command)
     #[command(after_long_help = variables::help())]
     Serve(ServeArguments),
+    /// Ask a running server whether it works; for the health checks of containers and service managers
+    #[command(long_about = health::ABOUT, after_long_help = health::EXAMPLE)]
+    Health(HealthArguments),
+    /// Create the DynamoDB table that several servers share
+    #[command(subcommand, long_about = remote::TABLE_ABOUT, after_long_help = remote::TABLE_EXAMPLE)]
+    Table(TableCommand),
+    /// Create the keys that several servers over one table share
+    #[command(subcommand, after_long_help = remote::KEYS_EXAMPLE)]
+    Keys(KeysCommand),
     /// Print a bearer token for a local server, running or not
     #[command(after_help = TOKEN_EXAMPLE)]
     Token(TokenArguments),
@@ -218,14 +235,17 @@ pub struct ServeArguments {
     #[arg(long, value_name = "HOST:PORT")]
     pub metrics: Option<String>,
     /// Directory of the table and the keys; created if it does not exist
-    #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA, conflicts_with = "memory")]
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA, conflicts_with_all = ["memory", "table"])]
     pub data: PathBuf,
     /// Keep everything in memory, and lose it at the end
-    #[arg(long)]
+    #[arg(long, conflicts_with = "table")]
     pub memory: bool,
-    /// Name of this server's region, as clients use it
-    #[arg(long, value_name = "NAME", default_value = "local", value_parser = region)]
-    pub region: String,
+    /// The table in DynamoDB, in place of a data directory.
+    #[command(flatten)]
+    pub remote: RemoteArguments,
+    /// Name of this server's region, as clients use it [default: local; with --table, the table's region]
+    #[arg(long, value_name = "NAME", value_parser = region)]
+    pub region: Option<String>,
     /// Address that clients use, if it is not the one of --listen
     #[arg(long, value_name = "URL", value_parser = parse_public_url)]
     pub public_url: Option<Uri>,
@@ -262,8 +282,8 @@ pub struct TokenArguments {
     /// How long the token is valid: 30s, 15m, 12h, 7d
     #[arg(long, value_name = "TIME", value_parser = lifetime, default_value = "12h")]
     pub ttl: Duration,
-    /// The server's data directory
-    #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA)]
+    /// The server's data directory; for a server with --table, its directory of --keys
+    #[arg(long, visible_alias = "keys", value_name = "DIR", default_value = DEFAULT_DATA)]
     pub data: PathBuf,
 }
 
@@ -304,8 +324,11 @@ mod tests {
     }
 
     #[test]
-    fn memory_conflicts_with_data_directory() {
-        assert!(parse("imageshare --memory --data x").is_err());
+    fn memory_data_directory_and_table_exclude_each_other() {
+        for both in ["--memory --data x", "--table imageshare --data x", "--table imageshare --memory"] {
+            let refused = parse(&format!("imageshare {both}")).unwrap_err().to_string();
+            assert!(refused.contains("cannot be used with"), "{refused}");
+        }
     }
 
     #[test]

@@ -166,12 +166,7 @@ impl Client {
     }
 
     fn new(server: &Uri, credential: Credential) -> Self {
-        let builder = Connector::builder();
-        let connector = match server.scheme_str() {
-            Some("https") => builder.tls_provider(Provider::Rustls(CryptoMode::Ring)).build(),
-            _ => builder.build_http(),
-        };
-        Self { server: server.clone(), connector, credential }
+        Self { server: server.clone(), connector: connector(server), credential }
     }
 
     /// Sends one request. Returns the response's body; `null` if it has none.
@@ -226,8 +221,17 @@ impl Client {
     }
 }
 
+/// The connection to a server, with TLS if its address has it.
+pub(crate) fn connector(server: &Uri) -> Connector {
+    let builder = Connector::builder();
+    match server.scheme_str() {
+        Some("https") => builder.tls_provider(Provider::Rustls(CryptoMode::Ring)).build(),
+        _ => builder.build_http(),
+    }
+}
+
 /// The message of an error's root cause, usually the system's.
-fn root_cause(error: &dyn std::error::Error) -> String {
+pub(crate) fn root_cause(error: &dyn std::error::Error) -> String {
     let mut root = error;
     while let Some(cause) = root.source() {
         root = cause;

@@ -2,8 +2,8 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// The descriptors that the server can use: its connections, with a margin for files.
-const TARGET_LIMIT: u64 = 1024;
+/// The descriptors that the server can use: its connections, as many to a table in DynamoDB, and a margin.
+const TARGET_LIMIT: u64 = 2048;
 
 /// Raises the limit to what the server can use, or as far as the system allows. A failure is logged.
 pub fn raise_limit() {

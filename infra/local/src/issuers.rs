@@ -55,9 +55,15 @@ impl IssuerArguments {
         self.jwks.is_none() && (self.issuer.is_some() || self.audience.is_some())
     }
 
-    /// The names of all issuers, including this server, for the log. Addresses are without a password.
-    pub fn issuer_names(&self) -> Vec<String> {
-        let mut names = vec![ISSUER.to_owned()];
+    /// Whether there is an issuer besides this server.
+    pub(crate) fn has_any(&self) -> bool {
+        self.jwks.is_some() || self.keystone.is_some()
+    }
+
+    /// The names of all issuers, for the log, including this server if it has a signing key. Addresses are without a
+    /// password.
+    pub fn issuer_names(&self, has_signing_key: bool) -> Vec<String> {
+        let mut names: Vec<_> = has_signing_key.then(|| ISSUER.to_owned()).into_iter().collect();
         for url in [&self.jwks, &self.keystone].into_iter().flatten() {
             names.push(loggable_address(url).to_owned());
         }

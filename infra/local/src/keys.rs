@@ -24,7 +24,7 @@ use crate::private_file;
 pub const ISSUER: &str = "imageshare";
 
 const SIGNING_KEYS_FILE: &str = "signing-keys.json";
-const MASTER_KEYS_FILE: &str = "master-keys.txt";
+pub(crate) const MASTER_KEYS_FILE: &str = "master-keys.txt";
 
 /// The files of a data directory that hold the server's secrets.
 pub(crate) const KEY_FILES: [&str; 2] = [SIGNING_KEYS_FILE, MASTER_KEYS_FILE];
@@ -79,6 +79,16 @@ impl SigningKey {
         let path = directory.join(SIGNING_KEYS_FILE);
         let json = private_file::read(&path)?.ok_or_else(|| KeyError::Missing(directory.to_owned()))?;
         Self::parse(json, path)
+    }
+
+    /// Reads the signing key of a directory that several servers share, without changing anything; `None` if there is
+    /// no such file.
+    ///
+    /// # Errors
+    /// It cannot be read, or it is not a signing key of this program.
+    pub(crate) fn load_if_present(directory: &Path) -> Result<Option<Self>, KeyError> {
+        let path = directory.join(SIGNING_KEYS_FILE);
+        private_file::read_as_is(&path)?.map(|json| Self::parse(json, path)).transpose()
     }
 
     /// The JSON Web Key Set with which the server verifies tokens.

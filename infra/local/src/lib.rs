@@ -1,12 +1,14 @@
 //! The whole service on one machine: the binary `imageshare`.
 //!
 //! [`gateway`] accepts HTTP requests, turns each into the event that API Gateway would send, and calls its function.
-//! [`functions`] are the same as on AWS, here in one process. [`table`] is the embedded DynamoDB that they use.
-//! [`dispatcher`] replaces the table's stream and the schedule of the sweep. [`clock_keeper`] keeps the clock from
-//! going back across restarts. [`server`] starts and stops all of these.
+//! [`functions`] are the same as on AWS, here in one process. [`table`] is the embedded DynamoDB that they use, and
+//! [`remote`] a table in DynamoDB itself, which several servers share. [`dispatcher`] replaces the table's stream and
+//! the schedule of the sweep. [`clock_keeper`] keeps the clock from going back across restarts. [`server`] starts and
+//! stops all of these.
 //!
-//! [`cli`] parses the command line, and `main.rs` runs its commands: [`server`], [`backup`] with its [`progress`], and
-//! [`access_key`] and [`tenants`], which call a server over its own API ([`client`]).
+//! [`cli`] parses the command line, and `main.rs` runs its commands: [`server`], [`backup`] with its [`progress`],
+//! [`remote::create`], and [`health`], [`access_key`] and [`tenants`], which call a server over its own API
+//! ([`client`]).
 
 pub mod access_key;
 pub mod backup;
@@ -17,6 +19,7 @@ pub mod descriptors;
 pub mod dispatcher;
 pub mod functions;
 pub mod gateway;
+pub mod health;
 pub mod issuers;
 mod key_error;
 pub mod keys;
@@ -24,6 +27,7 @@ pub mod logging;
 pub mod metrics;
 mod private_file;
 pub mod progress;
+pub mod remote;
 pub mod server;
 pub mod signals;
 pub mod table;

@@ -1,19 +1,27 @@
-//! `imageshare`: serves the APIs on one machine, prints tokens for that server, backs up and checks its data. It also
-//! manages the access keys and the directory of tenants of any deployment.
+//! `imageshare`: serves the APIs, over an embedded table on one machine, or over a table in DynamoDB beside other
+//! servers. Prints tokens for that server, asks it for its health, backs up and checks its data, creates the table in
+//! DynamoDB and the keys of its servers. It also manages the access keys and the directory of tenants of any
+//! deployment.
 
 use std::env;
 use std::error::Error;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use imageshare::domain::Limits;
 use imageshare_local::backup::BackupError;
-use imageshare_local::cli::{self, CheckArguments, Command, ServeArguments, TokenArguments};
-use imageshare_local::keys::SigningKey;
+use imageshare_local::cli::{
+    self, CheckArguments, Command, HealthArguments, KeysCommand, ServeArguments, TableCommand, TokenArguments,
+};
+use imageshare_local::health::HealthReport;
+use imageshare_local::keys::{SigningKey, open_master_keys};
 use imageshare_local::progress::{ProgressReporter, Stage};
+use imageshare_local::remote::create;
 use imageshare_local::server::Server;
 use imageshare_local::signals::Signals;
-use imageshare_local::{access_key, backup, descriptors, logging, tenants};
+use imageshare_local::{access_key, backup, descriptors, health, logging, tenants};
+use sd_notify::NotifyState;
 
 /// A third of a request's processor time goes into allocations, so a fast allocator pays. The feature `override` makes
 /// the embedded database, which is C, use it too.
@@ -31,6 +39,12 @@ fn main() -> ExitCode {
     };
     let result = match command {
         Command::Serve(arguments) => serve(&arguments),
+        Command::Health(arguments) => return check_health(&arguments),
+        Command::Table(TableCommand::Create(arguments)) => {
+            let progress = ProgressReporter::on_stderr();
+            print(create::create(&arguments, &|stage| progress.set(stage)))
+        }
+        Command::Keys(KeysCommand::Create { keys }) => create_keys(&keys),
         Command::Token(arguments) => token(arguments),
         Command::AccessKey(command) => print(access_key::run(&command)),
         Command::Backup(arguments) => {
@@ -74,8 +88,10 @@ async fn serve_until_stopped(arguments: &ServeArguments) -> Result<(), Box<dyn E
     let mut signals = Signals::listen()?;
     let server = Server::start(arguments).await?;
     announce(&server, arguments)?;
+    notify_service_manager(NotifyState::Ready);
     let signal = signals.next().await;
     tracing::info!(signal, "stopping; send a second signal to stop at once");
+    notify_service_manager(NotifyState::Stopping);
     tokio::select! {
         biased;
         signal = signals.next() => {
@@ -87,24 +103,56 @@ async fn serve_until_stopped(arguments: &ServeArguments) -> Result<(), Box<dyn E
 
 /// Reports that the server is ready: its address on stdout for programs, its settings in the log for people.
 fn announce(server: &Server, arguments: &ServeArguments) -> io::Result<()> {
-    let data = server.key_directory().display();
+    let keys = server.key_directory().map(|directory| directory.display().to_string());
+    let remote = &arguments.remote;
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         address = %server.address(),
         public_url = arguments.public_url.as_ref().map(ToString::to_string),
         metrics = server.metrics_address().map(|address| address.to_string()),
-        data = %data,
-        in_memory = arguments.memory,
-        region = arguments.region,
+        data = keys.as_deref().filter(|_| remote.table.is_none()),
+        in_memory = remote.table.is_none().then_some(arguments.memory),
+        table = remote.table.as_ref().map(cli::TableName::as_str),
+        table_place = server.table_place(),
+        keys = keys.as_deref().filter(|_| remote.table.is_some()),
+        region = server.region(),
         directory_complete = arguments.directory_complete,
         limits = %arguments.limits.iter().copied().collect::<Limits>(),
-        issuers = arguments.issuers.issuer_names().join(", "),
+        issuers = arguments.issuers.issuer_names(server.signs_tokens()).join(", "),
         "started"
     );
-    tracing::info!("get a token with: imageshare token --data {data} --project PROJECT");
+    if let Some(keys) = keys.filter(|_| server.signs_tokens()) {
+        tracing::info!("get a token with: imageshare token --data {keys} --project PROJECT");
+    }
     let mut out = io::stdout();
     writeln!(out, "listening on http://{}", server.address())?;
     out.flush()
+}
+
+/// Tells systemd how far the server is, if it was started by a unit of the type `notify`.
+fn notify_service_manager(state: NotifyState) {
+    if let Err(problem) = sd_notify::notify(false, &[state]) {
+        tracing::warn!(%problem, "the service manager cannot be notified");
+    }
+}
+
+/// Prints whether a server works; the exit code says it, too.
+fn check_health(arguments: &HealthArguments) -> ExitCode {
+    let report = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(health::ask(arguments)),
+        Err(problem) => HealthReport::NoAnswer(problem.to_string()),
+    };
+    // The exit code is the result, even if the line cannot be written.
+    let _ = writeln!(io::stdout(), "{}", report.line());
+    report.exit_code()
+}
+
+/// Creates the keys that several servers share, unless they exist.
+fn create_keys(directory: &Path) -> Result<(), Box<dyn Error>> {
+    SigningKey::open_or_create(directory)?;
+    open_master_keys(directory)?;
+    writeln!(io::stdout(), "the keys are in {}", directory.display())?;
+    Ok(())
 }
 
 fn token(arguments: TokenArguments) -> Result<(), Box<dyn Error>> {

@@ -65,6 +65,16 @@ pub(crate) fn read(path: &Path) -> Result<Option<String>, KeyError> {
     }
 }
 
+/// Reads a file without changing it: keys that several servers share may be on a read-only file system, and belong to
+/// another user. `None` if there is no file.
+pub(crate) fn read_as_is(path: &Path) -> Result<Option<String>, KeyError> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(KeyError::file_error(path)(error)),
+    }
+}
+
 /// Creates an empty file, unless it exists, and makes it and the database's files beside it private.
 pub(crate) fn create_private(path: &Path) -> io::Result<()> {
     File::options().create(true).append(true).mode(0o600).open(path)?;

@@ -25,6 +25,8 @@ pub enum Stage {
     },
     /// A database is being checked. `SQLite` does not report how far the check has come.
     Checking,
+    /// DynamoDB is making a table.
+    WaitingForTable,
 }
 
 impl fmt::Display for Stage {
@@ -35,6 +37,7 @@ impl fmt::Display for Stage {
                 write!(f, "copying the database: {percent} %")
             }
             Self::Checking => f.write_str("checking the database"),
+            Self::WaitingForTable => f.write_str("waiting until the table can be used"),
         }
     }
 }

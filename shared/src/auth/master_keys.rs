@@ -21,6 +21,7 @@ use crate::domain::{AccessKeyId, TenantId};
 
 const ACCESS_KEY_CONTEXT: &[u8] = b"imageshare access key";
 const TOKEN_CONTEXT: &[u8] = b"imageshare token";
+const FINGERPRINT_CONTEXT: &[u8] = b"imageshare master key fingerprint";
 
 /// Why a list of master keys is rejected. Names the position of the bad one, and shows nothing of any key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -74,6 +75,16 @@ impl MasterKeys {
     /// Returns the id of the master key for new access keys.
     pub fn newest(&self) -> Option<&str> {
         self.0.first().map(|(id, _)| id.as_str())
+    }
+
+    /// Returns the id of each master key with its fingerprint, which shows whether two of one id are the same key, and
+    /// nothing else of it.
+    pub fn fingerprints(&self) -> impl Iterator<Item = (&str, String)> {
+        self.0.iter().filter_map(|(id, key)| {
+            let mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
+            let fingerprint = mac.chain_update(FINGERPRINT_CONTEXT).finalize().into_bytes();
+            Some((id.as_str(), format!("{fingerprint:x}")))
+        })
     }
 
     /// Derives the secret of an access key; `None` if the master key is not listed.

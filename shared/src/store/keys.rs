@@ -76,6 +76,16 @@ pub fn clock() -> Key {
     key("?clock".to_owned(), "A")
 }
 
+/// The turn of the sweep among several servers.
+pub fn sweep_turn() -> Key {
+    key("?sweep".to_owned(), "A")
+}
+
+/// The fingerprint of a master key that several servers have.
+pub fn master_key_fingerprint(id: &str) -> Key {
+    key(format!("?master-key#{id}"), "A")
+}
+
 /// An item that is never written.
 pub fn probe() -> Key {
     key("?".to_owned(), "A")
@@ -339,6 +349,13 @@ pub fn open_partition(shard: u8) -> String {
 pub fn opens_work_item(write: &Write) -> bool {
     let Action::Put(item) = &write.action else { return false };
     matches!(item.get(GPK), Some(AttributeValue::S(partition)) if partition.starts_with(OPEN_PREFIX))
+}
+
+/// Returns the work item that a write opens; `None` if it opens none.
+pub fn opened_work_item(write: &Write) -> Option<WorkItemKey> {
+    let Action::Put(item) = &write.action else { return None };
+    let text = |name| item.get(name).and_then(|value| value.as_s().ok());
+    WorkItemKey::parse(text(PK)?, text(SK)?).filter(|_| opens_work_item(write))
 }
 
 /// Returns a sort key above those of the jobs that were requested before `time`, and below all others.

@@ -38,6 +38,7 @@ mod senders;
 mod access_keys;
 mod clock;
 mod directory;
+mod fleet;
 mod idempotency;
 mod images;
 mod jobs;
@@ -62,7 +63,7 @@ pub use self::items::vault::VaultRecord;
 pub use self::jobs::OpenWorkItem;
 pub use self::keys::{
     Cursor, List, ListQuery, LookupKey, OPEN_SHARDS, Order, Position, TTL, WorkItemKey, is_sender_write,
-    name_prefix, opens_work_item, sortable_time,
+    name_prefix, opened_work_item, opens_work_item, sortable_time,
 };
 pub use self::lists::{CursorPage, MAX_SKIPPED_ENTRIES};
 pub use self::memberships::Recipients;

@@ -78,8 +78,9 @@ pub async fn sweep(app: &App, deadline: Timestamp) -> Result<SweepReport, StoreE
     }
 }
 
-/// Unblocks held jobs whose earlier job has ended, however recently: for the start of a server that is the only one,
-/// when no worker is running. Costs one query per shard, and what each such job takes.
+/// Unblocks held jobs whose earlier job has ended, however recently: for the start of a server. Beside another worker
+/// that is about to do so, it does the same once more, which changes nothing. Costs one query per shard, and what each
+/// such job takes.
 ///
 /// # Errors
 /// [`StoreError`] if the table failed.

@@ -3,4 +3,5 @@
 
 mod damage;
 mod power_cut;
+mod several_servers;
 mod table;

@@ -23,6 +23,7 @@ mod references;
 mod registry;
 mod rules;
 mod secrets;
+mod several_servers;
 mod signatures;
 mod source_limits;
 mod strangers;

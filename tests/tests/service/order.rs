@@ -278,7 +278,7 @@ async fn server_keeps_its_clock_while_requests_come() {
     for requests in [0, 1] {
         let data = TempDir::new().unwrap();
         let server = start_server(data.path()).await;
-        let at_start = saved_clock(server.table()).await;
+        let at_start = saved_clock(server.embedded_table().unwrap()).await;
         for _ in 0..requests {
             let mut client = TcpStream::connect(server.address()).await.unwrap();
             let request = b"GET /v2/cloudimages HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";

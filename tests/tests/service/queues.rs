@@ -291,7 +291,7 @@ async fn server_start_activates_the_job_behind_an_ended_one() {
     let line = ["imageshare", "--listen", "127.0.0.1:0", "--data", data.path().to_str().unwrap()];
     let Ok(Command::Serve(arguments)) = cli::parse(line.map(OsString::from)) else { panic!("{line:?}") };
     let server = Server::start(&arguments).await.unwrap();
-    let store = Store::new(server.table().lane(Lane::Request), Clock::for_server());
+    let store = Store::new(server.embedded_table().unwrap().lane(Lane::Request), Clock::for_server());
     let succeeds = async {
         let report = async || store.report(second).await.unwrap().unwrap().bypass(Bypass::Test);
         while report().await.status() != JobStatus::Success {

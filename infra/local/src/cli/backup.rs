@@ -6,6 +6,13 @@ use clap::Args;
 
 use super::DEFAULT_DATA;
 
+/// Rejects `--table`, which users of a table in DynamoDB may try: its backups and checks are DynamoDB's own.
+fn reject_table(_: &str) -> Result<String, String> {
+    Err("this command is for a data directory; DynamoDB backs up its tables itself: see point-in-time recovery and \
+         `aws dynamodb create-backup`"
+        .to_owned())
+}
+
 pub(super) const BACKUP_ABOUT: &str = "\
 Write a backup of a data directory to a new file, also while the server runs.
 
@@ -35,6 +42,9 @@ pub struct BackupArguments {
     /// The server's data directory
     #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA)]
     pub data: PathBuf,
+    /// Always an error, with what to do instead.
+    #[arg(long, hide = true, value_parser = reject_table)]
+    table: Option<String>,
 }
 
 /// The arguments of `imageshare restore`.
@@ -46,6 +56,9 @@ pub struct RestoreArguments {
     /// Data directory to fill; created if it does not exist
     #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA)]
     pub data: PathBuf,
+    /// Always an error, with what to do instead.
+    #[arg(long, hide = true, value_parser = reject_table)]
+    table: Option<String>,
 }
 
 /// The arguments of `imageshare check`.
@@ -54,4 +67,23 @@ pub struct CheckArguments {
     /// The server's data directory
     #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA)]
     pub data: PathBuf,
+    /// Always an error, with what to do instead.
+    #[arg(long, hide = true, value_parser = reject_table)]
+    table: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use crate::cli::Arguments;
+
+    #[test]
+    fn commands_of_a_data_directory_refuse_a_table() {
+        for command in ["backup --to b", "restore --from b", "check"] {
+            let line = format!("imageshare {command} --table imageshare");
+            let refused = Arguments::try_parse_from(line.split(' ')).unwrap_err().to_string();
+            assert!(refused.contains("DynamoDB backs up its tables itself"), "{refused}");
+        }
+    }
 }

@@ -63,11 +63,22 @@ pub(super) fn parse(
     }
     let command = parse_line(&line)?;
     match &command {
-        Command::Serve(ServeArguments { issuers, .. }) if issuers.has_issuer_without_jwks() => {
-            Err(settings_error("--issuer and --audience restrict the tokens of --jwks: set --jwks too"))
-        }
+        Command::Serve(arguments) => reject_incomplete(arguments).map(|()| command),
         _ => Ok(command),
     }
+}
+
+/// Rejects settings that mean nothing without another one. The parser cannot, since the other may be in another source.
+fn reject_incomplete(arguments: &ServeArguments) -> Result<(), clap::Error> {
+    if arguments.issuers.has_issuer_without_jwks() {
+        return Err(settings_error("--issuer and --audience restrict the tokens of --jwks: set --jwks too"));
+    }
+    if arguments.remote.has_setting_without_table() {
+        return Err(settings_error(
+            "--endpoint-url, --table-region and --keys belong to --table: set --table too",
+        ));
+    }
+    Ok(())
 }
 
 /// Parses a command line. Rejects a limit that is named twice, since either value could be the intended one.
@@ -103,11 +114,15 @@ impl GivenFlags {
         new.into_iter().flat_map(arguments).collect()
     }
 
-    /// `memory` and `data` exclude each other: where one of them is set, weaker sources cannot set the other.
+    /// `memory`, `data` and `table` exclude each other: where one of them is set, weaker sources cannot set the others.
     fn exclude_alternatives(&mut self) {
-        if self.0.contains("memory") || self.0.contains("data") {
-            self.0.extend(["memory".to_owned(), "data".to_owned()]);
-        }
+        let is_set = |flag: &&str| self.0.contains(*flag);
+        let excluded = match ["memory", "data", "table"].into_iter().find(is_set) {
+            Some("table") => &["memory", "data"][..],
+            Some(_) => &["memory", "data", "table", "endpoint-url", "table-region", "keys"],
+            None => &[],
+        };
+        self.0.extend(excluded.iter().map(|flag| (*flag).to_owned()));
     }
 }
 
@@ -209,6 +224,7 @@ mod tests {
     use std::ffi::OsStr;
 
     use super::*;
+    use crate::cli::TableName;
     use crate::cli::variables::help;
 
     fn serve(line: &str, environment: &[(&str, &str)], file: &str) -> Result<ServeArguments, String> {
@@ -234,11 +250,14 @@ mod tests {
         let environment = [("IMAGESHARE_LISTEN", "127.0.0.1:2"), ("IMAGESHARE_REGION", "variable")];
         for command in ["imageshare --listen 127.0.0.1:3", "imageshare serve --listen 127.0.0.1:3"] {
             let arguments = serve(command, &environment, file).unwrap();
-            assert_eq!((arguments.listen.as_str(), arguments.region.as_str()), ("127.0.0.1:3", "variable"));
+            assert_eq!(
+                (arguments.listen.as_str(), arguments.region.as_deref()),
+                ("127.0.0.1:3", Some("variable"))
+            );
             assert_eq!(arguments.public_url.unwrap().host(), Some("file"));
         }
         let unset = serve("imageshare", &[("IMAGESHARE_REGION", "")], file).unwrap();
-        assert_eq!(unset.region, "file");
+        assert_eq!(unset.region.as_deref(), Some("file"));
     }
 
     #[test]
@@ -264,6 +283,29 @@ mod tests {
         assert!(arguments.memory);
         let arguments = serve("imageshare --data b", &[], "memory = true").unwrap();
         assert!(!arguments.memory && arguments.data == Path::new("b"));
+    }
+
+    #[test]
+    fn stronger_source_chooses_table_or_directory() {
+        let variables =
+            [("IMAGESHARE_TABLE", "images"), ("IMAGESHARE_ENDPOINT_URL", "http://127.0.0.1:8000")];
+        let arguments = serve("imageshare", &variables, "data = \"a\"\nkeys = \"k\"").unwrap();
+        assert_eq!(arguments.remote.table.as_ref().map(TableName::as_str), Some("images"));
+        assert_eq!(arguments.remote.keys, Some(PathBuf::from("k")));
+        let arguments = serve("imageshare --data b", &variables, "").unwrap();
+        assert!(arguments.remote.table.is_none() && arguments.remote.endpoint.endpoint_url.is_none());
+        let both = serve("imageshare", &[("IMAGESHARE_TABLE", "images"), ("IMAGESHARE_MEMORY", "true")], "");
+        assert!(both.unwrap_err().contains("the environment: "));
+    }
+
+    #[test]
+    fn table_settings_require_table_from_any_source() {
+        let wanted = "set --table too";
+        for line in ["--endpoint-url http://127.0.0.1:8000", "--table-region eu-west-1", "--keys k"] {
+            let line = format!("imageshare {line}");
+            assert!(serve(&line, &[], "").unwrap_err().contains(wanted), "{line}");
+            assert!(serve(&line, &[("IMAGESHARE_TABLE", "imageshare")], "").is_ok(), "{line}");
+        }
     }
 
     #[test]
@@ -325,7 +367,7 @@ mod tests {
         const OPERATING: &str = include_str!("../../OPERATING.md");
         let file = OPERATING.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
         let arguments = serve("imageshare", &[], file).unwrap();
-        assert_eq!((arguments.region.as_str(), arguments.limits.len()), ("eu-de", 2));
+        assert_eq!((arguments.region.as_deref(), arguments.limits.len()), (Some("eu-de"), 2));
     }
 
     #[test]

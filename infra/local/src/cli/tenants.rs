@@ -104,7 +104,7 @@ pub struct ServerLocation {
     /// Address of the service: a local server, or any deployment if `IMAGESHARE_TOKEN` is set
     #[arg(long, value_name = "URL", value_parser = parse_public_url, default_value = "http://127.0.0.1:8080")]
     pub server: Uri,
-    /// The local server's data directory
-    #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA)]
+    /// The local server's data directory, or its directory of --keys
+    #[arg(long, visible_alias = "keys", value_name = "DIR", default_value = DEFAULT_DATA)]
     pub data: PathBuf,
 }

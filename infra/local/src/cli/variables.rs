@@ -3,11 +3,15 @@
 use std::fmt::Write as _;
 
 /// The variable of each flag. Functions on AWS have the same names.
-pub(super) const VARIABLES: [(&str, &str); 14] = [
+pub(super) const VARIABLES: [(&str, &str); 18] = [
     ("listen", "IMAGESHARE_LISTEN"),
     ("metrics", "IMAGESHARE_METRICS"),
     ("data", "IMAGESHARE_DATA"),
     ("memory", "IMAGESHARE_MEMORY"),
+    ("table", "IMAGESHARE_TABLE"),
+    ("endpoint-url", "IMAGESHARE_ENDPOINT_URL"),
+    ("table-region", "IMAGESHARE_TABLE_REGION"),
+    ("keys", "IMAGESHARE_KEYS"),
     ("region", "IMAGESHARE_REGION"),
     ("public-url", "IMAGESHARE_PUBLIC_URL"),
     ("directory-complete", "IMAGESHARE_DIRECTORY"),
@@ -23,6 +27,10 @@ pub(super) const VARIABLES: [(&str, &str); 14] = [
 /// The variable that names the settings file.
 pub(super) const CONFIG: &str = "IMAGESHARE_CONFIG";
 
+/// The variable with the master keys of a server with `--table`. It is no argument, because every user of the machine
+/// can see the arguments of a process.
+pub(crate) const MASTER_KEYS: &str = "IMAGESHARE_MASTER_KEYS";
+
 /// The section of the help about variables and the settings file.
 pub(super) fn help() -> String {
     let mut help = "\
@@ -32,8 +40,13 @@ variable, and a variable over the file. The variables:\n"
         .to_owned();
     for (flag, variable) in VARIABLES {
         // Writing to a `String` never fails.
-        let _ = writeln!(help, "  {variable:<22} --{flag}");
+        let _ = writeln!(help, "  {variable:<23} --{flag}");
     }
-    let _ = write!(help, "  {CONFIG:<22} --config");
+    let _ = write!(help, "  {CONFIG:<23} --config");
+    let _ = write!(
+        help,
+        "\n\nThe master keys of a server with --table may also be in {MASTER_KEYS}, as ID:BASE64, separated by commas, in \
+         place of the file in --keys."
+    );
     help
 }

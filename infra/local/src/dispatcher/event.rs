@@ -10,6 +10,14 @@ use serde_json::{Map, Value, json};
 use crate::TABLE;
 use crate::gateway::ACCOUNT_ID;
 
+/// The source of the events of an EventBridge schedule.
+const SCHEDULE_SOURCE: &str = "aws.events";
+
+/// Whether an event starts a sweep.
+pub(crate) fn is_schedule_event(event: &Value) -> bool {
+    event.get("source").and_then(Value::as_str) == Some(SCHEDULE_SOURCE)
+}
+
 /// Builds events, with increasing sequence numbers.
 pub(super) struct EventBuilder {
     region: String,
@@ -55,7 +63,7 @@ impl EventBuilder {
             "version": "0",
             "id": uuid::Uuid::new_v4().to_string(),
             "detail-type": "Scheduled Event",
-            "source": "aws.events",
+            "source": SCHEDULE_SOURCE,
             "account": ACCOUNT_ID,
             "time": Timestamp::now().to_iso_seconds(),
             "region": self.region,

@@ -3,7 +3,7 @@
 //! On AWS the stream delivers each inserted work item to job-worker. Here the dispatcher polls the sparse index of open
 //! work, as the sweep does on AWS: after every write of a work item, and once a second. So nothing is lost when the
 //! process dies, and there is no second record of open work to keep consistent. job-worker gets the same events as on
-//! AWS.
+//! AWS. A server over a table in DynamoDB has its own [`Worker`], which polls nothing (`remote/open_work.rs`).
 
 mod event;
 
@@ -20,6 +20,7 @@ use tokio::time::{Instant, interval_at, sleep_until, timeout};
 
 use self::event::EventBuilder;
 use crate::functions::CURRENT_FUNCTION;
+pub(crate) use self::event::is_schedule_event;
 
 /// Records in one batch, as in the event source mapping on AWS.
 const MAX_BATCH_RECORDS: usize = 20;
@@ -57,6 +58,15 @@ pub trait Worker: Send + Sync + 'static {
 
     /// Runs the function on an event, and returns its response. The error is for the log.
     fn handle(&self, event: Value) -> impl Future<Output = Result<Value, String>> + Send;
+
+    /// Learns that a work item was handled without a failure. Usually it has ended.
+    fn finished(&self, _: WorkItemKey) {}
+
+    /// When the first sweep runs. By default not at once, since the first poll finds the work that an earlier process
+    /// left open.
+    fn first_sweep_delay(&self) -> Duration {
+        SWEEP_INTERVAL
+    }
 }
 
 /// The job-worker function on the embedded table.
@@ -88,9 +98,8 @@ pub async fn run(
     region: String,
     stop: impl Future<Output = ()>,
 ) {
+    let mut sweep = interval_at(Instant::now() + worker.first_sweep_delay(), SWEEP_INTERVAL);
     let mut dispatcher = Dispatcher::new(worker, region);
-    // Not at once: the first poll finds the work that an earlier process left open.
-    let mut sweep = interval_at(Instant::now() + SWEEP_INTERVAL, SWEEP_INTERVAL);
     let mut stop = std::pin::pin!(stop);
     loop {
         if dispatcher.has_capacity() && Instant::now() >= dispatcher.next_poll {
@@ -233,7 +242,10 @@ impl<W: Worker> Dispatcher<W> {
                 // Not finished: it may be dispatched again at once.
                 Some(failed) if index >= failed.end => {}
                 // Usually it has ended. If it is still open, the next poll finds it.
-                _ => drop(self.backoffs.insert(item, Backoff { failures: 0, until: now + BUSY_POLL_DELAY })),
+                _ => {
+                    self.worker.finished(item);
+                    self.backoffs.insert(item, Backoff { failures: 0, until: now + BUSY_POLL_DELAY });
+                }
             }
         }
         if self.backlog.is_empty() {

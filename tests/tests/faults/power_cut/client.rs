@@ -1,4 +1,4 @@
-//! The connection to a server that is replaced at every cut. Only a complete response counts.
+//! The connection to servers that are replaced at every cut. Only a complete response counts.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,11 +9,12 @@ use reqwest::Method;
 use serde_json::Value;
 use tokio::sync::watch;
 
-/// Where the server is.
+/// Where the servers are.
 pub struct Endpoint {
     /// The number of cuts so far.
     pub cut_count: u32,
-    pub address: String,
+    /// The addresses, of which a client takes one after the other.
+    pub addresses: Vec<String>,
     /// Whether there will be no more cuts.
     pub is_last: bool,
 }
@@ -66,12 +67,14 @@ pub struct Client {
     http: reqwest::Client,
     endpoint: watch::Receiver<Endpoint>,
     counts: Arc<RequestCounts>,
+    /// The number of requests sent, which chooses the next server.
+    sent_count: usize,
 }
 
 impl Client {
     pub fn new(endpoint: watch::Receiver<Endpoint>, request_counts: &Arc<RequestCounts>) -> Self {
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().unwrap();
-        Self { http, endpoint, counts: Arc::clone(request_counts) }
+        Self { http, endpoint, counts: Arc::clone(request_counts), sent_count: 0 }
     }
 
     /// Whether there will be no more cuts.
@@ -84,11 +87,19 @@ impl Client {
         let changes = u64::from(request.method != Method::GET);
         let mut cuts = 0;
         loop {
-            let (life, address) = {
+            self.sent_count += 1;
+            let (life, address, is_only) = {
                 let endpoint = self.endpoint.borrow();
-                (endpoint.cut_count, endpoint.address.clone())
+                let addresses = &endpoint.addresses;
+                let address = addresses[self.sent_count % addresses.len()].clone();
+                (endpoint.cut_count, address, addresses.len() == 1)
             };
             match self.send_once(&address, request).await {
+                // The table did not respond in time, and the request may have been executed.
+                Ok((503, body)) if body.to_string().contains("may have been executed") => {
+                    cuts += 1;
+                    self.counts.interrupted.fetch_add(changes, Relaxed);
+                }
                 // The response says that nothing was done and that a retry helps.
                 Ok((status @ (409 | 503), body)) if status == 503 || body["error"]["code"] == "IMG.0046" => {
                     self.counts.retried.fetch_add(1, Relaxed);
@@ -103,6 +114,11 @@ impl Client {
                     if !problem.is_connect() {
                         cuts += 1;
                         self.counts.interrupted.fetch_add(changes, Relaxed);
+                    }
+                    if !is_only {
+                        // The next server may be running.
+                        tokio::time::sleep(Duration::from_millis(10)).await;
+                        continue;
                     }
                     // A connection may break without a cut, too; then no new server comes.
                     let next = self.endpoint.wait_for(|endpoint| endpoint.cut_count > life);

@@ -10,12 +10,12 @@
 //!
 //! Each life of the server has its own clock, which is wrong, drifts, and jumps once.
 
-mod api_checks;
-mod client;
-mod owner;
-mod record;
-mod skewed_clock;
-mod table_checks;
+pub mod api_checks;
+pub mod client;
+pub mod owner;
+pub mod record;
+pub mod skewed_clock;
+pub mod table_checks;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -23,6 +23,7 @@ use std::time::{Duration, Instant};
 
 use imageshare::domain::Role;
 use imageshare_local::keys::{SigningKey, TokenClaims};
+use imageshare_local::table::EmbeddedTable;
 use imageshare_tests::binaries::binary;
 use imageshare_tests::notice::print_notice;
 use imageshare_tests::server_process::ServerProcess;
@@ -61,11 +62,12 @@ async fn acknowledged_requests_survive_fifty_power_cuts() {
     let clock = SkewedClock::build();
     let mut server = start_server(data.path(), &clock, &mut random).await;
     let (endpoint_sender, endpoint) =
-        watch::channel(Endpoint { cut_count: 0, address: server.address.clone(), is_last: false });
+        watch::channel(Endpoint { cut_count: 0, addresses: vec![server.address.clone()], is_last: false });
     let counts = Arc::new(RequestCounts::default());
     let owners: Vec<_> = (0..OWNERS)
         .map(|number| {
-            create_owner(number, data.path(), Client::new(endpoint.clone(), &counts), random.fork())
+            let client = Client::new(endpoint.clone(), &counts);
+            create_owner((number, RECIPIENTS_PER_OWNER), data.path(), client, random.fork())
         })
         .collect();
     let records: Vec<Arc<Mutex<Record>>> = owners.iter().map(Owner::record).collect();
@@ -82,7 +84,7 @@ async fn acknowledged_requests_survive_fifty_power_cuts() {
         server = start_server(data.path(), &clock, &mut random).await;
         endpoint_sender.send_replace(Endpoint {
             cut_count: life,
-            address: server.address.clone(),
+            addresses: vec![server.address.clone()],
             is_last: life == CUTS,
         });
         let examiner = examination.await.unwrap();
@@ -101,7 +103,9 @@ async fn acknowledged_requests_survive_fifty_power_cuts() {
     }
     let examiner = examination.await.unwrap();
     assert_eq!(server.terminate(), Some(0), "{}", server.log());
-    table_checks::check_final_state(data.path(), &recorded).await;
+    let table = EmbeddedTable::open(Some(data.path())).unwrap();
+    table_checks::check_final_state(&table, &recorded).await;
+    table.close().await;
 
     let jobs: usize = recorded.iter().map(|record| record.requests.len()).sum();
     print_notice(&format_args!(
@@ -121,9 +125,14 @@ async fn start_server(data: &Path, clock: &SkewedClock, random: &mut fastrand::R
         .await
 }
 
-/// An owner, its guests, and their tokens.
-fn create_owner(number: usize, data: &Path, link: Client, random: fastrand::Rng) -> Owner {
-    let key = SigningKey::open_or_create(data).unwrap();
+/// An owner with that many guests, and their tokens, signed with the key in a directory.
+pub fn create_owner(
+    (number, recipients): (usize, usize),
+    keys: &Path,
+    link: Client,
+    random: fastrand::Rng,
+) -> Owner {
+    let key = SigningKey::open_or_create(keys).unwrap();
     let token = |project: &str| {
         let grant = TokenClaims {
             project: project.parse().unwrap(),
@@ -134,7 +143,7 @@ fn create_owner(number: usize, data: &Path, link: Client, random: fastrand::Rng)
         };
         (project.to_owned(), key.sign_token(&grant).unwrap())
     };
-    let guests = (0..RECIPIENTS_PER_OWNER).map(|guest| token(&format!("guest-{number}-{guest}"))).collect();
+    let guests = (0..recipients).map(|guest| token(&format!("guest-{number}-{guest}"))).collect();
     Owner::new(token(&format!("owner-{number}")), guests, link, random)
 }
 

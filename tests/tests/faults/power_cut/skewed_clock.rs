@@ -35,6 +35,14 @@ impl SkewedClock {
         self.directory.path().join("clock.so")
     }
 
+    /// The environment of a process whose clock is wrong by a constant, at most `most_ms` in either direction.
+    pub fn constant(&self, random: &mut fastrand::Rng, most_ms: i64) -> Vec<(&'static str, String)> {
+        vec![
+            ("LD_PRELOAD", self.library().display().to_string()),
+            ("CLOCK_AHEAD_MS", random.i64(-most_ms..=most_ms).to_string()),
+        ]
+    }
+
     /// The environment of a process with a random clock error, whose clock jumps once within this lifetime.
     pub fn environment(&self, random: &mut fastrand::Rng, life_ms: u64) -> Vec<(&'static str, String)> {
         vec![

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
-use std::path::Path;
 use std::sync::Arc;
 
 use dynoxide::types::AttributeValue;
@@ -108,9 +107,8 @@ async fn check_images(store: &Store, record: &Record) {
     }
 }
 
-/// Checks the data once every job has ended and the server has stopped.
-pub async fn check_final_state(data: &Path, recorded: &[Record]) {
-    let table = EmbeddedTable::open(Some(data)).unwrap();
+/// Checks the data once every job has ended and the servers have stopped.
+pub async fn check_final_state(table: &EmbeddedTable, recorded: &[Record]) {
     let store = Store::new(table.lane(Lane::Request), imageshare::domain::Clock::for_server());
     finish_deletions(&store, recorded).await;
     for record in recorded {
@@ -130,7 +128,7 @@ pub async fn check_final_state(data: &Path, recorded: &[Record]) {
         let owned = store.image_count(&record.owner.parse().unwrap()).await.unwrap();
         assert_eq!(owned as usize, record.images.len(), "the images of {}", record.owner);
     }
-    let items = all_items(&table);
+    let items = all_items(table);
     let key = |item, name| string_value(HashMap::get(item, name)).unwrap_or_default();
     let images = items.iter().filter(|item| key(item, "pk").starts_with("I#") && key(item, "sk") == "A");
     let none = AttributeValue::N("0".to_owned());
@@ -141,7 +139,6 @@ pub async fn check_final_state(data: &Path, recorded: &[Record]) {
     }
     let jobs = items.iter().filter_map(|item| serde_json::from_str(string_value(item.get("job"))?).ok());
     check_one_job_per_request(jobs, recorded);
-    table.close().await;
 }
 
 /// Checks that all jobs have ended whose ids were returned. Those of deletions are returned to no client, so one may

@@ -4,6 +4,8 @@ mod command_line;
 mod log;
 mod metrics;
 mod pages;
+mod remote;
+mod systemd;
 
 use std::time::Duration;
 

@@ -62,7 +62,8 @@ impl Terraform {
                 Err(problem) => problems.push_str(&problem.to_string()),
             }
         }
-        Err(SetupError(format!("terraform init: {problems}")))
+        let advice = "IMAGESHARE_PROVIDER_MIRROR may name a directory that mirrors Terraform's registry";
+        Err(SetupError(format!("terraform init: {problems}\n{advice}")))
     }
 
     /// The folder of the copy.

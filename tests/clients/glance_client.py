@@ -13,7 +13,7 @@ COMMAND = str(Path(sys.executable).with_name("glance"))
 def glance(project, *arguments, fails=False):
     """Runs the command in a project's name and returns what it says."""
     options = ["--os-image-api-version", "2", "--os-image-url", URL, "--os-auth-token", TOKENS.get(project, project)]
-    ended = subprocess.run([COMMAND, *options, *arguments], capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run([COMMAND, *options, *arguments], capture_output=True, text=True, timeout=600, check=False)
     said = ended.stdout + ended.stderr
     print(f"$ glance {' '.join(arguments)}\n{said}", end="")
     assert (ended.returncode != 0) == fails, f"glance {arguments}: exit {ended.returncode}"

@@ -28,7 +28,7 @@ def openstack(project, *arguments, fails=False, scope=None):
     }
     words = [word for name, value in options.items() for word in (f"--os-{name}", value)]
     command = [COMMAND, *words, *arguments]
-    ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False)
+    ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600, check=False)
     print(f"$ openstack {' '.join(arguments)}\n{ended.stdout}{ended.stderr}", end="")
     assert (ended.returncode != 0) == fails, f"openstack {arguments}: exit {ended.returncode}"
     return ended.stderr if fails else ended.stdout

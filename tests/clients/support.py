@@ -27,7 +27,7 @@ def major(package):
 
 def call(method, path, project, body=None):
     """A plain HTTP call, for what a client has no words for."""
-    answer = requests.request(method, URL + path, json=body, headers={"X-Auth-Token": TOKENS[project]}, timeout=30)
+    answer = requests.request(method, URL + path, json=body, headers={"X-Auth-Token": TOKENS[project]}, timeout=300)
     assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text}"
     return answer.json() if answer.content else None
 
@@ -96,7 +96,7 @@ def refused(what, kind, call, *says):
     raise AssertionError(f"{what}: was not refused")
 
 
-def until(what, condition, seconds=20):
+def until(what, condition, seconds=300):
     """Waits until something is so."""
     end = time.monotonic() + seconds
     while not condition():

@@ -111,5 +111,5 @@ fn run_command(command: &mut Command) -> Result<(), SetupError> {
     }
 }
 
-/// The timeout of a client's journey.
-pub const CLIENT_TIMEOUT: Duration = Duration::from_mins(5);
+/// The timeout of a client's journey, however slow the machine: `glance` is a new process for each step.
+pub const CLIENT_TIMEOUT: Duration = Duration::from_mins(30);

@@ -7,17 +7,18 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::io::AsyncWriteExt;
-use tokio::process::{Child, Command};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::sync::Mutex;
 use tokio::time::{sleep, timeout};
 
 use super::{REGION, SetupError};
 use crate::python;
 
-/// How long the emulator may take to listen: it reads some 90 services.
-const START_TIMEOUT: Duration = Duration::from_mins(3);
+/// How long the emulator may take to listen, however slow the machine: it reads some 90 services.
+const START_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// A running emulator with nothing in it. It ends when this is dropped or the test process ends.
 pub struct Emulator {
@@ -25,7 +26,15 @@ pub struct Emulator {
     scripts: PathBuf,
     port: u16,
     files: TempDir,
+    caller: Mutex<Option<Caller>>,
     process: Child,
+}
+
+/// The process that makes calls of the emulator's APIs, by AWS's own library.
+struct Caller {
+    _process: Child,
+    calls: ChildStdin,
+    answers: Lines<BufReader<ChildStdout>>,
 }
 
 impl Emulator {
@@ -62,7 +71,7 @@ impl Emulator {
             .stdout(log.try_clone().expect("a second handle of the log"))
             .stderr(log);
         let process = command.spawn().unwrap_or_else(|problem| panic!("cannot run {command:?}: {problem}"));
-        let mut emulator = Self { python, scripts, port, files, process };
+        let mut emulator = Self { python, scripts, port, files, caller: Mutex::new(None), process };
         let listens = timeout(START_TIMEOUT, emulator.wait_until_it_listens()).await.is_ok();
         assert!(listens, "the emulator does not listen after {START_TIMEOUT:?}:\n{}", emulator.log());
         Ok(emulator)
@@ -99,12 +108,13 @@ impl Emulator {
 
     /// Makes one call of one of its APIs, named as Python names them: `call("dynamodb", "list_tables", &json!({}))`.
     pub async fn call(&self, service: &str, operation: &str, arguments: &Value) -> Value {
-        let mut command = Command::new(&self.python);
-        command.arg(self.scripts.join("call.py")).args([service, operation, &arguments.to_string()]);
-        let ended = command.envs(self.environment()).output().await.expect("python runs");
-        let said = String::from_utf8_lossy(&ended.stderr);
-        assert!(ended.status.success(), "{service} {operation}: {said}\n{}", self.log());
-        serde_json::from_slice(&ended.stdout).expect("JSON")
+        let mut caller = self.caller.lock().await;
+        let answer =
+            caller.get_or_insert_with(|| Caller::start(self)).call(service, operation, arguments).await;
+        match answer.get("result") {
+            Some(result) => result.clone(),
+            None => panic!("{service} {operation}: {}\n{}", answer["error"], self.log()),
+        }
     }
 
     /// Makes a role for each policy, and returns temporary credentials of it: name to policy, name to credentials.
@@ -130,5 +140,30 @@ impl Emulator {
     /// Its log so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.files.path().join("log")).unwrap_or_default()
+    }
+}
+
+impl Caller {
+    fn start(emulator: &Emulator) -> Self {
+        let mut command = Command::new(&emulator.python);
+        command
+            .arg(emulator.scripts.join("call.py"))
+            .envs(emulator.environment())
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true);
+        let mut process =
+            command.spawn().unwrap_or_else(|problem| panic!("cannot run {command:?}: {problem}"));
+        let calls = process.stdin.take().expect("a pipe");
+        let answers = BufReader::new(process.stdout.take().expect("a pipe")).lines();
+        Self { _process: process, calls, answers }
+    }
+
+    async fn call(&mut self, service: &str, operation: &str, arguments: &Value) -> Value {
+        let call = format!("{}\n", json!([service, operation, arguments]));
+        self.calls.write_all(call.as_bytes()).await.expect("python reads");
+        let answer = self.answers.next_line().await.expect("python writes");
+        serde_json::from_str(&answer.expect("python still runs")).expect("JSON")
     }
 }

@@ -5,14 +5,15 @@
 //! client ──► ApiAddress ──► emulated HTTP API ──► function binary ──► emulated DynamoDB ── stream ──► job-worker
 //! ```
 //!
-//! It needs Terraform with that provider, and Python with its package index. `terraform init` finds the provider as it
-//! always does; where there is no network, in a directory of `/opt` that mirrors the registry, or where
-//! `TF_CLI_ARGS_init=-plugin-dir=DIRECTORY` says.
+//! It needs Python with its package index, from which Terraform comes too where it is not installed, and the provider from
+//! one of the places in `provider.rs`.
 
 mod api_address;
 mod emulator;
 mod enforced_stage;
 mod packages;
+mod program;
+mod provider;
 mod setup;
 mod terraform;
 

@@ -2,7 +2,7 @@
 //! file.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Output;
 
 use serde_json::Value;
@@ -10,6 +10,8 @@ use tempfile::TempDir;
 use tokio::process::Command;
 
 use super::SetupError;
+use super::program::Program;
+use super::provider::{Source, cache_variables, lock_cache};
 
 /// The folder of the module.
 pub const MODULE: &str = "infra/aws";
@@ -19,6 +21,7 @@ pub const DEPLOYMENT: &str = "tests/aws";
 
 /// A copy of one configuration, with its provider.
 pub struct Terraform {
+    program: Program,
     copy: TempDir,
     folder: &'static str,
     environment: Vec<(&'static str, String)>,
@@ -29,7 +32,7 @@ impl Terraform {
     /// this process for each command.
     ///
     /// # Errors
-    /// There is no Terraform, or it cannot get the provider.
+    /// Terraform cannot be installed, or cannot get the provider.
     pub async fn init(
         workspace: &Path,
         folder: &'static str,
@@ -41,20 +44,26 @@ impl Terraform {
         }
         fs::copy(workspace.join("infra/openapi.yaml"), copy.path().join("infra/openapi.yaml"))
             .expect("a copy");
-        let terraform = Self { copy, folder, environment };
-        let failed = |problem: String| SetupError(format!("terraform init: {problem}"));
-        let init = async |arguments: &[&str]| {
-            let ended =
-                terraform.command(arguments).output().await.map_err(|problem| failed(problem.to_string()))?;
-            if ended.status.success() { Ok(()) } else { Err(failed(output_text(&ended))) }
-        };
-        let init_result = match (init(&["init", "-no-color"]).await, local_mirror()) {
-            (Err(_), Some(mirror)) => {
-                init(&["init", "-no-color", &format!("-plugin-dir={}", mirror.display())]).await
+        let program = Program::find(&workspace.join("tests")).await?;
+        let terraform = Self { program, copy, folder, environment };
+        terraform.init_from(&Source::all()?).await.map(|()| terraform)
+    }
+
+    /// Runs `terraform init` until the provider is found in one of the places.
+    async fn init_from(&self, sources: &[Source]) -> Result<(), SetupError> {
+        let _alone = lock_cache().await;
+        let mut problems = String::new();
+        for source in sources {
+            let arguments = source.init_arguments();
+            let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+            match self.command(&arguments).envs(cache_variables()).output().await {
+                Ok(ended) if ended.status.success() => return Ok(()),
+                Ok(ended) => problems.push_str(&output_text(&ended)),
+                Err(problem) => problems.push_str(&problem.to_string()),
             }
-            (result, _) => result,
-        };
-        init_result.map(|()| terraform)
+        }
+        let advice = "IMAGESHARE_PROVIDER_MIRROR may name a directory that mirrors Terraform's registry";
+        Err(SetupError(format!("terraform init: {problems}\n{advice}")))
     }
 
     /// The folder of the copy.
@@ -101,23 +110,15 @@ impl Terraform {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new("terraform");
+        let mut command = self.program.command(arguments);
         command
-            .args(arguments)
             .current_dir(self.path().join(self.folder))
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .env("TF_IN_AUTOMATION", "1")
             .env("TF_INPUT", "0")
-            .env("CHECKPOINT_DISABLE", "1")
-            .kill_on_drop(true);
+            .env("CHECKPOINT_DISABLE", "1");
         command
     }
-}
-
-/// Returns a directory of `/opt` that mirrors the registry with the provider, as machines without a network may have one.
-fn local_mirror() -> Option<PathBuf> {
-    let directories = fs::read_dir("/opt").ok()?.filter_map(|entry| Some(entry.ok()?.path()));
-    directories.into_iter().find(|path| path.join("registry.terraform.io/hashicorp/aws").is_dir())
 }
 
 fn changes_of_resource(resource: &Value) -> Vec<String> {

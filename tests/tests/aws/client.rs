@@ -9,16 +9,13 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 /// How long a job may take, however slow the machine.
-const JOB_TIMEOUT: Duration = Duration::from_mins(5);
-
-/// The maximum number of attempts of a call whose function exits before its response.
-const MAX_ATTEMPTS: usize = 5;
+pub(crate) const JOB_TIMEOUT: Duration = Duration::from_mins(20);
 
 /// A project with a token, at a deployment.
 #[derive(Clone)]
 pub(crate) struct Client {
     url: String,
-    project: &'static str,
+    project: String,
     token: String,
     http: reqwest::Client,
 }
@@ -32,32 +29,19 @@ pub(crate) fn token(project: &str, role: &str) -> String {
 }
 
 impl Client {
-    pub(crate) fn new(url: &str, project: &'static str) -> Self {
+    pub(crate) fn new(url: &str, project: &str) -> Self {
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { url: url.to_owned(), project, token: token(project, "member"), http }
+        Self { url: url.to_owned(), project: project.to_owned(), token: token(project, "member"), http }
     }
 
-    /// Makes one call and returns its status and body. Repeats it if the function exits before its response, as a client does
-    /// after a lost connection; a POST with the same idempotency key. The emulator kills a function whose code is replaced,
-    /// while AWS lets its requests finish.
+    /// Makes one call and returns its status and body.
     pub(crate) async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> (StatusCode, Value) {
         let url = format!("{}{path}", self.url);
-        let key = format!("{:032x}", fastrand::u128(..));
-        for _ in 0..MAX_ATTEMPTS {
-            let request = self.http.request(method.clone(), &url).header("X-Auth-Token", &self.token);
-            let request = match method {
-                Method::POST => request.header("Idempotency-Key", &key),
-                _ => request,
-            };
-            let request = if let Some(body) = body { request.json(body) } else { request };
-            let response = request.send().await.unwrap();
-            let (status, text) = (response.status(), response.text().await.unwrap());
-            let answer = serde_json::from_str(&text).unwrap_or(Value::String(text));
-            if answer["errorType"] != "Runtime.ExitError" {
-                return (status, answer);
-            }
-        }
-        panic!("the function of {method} {path} ended {MAX_ATTEMPTS} times in the middle of a request");
+        let request = self.http.request(method, url).header("X-Auth-Token", &self.token);
+        let request = if let Some(body) = body { request.json(body) } else { request };
+        let response = request.send().await.unwrap();
+        let (status, text) = (response.status(), response.text().await.unwrap());
+        (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
     }
 
     /// Registers an image and returns its id.
@@ -75,6 +59,20 @@ impl Client {
         accepted["job_id"].as_str().unwrap().to_owned()
     }
 
+    /// Accepts an image.
+    pub(crate) async fn accept(&self, image: &str) {
+        let path = format!("/v2/images/{image}/members/{}", self.project);
+        let (status, member) = self.call(Method::PUT, &path, Some(&json!({"status": "accepted"}))).await;
+        assert_eq!(status, StatusCode::OK, "{member}");
+    }
+
+    /// The members of an image.
+    pub(crate) async fn members(&self, image: &str) -> Vec<Value> {
+        let (status, found) = self.call(Method::GET, &format!("/v2/images/{image}/members"), None).await;
+        assert_eq!(status, StatusCode::OK, "{found}");
+        found["members"].as_array().unwrap().clone()
+    }
+
     /// Waits until a job has ended, and returns it.
     pub(crate) async fn finish(&self, job: &str) -> Value {
         let path = format!("/v1/{}/jobs/{job}", self.project);
@@ -86,7 +84,7 @@ impl Client {
                 return found;
             }
             assert!(Instant::now() < end, "the job has not ended after {JOB_TIMEOUT:?}: {found}");
-            sleep(Duration::from_millis(250)).await;
+            sleep(Duration::from_secs(1)).await;
         }
     }
 }

@@ -1,21 +1,30 @@
 //! A deployment from its first apply to its end.
 
 use std::collections::BTreeMap;
+use std::fmt::{self, Display, Formatter};
+use std::slice;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
+use futures_util::{StreamExt as _, stream};
 use imageshare::store::table_definition;
 use imageshare_routes::Document;
-use imageshare_tests::aws::{ApiAddress, Emulator, REGION, Terraform, available, package_functions};
+use imageshare_tests::aws::{
+    ApiAddress, Emulator, REGION, SetupError, Terraform, available, package_functions,
+};
 use imageshare_tests::deployment::{AUDIENCE, ISSUER, TABLE, key_set, master_key};
+use imageshare_tests::notice::print_notice;
 use imageshare_tests::python::{self, CLIENT_TIMEOUT, Release};
-use reqwest::{Method, StatusCode};
+use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::join;
 use tokio::process::Command;
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
 
-use super::client::{Client, token};
+use super::client::{Client, JOB_TIMEOUT, token};
 use super::{target, tests, workspace};
 
 /// Attributes that the emulator does not store, by resource, so that every plan changes them.
@@ -41,36 +50,64 @@ struct World {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes 5 to 13 minutes: cargo test -p imageshare-tests --test aws -- --ignored"]
 async fn deployment_serves_real_clients_from_apply_to_destroy() {
-    let Some(emulator) = available(Emulator::start(tests(), target()).await) else { return };
-    let address = ApiAddress::start(emulator.url()).await;
-    let packages = TempDir::new().unwrap();
-    if available(package(&packages, "1").await).is_none() {
-        return;
-    }
-    let environment = variables(&emulator, &address, &packages);
-    let Some(terraform) = available(Terraform::init(workspace(), "tests/aws", environment).await) else {
-        return;
-    };
-    let world = World { emulator, address, terraform, packages };
-
-    world.terraform.apply().await;
-    world.address.serve(world.terraform.outputs().await["api_id"]["value"].as_str().unwrap());
-
-    second_plan_changes_nothing(&world).await;
-    table_is_the_one_that_the_store_defines(&world).await;
-    real_clients_make_their_journeys(&world).await;
-    stream_carries_ten_thousand_pairs(&world).await;
-    schedule_sweeps_what_the_stream_missed(&world).await;
-    role_with_an_action_less_cannot_share(&world).await;
-    upgrade_under_load_loses_nothing(&world).await;
-    destroy_leaves_nothing(&world).await;
+    let mut stages = Stages::default();
+    let Some(world) = available(stages.run("preparation", prepare()).await) else { return };
+    let world = &world;
+    stages.run("apply", apply(world)).await;
+    stages.run("second plan", second_plan_changes_nothing(world)).await;
+    stages.run("table", table_is_the_one_that_the_store_defines(world)).await;
+    // No client of a journey waits for the stream, so that the sweep's minutes pass beside them.
+    let sweep = schedule_sweeps_what_the_stream_missed(world);
+    stages.run("journeys and sweep", async { join!(real_clients_make_their_journeys(world), sweep) }).await;
+    stages.run("ten thousand pairs", stream_carries_ten_thousand_pairs(world)).await;
+    stages.run("an action less", role_with_an_action_less_cannot_share(world)).await;
+    stages.run("upgrade", upgrade_under_load_loses_nothing(world)).await;
+    stages.run("destroy", destroy_leaves_nothing(world)).await;
+    print_notice(&stages);
 }
 
-async fn package(folder: &TempDir, version: &'static str) -> Result<(), imageshare_tests::aws::SetupError> {
+/// How long each part took, for those who ask where the minutes are.
+#[derive(Default)]
+struct Stages(Vec<(&'static str, Duration)>);
+
+impl Stages {
+    async fn run<T>(&mut self, name: &'static str, stage: impl Future<Output = T>) -> T {
+        let start = Instant::now();
+        let result = stage.await;
+        println!("{name}: {:?}", start.elapsed());
+        self.0.push((name, start.elapsed()));
+        result
+    }
+}
+
+impl Display for Stages {
+    fn fmt(&self, text: &mut Formatter<'_>) -> fmt::Result {
+        let total: Duration = self.0.iter().map(|(_, duration)| duration).sum();
+        write!(text, "the emulated deployment took {:.0} s", total.as_secs_f64())?;
+        self.0.iter().try_for_each(|(name, duration)| write!(text, ", {name} {:.0}", duration.as_secs_f64()))
+    }
+}
+
+async fn prepare() -> Result<World, SetupError> {
+    let packages = TempDir::new().unwrap();
+    let (emulator, result) = join!(Emulator::start(tests(), target()), package(&packages, "1"));
+    let emulator = emulator?;
+    result?;
+    let address = ApiAddress::start(emulator.url()).await;
+    let environment = variables(&emulator, &address, &packages);
+    let terraform = Terraform::init(workspace(), "tests/aws", environment).await?;
+    Ok(World { emulator, address, terraform, packages })
+}
+
+async fn package(folder: &TempDir, version: &'static str) -> Result<(), SetupError> {
     let folder = folder.path().to_owned();
     tokio::task::spawn_blocking(move || package_functions(&functions(), version, &folder)).await.unwrap()
+}
+
+async fn apply(world: &World) {
+    world.terraform.apply().await;
+    world.address.serve(world.terraform.outputs().await["api_id"]["value"].as_str().unwrap());
 }
 
 /// The environment of Terraform: the emulator's, and the variables of the deployment.
@@ -149,21 +186,22 @@ async fn real_clients_make_their_journeys(world: &World) {
 
 async fn stream_carries_ten_thousand_pairs(world: &World) {
     let owner = Client::new(&world.address.url(), "ten-thousand");
-    let mut images = Vec::new();
-    for _ in 0..100 {
-        images.push(owner.register_image().await);
-    }
-    let projects: Vec<_> = (0..100).map(|number| format!("project-{number}")).collect();
-    let job = owner.finish(&owner.share(&images, &projects).await).await;
+    let images = stream::iter(0..100).map(|_| owner.register_image()).buffer_unordered(4).collect::<Vec<_>>();
+    let images = images.await;
+    let job = owner.finish(&owner.share(&images, &projects("guest", 100)).await).await;
     assert_eq!(
         (&job["status"], &job["entities"]["process_percent"]),
         (&json!("SUCCESS"), &json!(100)),
         "{job}"
     );
     for image in [&images[0], &images[99]] {
-        let (status, members) = owner.call(Method::GET, &format!("/v2/images/{image}/members"), None).await;
-        assert_eq!((status, members["members"].as_array().unwrap().len()), (StatusCode::OK, 100));
+        assert_eq!(owner.members(image).await.len(), 100);
     }
+}
+
+/// The ids of that many projects.
+fn projects(prefix: &str, count: usize) -> Vec<String> {
+    (0..count).map(|number| format!("{prefix}-{number}")).collect()
 }
 
 async fn schedule_sweeps_what_the_stream_missed(world: &World) {
@@ -176,8 +214,7 @@ async fn schedule_sweeps_what_the_stream_missed(world: &World) {
     enable(false).await;
     let owner = Client::new(&world.address.url(), "swept");
     let image = owner.register_image().await;
-    let projects: Vec<_> = (0..100).map(|number| format!("project-{number}")).collect();
-    let job = owner.finish(&owner.share(&[image], &projects).await).await;
+    let job = owner.finish(&owner.share(&[image], &projects("guest", 100)).await).await;
     assert_eq!(job["status"], "SUCCESS", "{job}");
     enable(true).await;
 }
@@ -207,38 +244,80 @@ async fn role_with_an_action_less_cannot_share(world: &World) {
     assert_eq!(job["status"], "SUCCESS", "{job}");
 }
 
-/// Deploys new packages over the same table, while clients share.
+/// Deploys new packages over the same table, while owners share and recipients accept.
 async fn upgrade_under_load_loses_nothing(world: &World) {
-    let stop = Arc::new(AtomicBool::new(false));
-    let clients = ["load-1", "load-2", "load-3"].map(|project| {
-        let (client, stop) = (Client::new(&world.address.url(), project), Arc::clone(&stop));
-        tokio::spawn(async move {
-            let image = client.register_image().await;
-            let projects: Vec<_> = (0..60).map(|number| format!("project-{number}")).collect();
-            let mut jobs = Vec::new();
-            while !stop.load(Ordering::Relaxed) {
-                jobs.push(client.share(std::slice::from_ref(&image), &projects).await);
-                tokio::time::sleep(Duration::from_millis(200)).await;
-            }
-            for job in &jobs {
-                let ended = client.finish(job).await;
-                assert_eq!(ended["status"], "SUCCESS", "{ended}");
-            }
-            let (_, members) = client.call(Method::GET, &format!("/v2/images/{image}/members"), None).await;
-            assert_eq!(members["members"].as_array().unwrap().len(), 60);
-            jobs.len()
-        })
+    let load = Arc::new(Load::default());
+    let owners = ["load-1", "load-2", "load-3"].map(|project| {
+        let (url, load) = (world.address.url(), Arc::clone(&load));
+        tokio::spawn(async move { share_and_accept(&url, project, &load).await })
     });
     assert!(available(package(&world.packages, "2").await).is_some());
+    load.wait_for_rounds(&owners, 1).await;
     world.terraform.apply().await;
-    stop.store(true, Ordering::Relaxed);
-    for client in clients {
-        assert!(client.await.unwrap() > 0, "nothing was shared during the upgrade");
+    // What comes now is served by the new code.
+    load.wait_for_rounds(&owners, 2).await;
+    load.stop.store(true, Ordering::Relaxed);
+    for owner in owners {
+        owner.await.unwrap();
     }
     for function in functions() {
         let arguments = json!({"FunctionName": format!("imageshare-{function}")});
         let found = world.emulator.call("lambda", "get_function_configuration", &arguments).await;
         assert_eq!(found["CodeSha256"], sha256_of(world, &function).as_str(), "{function}");
+    }
+}
+
+/// What the clients of an upgrade have done, and whether they are to stop.
+#[derive(Default)]
+struct Load {
+    rounds: AtomicUsize,
+    stop: AtomicBool,
+}
+
+impl Load {
+    /// Waits until the owners have done that many more rounds each, on average.
+    ///
+    /// # Panics
+    /// One of them has failed.
+    async fn wait_for_rounds(&self, owners: &[JoinHandle<()>], count: usize) {
+        let end = self.rounds.load(Ordering::Relaxed) + count * owners.len();
+        let reached = async {
+            while self.rounds.load(Ordering::Relaxed) < end {
+                assert!(!owners.iter().any(JoinHandle::is_finished), "a client's call has failed");
+                sleep(Duration::from_millis(100)).await;
+            }
+        };
+        timeout(JOB_TIMEOUT, reached).await.expect("clients go on");
+    }
+}
+
+/// Shares images one after the other until the load is to stop: each with 60 projects, in one call, of which one accepts, and with
+/// 100 in a job that the stream carries. No call may fail, and at the end each image has its members as they were left.
+async fn share_and_accept(url: &str, project: &str, load: &Load) {
+    let owner = Client::new(url, project);
+    let (mut images, mut jobs) = (Vec::new(), Vec::new());
+    while !load.stop.load(Ordering::Relaxed) {
+        // A project may have about 100 images of one owner pending.
+        let guests = projects(&format!("guest-{}", images.len() / 50), 100);
+        let image = owner.register_image().await;
+        let job = owner.finish(&owner.share(slice::from_ref(&image), &guests[..60]).await).await;
+        assert_eq!(job["status"], "SUCCESS", "{job}");
+        Client::new(url, &guests[0]).accept(&image).await;
+        jobs.push(owner.share(slice::from_ref(&image), &guests).await);
+        images.push((image, guests[0].clone()));
+        load.rounds.fetch_add(1, Ordering::Relaxed);
+    }
+    for job in &jobs {
+        let job = owner.finish(job).await;
+        assert_eq!(job["status"], "SUCCESS", "{job}");
+    }
+    for (image, accepted_by) in &images {
+        let members = owner.members(image).await;
+        assert_eq!(members.len(), 100, "{image}");
+        for member in members {
+            let expected = if member["member_id"] == accepted_by.as_str() { "accepted" } else { "pending" };
+            assert_eq!(member["status"], expected, "{image}: {member}");
+        }
     }
 }
 
@@ -255,15 +334,21 @@ async fn destroy_leaves_nothing(world: &World) {
     world.terraform.destroy().await;
     for (service, operation, list) in [
         ("apigatewayv2", "get_apis", "Items"),
+        ("apigatewayv2", "get_domain_names", "Items"),
         ("cloudwatch", "describe_alarms", "MetricAlarms"),
         ("cloudwatch", "list_dashboards", "DashboardEntries"),
         ("dynamodb", "list_tables", "TableNames"),
         ("events", "list_rules", "Rules"),
         ("iam", "list_roles", "Roles"),
+        ("kms", "list_keys", "Keys"),
         ("lambda", "list_event_source_mappings", "EventSourceMappings"),
         ("lambda", "list_functions", "Functions"),
         ("logs", "describe_log_groups", "logGroups"),
+        ("scheduler", "list_schedules", "Schedules"),
+        ("secretsmanager", "list_secrets", "SecretList"),
+        ("sns", "list_topics", "Topics"),
         ("sqs", "list_queues", "QueueUrls"),
+        ("ssm", "describe_parameters", "Parameters"),
     ] {
         let found = world.emulator.call(service, operation, &json!({})).await;
         let left = found[list].as_array().is_none_or(Vec::is_empty);

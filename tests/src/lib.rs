@@ -25,6 +25,7 @@ pub mod issuer;
 pub mod lambda_process;
 pub mod local_service;
 pub mod notice;
+pub mod priced_table;
 pub mod python;
 pub mod racing_table;
 pub mod response;

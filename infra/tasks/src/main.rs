@@ -1,5 +1,6 @@
 //! `cargo task`: lists the developer's tasks, or runs one by name. The alias is in `.cargo/config.toml`.
 
+mod cost;
 mod fuzz;
 mod routes;
 
@@ -33,6 +34,12 @@ const TASKS: &[Task] = &[
         arguments: "[PART…]",
         summary: "measures the speed of the service, or of those parts",
         run: |parts| run(command("cargo").args(["bench", "--bench", "service", "--"]).args(parts)),
+    },
+    Task {
+        name: "cost",
+        arguments: cost::ARGUMENTS,
+        summary: "computes what calls cost on AWS, and what nothing costs",
+        run: cost::run,
     },
     Task {
         name: "fuzz",
@@ -70,7 +77,9 @@ fn main() -> ExitCode {
 fn usage() -> String {
     let lines = TASKS.iter().map(|task| {
         let call = format!("cargo task {} {}", task.name, task.arguments);
-        format!("  {call:<36}{}\n", task.summary)
+        // A long call has its summary on the next line.
+        let gap = if call.len() < 36 { String::new() } else { format!("\n{:38}", "") };
+        format!("  {call:<36}{gap}{}\n", task.summary)
     });
     format!("The developer's tasks:\n\n{}", lines.collect::<String>())
 }
@@ -120,7 +129,7 @@ mod tests {
     fn tasks_of_the_pages_exist_and_every_task_is_listed() {
         let listed = usage();
         let listed = tasks_in(&listed);
-        assert_eq!(listed, ["gate", "bench", "fuzz", "routes"]);
+        assert_eq!(listed, ["gate", "bench", "cost", "fuzz", "routes"]);
         let pages =
             [include_str!("../../../.github/CONTRIBUTING.md"), include_str!("../../../tests/fuzz/README.md")];
         let named: Vec<_> = pages.into_iter().flat_map(tasks_in).collect();

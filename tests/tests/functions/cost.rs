@@ -126,7 +126,9 @@ impl World {
     async fn function(&mut self, name: &'static str) -> &mut LambdaProcess {
         if !self.functions.contains_key(name) {
             let mut env = self.deployment.env();
+            // As the module sets them by default.
             env.push(("RUST_LOG", "info".to_owned()));
+            env.push(("IMAGESHARE_METRICS_NAMESPACE", "imageshare".to_owned()));
             let path = self.binaries.as_ref().map_or_else(|| binary(name), |folder| folder.join(name));
             let function = LambdaProcess::start(&path, env).await;
             self.functions.insert(name, function.unwrap_or_else(|problem| panic!("{name} {problem}")));

@@ -19,8 +19,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, interval_at, sleep_until, timeout};
 
 use self::event::EventBuilder;
-use crate::functions::CURRENT_FUNCTION;
 pub(crate) use self::event::is_schedule_event;
+use crate::functions::CURRENT_FUNCTION;
 
 /// Records in one batch, as in the event source mapping on AWS.
 const MAX_BATCH_RECORDS: usize = 20;

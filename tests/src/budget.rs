@@ -1,6 +1,8 @@
 //! What each call costs at the table. One measurement serves the benchmark, which prints it, and a test, which checks
 //! it.
 
+use std::time::Duration;
+
 use imageshare::App;
 use imageshare::domain::{
     Caller, Details, DirectoryEntry, Image, ImageId, Limits, Name, PermissionChange, Protection,
@@ -12,6 +14,7 @@ use imageshare::usecases::{
 };
 
 use crate::local_service::{LocalService, caller, tenant};
+use crate::priced_table::PricedTable;
 
 /// One call and its cost.
 pub struct Measurement {
@@ -57,7 +60,7 @@ pub async fn measure_calls() -> Vec<Measurement> {
         rows.push(measurement(call, &service));
     }
 
-    rows.extend(small_batch_calls(&world, &images[0], &tenants).await);
+    rows.extend(small_batch_calls(&world, &images[0], &typical_details(), &tenants).await);
 
     rows.extend(member_calls(&world, &typical_details()).await);
 
@@ -106,7 +109,17 @@ pub async fn measure_calls() -> Vec<Measurement> {
     let service = metered_service(&world);
     usecases::delete_image(&service, &owner, &images[1]).await.expect("deleted");
     rows.push(measurement("delete an image of 100 members: request", &service));
+    rows.push(measure_idle_sweep().await);
     rows
+}
+
+/// A sweep that finds no open work.
+async fn measure_idle_sweep() -> Measurement {
+    let service = metered_service(&LocalService::start(Limits::default()));
+    let deadline = service.clock().now().plus(Duration::from_secs(45));
+    let report = usecases::sweep(&service, deadline).await.expect("swept");
+    assert_eq!(report, usecases::SweepReport::default());
+    measurement("sweep without open work", &service)
 }
 
 /// The cost of sharing and deciding if the image's properties are as large as allowed.
@@ -118,7 +131,7 @@ pub async fn measure_with_large_images() -> Vec<Measurement> {
     for _ in 0..100 {
         images.push(create_image(&world, "owner", details.clone()).await);
     }
-    let mut rows = small_batch_calls(&world, &images[0], &tenants).await;
+    let mut rows = small_batch_calls(&world, &images[0], &details, &tenants).await;
     rows.extend(member_calls(&world, &details).await);
     let service = metered_service(&world);
     usecases::share(&service, &caller("owner"), images, tenants, None).await.expect("a job");
@@ -128,15 +141,27 @@ pub async fn measure_with_large_images() -> Vec<Measurement> {
 }
 
 /// Batch requests of a few pairs, which are executed in the request.
-async fn small_batch_calls(world: &LocalService, image: &ImageId, tenants: &[TenantId]) -> Vec<Measurement> {
+async fn small_batch_calls(
+    world: &LocalService,
+    image: &ImageId,
+    details: &Details,
+    tenants: &[TenantId],
+) -> Vec<Measurement> {
     let (owner, recipient, one) = (caller("owner"), caller(tenants[0].as_str()), vec![image.clone()]);
     let mut rows = Vec::new();
     let mut shared = None;
-    for (call, with) in [("share 1 image with 1 project", 0..1), ("share 1 image with 5 projects", 1..6)] {
-        let service = metered_service(world);
-        let job = usecases::share(&service, &owner, one.clone(), tenants[with].to_vec(), None).await;
+    let again = create_image(world, "owner", details.clone()).await;
+    for (first, later, with) in [
+        ("share 1 image with 1 project", "share 1 image with 1 project that received before", 0..1),
+        ("share 1 image with 5 projects", "share 1 image with 5 projects that received before", 1..6),
+    ] {
+        let (service, recipients) = (metered_service(world), tenants[with].to_vec());
+        let job = usecases::share(&service, &owner, one.clone(), recipients.clone(), None).await;
         shared = shared.or(Some(job.expect("a job")));
-        rows.push(measurement(call, &service));
+        rows.push(measurement(first, &service));
+        let service = App { store: service.store.metered(), ..service };
+        usecases::share(&service, &owner, vec![again.clone()], recipients, None).await.expect("a job");
+        rows.push(measurement(later, &service));
     }
 
     let service = metered_service(world);
@@ -372,7 +397,7 @@ fn list_query(lists: Vec<List>, most: usize) -> ImageQuery<fn(&VisibleImage) -> 
 }
 
 /// Properties of an image as IMS creates it: 29 properties and 3 tags, 1,295 bytes.
-fn typical_details() -> Details {
+pub fn typical_details() -> Details {
     let property =
         |number: u32| (format!("__property_of_ims_{number:02}"), "a value of some length".to_owned());
     Details {
@@ -399,9 +424,9 @@ async fn create_image(world: &LocalService, owner: &str, details: Details) -> Im
     usecases::register_image(&world.service, &caller(owner), new, None).await.expect("an image").id
 }
 
-/// The same process some time later, with its cached inbox counts expired.
+/// A process that starts, on the table as DynamoDB prices it.
 fn metered_service(world: &LocalService) -> App {
-    let store = Store::new(world.table.clone(), world.service.clock().clone());
+    let store = Store::new(PricedTable::new(world.table.clone()), world.service.clock().clone());
     App { store, ..world.service.clone() }
 }
 

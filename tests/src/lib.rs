@@ -27,6 +27,7 @@ pub mod lambda_process;
 pub mod local_service;
 pub mod notice;
 pub mod permissions;
+pub mod priced_table;
 pub mod python;
 pub mod racing_table;
 pub mod response;

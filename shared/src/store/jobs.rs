@@ -1,5 +1,5 @@
-//! Jobs. Most are executed in the transaction that accepts them. The others are queued, and executed in steps of one
-//! transaction each. A report is one query.
+//! Jobs. Most are executed when they are accepted, in one transaction. The others are queued, and executed in steps of
+//! one transaction each. A report is one query.
 //!
 //! A job of one work item keeps it in its own item, so that a worker reads and writes a single item. The work items of
 //! a large job are items of their own, so that a step writes neither the job's long lists nor what another worker
@@ -37,10 +37,11 @@ impl Store {
     /// Commits a job as finished, with the plan of all its pairs and the request's idempotency key, and raises the
     /// clock of `clock_tenant` to the job's stamp. Returns the earlier outcome if the key was used before; `None` if a
     /// guard of the plan no longer holds or the transaction would be too large. Only an accepted job is written. One
-    /// transaction, and before it what new senders take.
+    /// transaction, and before it what new senders take; where transactions cost more and there is no key, one put
+    /// more, after the transaction.
     ///
     /// # Errors
-    /// [`StoreError`] if the table fails.
+    /// [`StoreError`] if the table fails; [`StoreError::InDoubt`] if the pairs are changed and the job is not written.
     pub(crate) async fn commit_job(
         &self,
         job: &Job,
@@ -50,18 +51,37 @@ impl Store {
     ) -> Result<Option<SubmitOutcome>, StoreError> {
         self.record_senders(plan, snapshot).await?;
         let now = self.clock.now();
+        let finished = finished_job_write(job, plan, now)?;
+        let mut changes = plan_writes(plan, snapshot, now)?;
+        changes.extend(clock_tenant.map(|tenant| advance_clock(tenant, job.id.0)));
+        let outcome = match idempotency {
+            None if self.table.charges_for_transactions() => {
+                self.commit_before_job(&changes, &finished).await?
+            }
+            _ => self.commit_with_job(job, changes, finished, idempotency).await?,
+        };
+        if outcome == Some(SubmitOutcome::Accepted) {
+            self.inbox_cache.apply_plan(plan);
+        }
+        Ok(outcome)
+    }
+
+    /// Commits changes, their finished job and the request's idempotency key, all or none, in one transaction.
+    async fn commit_with_job(
+        &self,
+        job: &Job,
+        changes: Vec<Write>,
+        finished: Write,
+        idempotency: Option<&IdempotencyRequest>,
+    ) -> Result<Option<SubmitOutcome>, StoreError> {
         let mut writes: Vec<_> = idempotency.map(|request| record_job(request, job)).into_iter().collect();
-        writes.push(finished_job_write(job, plan, now)?);
-        writes.extend(plan_writes(plan, snapshot, now)?);
-        writes.extend(clock_tenant.map(|tenant| advance_clock(tenant, job.id.0)));
+        writes.push(finished);
+        writes.extend(changes);
         if writes.len() > MAX_TRANSACTION_WRITES {
             return Ok(None);
         }
         let reasons = match self.transact(&writes).await {
-            Ok(()) => {
-                self.inbox_cache.apply_plan(plan);
-                return Ok(Some(SubmitOutcome::Accepted));
-            }
+            Ok(()) => return Ok(Some(SubmitOutcome::Accepted)),
             Err(WriteError::Store(error)) => return Err(error),
             Err(WriteError::ConditionFailed(reasons)) => reasons,
         };
@@ -69,6 +89,26 @@ impl Store {
         match (stored, idempotency) {
             (Some(stored), Some(idempotency)) => replay_outcome(&stored, idempotency).map(Some),
             _ => Ok(None),
+        }
+    }
+
+    /// Commits changes, and then puts their finished job. A process that dies between the two leaves changes without a
+    /// job, whose id no client has. A request with an idempotency key cannot do so, since its replay returns the job.
+    async fn commit_before_job(
+        &self,
+        changes: &[Write],
+        finished: &Write,
+    ) -> Result<Option<SubmitOutcome>, StoreError> {
+        if changes.len() > MAX_TRANSACTION_WRITES {
+            return Ok(None);
+        }
+        if !changes.is_empty() && self.commit(changes).await? == Commit::Conflict {
+            return Ok(None);
+        }
+        match self.update(finished).await {
+            // If its condition fails, the response to the first attempt was lost: no other job has this id.
+            Ok(_) | Err(WriteError::ConditionFailed(_)) => Ok(Some(SubmitOutcome::Accepted)),
+            Err(WriteError::Store(error)) => Err(error),
         }
     }
 

@@ -39,6 +39,10 @@ impl DynamoDb {
 }
 
 impl Table for DynamoDb {
+    fn charges_for_transactions(&self) -> bool {
+        true
+    }
+
     fn get_item<'a>(&'a self, key: &'a Key) -> TableFuture<'a, ReadOutput> {
         let call = self.client.get_item().table_name(&self.table).set_key(Some(key.clone()));
         let call = call.consistent_read(true).return_consumed_capacity(RETURN_CAPACITY);

@@ -50,6 +50,12 @@ pub trait Table: fmt::Debug + Send + Sync {
         token: TransactionToken,
     ) -> TableFuture<'a, WriteOutput>;
 
+    /// Whether a write costs twice as much in a transaction as by itself, as it does in DynamoDB. What need not be in a
+    /// transaction is then written apart from it.
+    fn charges_for_transactions(&self) -> bool {
+        false
+    }
+
     /// Returns a handle whose calls are scheduled as those of a tenant, if the table makes its calls one after the
     /// other and so has tenants take turns; `None` if it does not.
     fn for_tenant(&self, _tenant: &TenantId) -> Option<Arc<dyn Table>> {

@@ -1,7 +1,7 @@
 //! Accept a batch request: execute it before the response if it fits into one transaction, and queue it otherwise.
 //!
-//! Most requests name a few images and a few tenants. They are executed before the response: one batch read, and one
-//! transaction that writes the memberships together with the ended job. A larger request, or one that conflicts with
+//! Most requests name a few images and a few tenants. They are executed before the response: one batch read, one
+//! transaction that writes the memberships, and the ended job, in the transaction or after it. A larger request, or one that conflicts with
 //! others on the same items, is queued, and its response is sent as soon as the job is stored.
 
 use std::collections::BTreeSet;
@@ -44,8 +44,8 @@ pub(super) struct BatchRequest {
 
 /// Accepts a batch request, if the caller is authorized for all its images. Returns the job's id.
 ///
-/// Costs one batch read, the extra reads of the images' rules, what new senders take, and one transaction; if queued,
-/// another batch read and transaction.
+/// Costs one batch read, the extra reads of the images' rules, what new senders take, one transaction, and where
+/// transactions cost more one put; if queued, another batch read and transaction.
 ///
 /// # Errors
 /// [`UseCaseError`]; then no job was created, unless the error is [`StoreError::InDoubt`].
@@ -142,7 +142,8 @@ async fn execute_immediately(
         Ok(None) => Ok(ImmediateResult::Conflict),
         // Too many transactions touch the same items.
         Err(StoreError::Unavailable(_)) => Ok(ImmediateResult::QueueRequired),
-        // If the transaction was committed and only the response lost, the queued job finds its pairs as requested.
+        // If the transaction was committed, and only its response or the job lost, the queued job finds its pairs as
+        // requested.
         Err(problem @ StoreError::InDoubt(_)) => Ok(ImmediateResult::InDoubt(problem)),
         Err(problem) => Err(problem.into()),
     }

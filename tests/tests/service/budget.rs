@@ -47,7 +47,19 @@ async fn every_call_stays_within_its_table_budget() {
     let is_measured = |budget: &Budget| rows.iter().any(|row| row.call == budget.call);
     let unmeasured: Vec<_> = budgets().into_iter().filter(|budget| !is_measured(budget)).collect();
     assert!(unmeasured.is_empty(), "no such call: {unmeasured:?}");
+    let generous =
+        rows.iter().filter(|row| is_generous(row)).map(|row| format!("{}: {:?}", row.call, row.usage));
+    let generous: Vec<_> = generous.collect();
     assert_within_budget(rows);
+    assert!(generous.is_empty(), "uses less than its budget:\n{}", generous.join("\n"));
+}
+
+/// Whether the budget of a call is more than it uses. The price of the call is computed from its budget.
+fn is_generous(row: &budget::Measurement) -> bool {
+    budgets().iter().any(|budget| {
+        budget.call == row.call
+            && (budget.read_units > row.usage.read_units || budget.write_units > row.usage.write_units)
+    })
 }
 
 #[tokio::test]

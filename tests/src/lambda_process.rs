@@ -146,6 +146,17 @@ impl LambdaProcess {
         peak.and_then(|kilobytes| kilobytes.parse::<u64>().ok()).expect("Linux states VmHWM in kB") * 1024
     }
 
+    /// The processor time of all threads of the process so far. Zero after the process has ended.
+    pub fn processor_time(&self) -> Duration {
+        let threads =
+            fs::read_dir(format!("/proc/{}/task", self.process_id())).into_iter().flatten().flatten();
+        let nanoseconds = |thread: fs::DirEntry| {
+            let text = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+            text.split_whitespace().next()?.parse::<u64>().ok()
+        };
+        Duration::from_nanos(threads.filter_map(nanoseconds).sum())
+    }
+
     /// The function's output so far.
     pub fn log(&self) -> String {
         read_log(&self.log)

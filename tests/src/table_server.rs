@@ -52,6 +52,28 @@ struct Backend {
     /// The only generation of clients that is admitted.
     client_generation: AtomicU64,
     access_log: AccessLog,
+    calls: Mutex<CallCounts>,
+}
+
+/// The calls that a table has received, by what they do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CallCounts {
+    /// `GetItem`, `BatchGetItem` and `Query`.
+    pub reads: u64,
+    /// `PutItem`, `UpdateItem` and `DeleteItem`.
+    pub writes: u64,
+    /// `TransactWriteItems`.
+    pub transactions: u64,
+}
+
+impl CallCounts {
+    fn count(&mut self, operation: &str) {
+        match operation {
+            TRANSACT_WRITE_ITEMS => self.transactions += 1,
+            "PutItem" | "UpdateItem" | "DeleteItem" => self.writes += 1,
+            _ => self.reads += 1,
+        }
+    }
 }
 
 impl TableServer {
@@ -73,6 +95,7 @@ impl TableServer {
             in_flight: Arc::default(),
             client_generation: AtomicU64::new(0),
             access_log: AccessLog::default(),
+            calls: Mutex::default(),
         });
         let serving = Arc::clone(&state);
         let server = HttpServer::start_with(tls, move |request| {
@@ -126,6 +149,11 @@ impl TableServer {
     /// The faults so far.
     pub fn fault_counts(&self) -> FaultCounts {
         self.backend.faults.counts()
+    }
+
+    /// The calls so far.
+    pub fn calls(&self) -> CallCounts {
+        *self.backend.calls.lock().expect("no panic")
     }
 
     /// Rejects the present clients. Returns once nothing that they have sent is being executed, whether or not they
@@ -189,6 +217,7 @@ impl Backend {
     async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
         let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok());
         let operation = target.unwrap_or_default().rsplit('.').next().unwrap_or_default().to_owned();
+        self.calls.lock().expect("no panic").count(&operation);
         if operation == TRANSACT_WRITE_ITEMS {
             self.transaction_permits.acquire().await.expect("the semaphore is never closed").forget();
         }

@@ -1,5 +1,6 @@
 //! `cargo task`: lists the developer's tasks, or runs one by name. The alias is in `.cargo/config.toml`.
 
+mod cost;
 mod fuzz;
 mod packages;
 mod routes;
@@ -34,6 +35,12 @@ const TASKS: &[Task] = &[
         arguments: "[PART…]",
         summary: "measures the speed of the service, or of those parts",
         run: |parts| run(command("cargo").args(["bench", "--bench", "service", "--"]).args(parts)),
+    },
+    Task {
+        name: "cost",
+        arguments: cost::ARGUMENTS,
+        summary: "computes what calls cost on AWS, and what nothing costs",
+        run: cost::run,
     },
     Task {
         name: "fuzz",
@@ -133,7 +140,7 @@ mod tests {
     fn tasks_of_the_pages_exist_and_every_task_is_listed() {
         let listed = usage();
         let listed = tasks_in(&listed);
-        assert_eq!(listed, ["gate", "bench", "fuzz", "starts", "packages", "routes"]);
+        assert_eq!(listed, ["gate", "bench", "cost", "fuzz", "starts", "packages", "routes"]);
         let pages =
             [include_str!("../../../.github/CONTRIBUTING.md"), include_str!("../../../tests/fuzz/README.md")];
         let named: Vec<_> = pages.into_iter().flat_map(tasks_in).collect();

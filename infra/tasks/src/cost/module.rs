@@ -74,7 +74,7 @@ fn alarm_metrics(alarms: &str, level: &str) -> Result<u32, String> {
     if level == "none" {
         return Ok(0);
     }
-    let essential = between(alarms, "essential_alarms = {", "more_alarms")?;
+    let essential = between(alarms, "essential_alarms = ", "more_alarms = ")?;
     let metrics = |text: &str| text.lines().filter(|line| line.contains("namespace = ")).count();
     let count = u32::try_from(metrics(essential)).map_err(|_| "too many alarms".to_owned())?;
     match (level, count) {

@@ -1,8 +1,8 @@
 //! Accept a batch request: execute it before the response if it fits into one transaction, and queue it otherwise.
 //!
 //! Most requests name a few images and a few tenants. They are executed before the response: one batch read, one
-//! transaction that writes the memberships, and the ended job, in the transaction or after it. A larger request, or one that conflicts with
-//! others on the same items, is queued, and its response is sent as soon as the job is stored.
+//! transaction that writes the memberships, and the ended job, in the transaction or after it. A larger request, or one
+//! that conflicts with others on the same items, is queued, and its response is sent as soon as the job is stored.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

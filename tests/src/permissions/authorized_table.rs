@@ -39,6 +39,10 @@ fn authorize<'a, T: Send + 'a>(
 }
 
 impl Table for AuthorizedTable {
+    fn charges_for_transactions(&self) -> bool {
+        self.0.charges_for_transactions()
+    }
+
     fn get_item<'a>(&'a self, key: &'a Key) -> TableFuture<'a, ReadOutput> {
         authorize(&Access::of_get(key), || self.0.get_item(key))
     }

@@ -99,6 +99,10 @@ impl CountedTable {
 }
 
 impl Table for CountedTable {
+    fn charges_for_transactions(&self) -> bool {
+        self.table.charges_for_transactions()
+    }
+
     fn get_item<'a>(&'a self, key: &'a Key) -> TableFuture<'a, ReadOutput> {
         self.count(self.table.get_item(key), &self.counters.read_units, |found| found.units)
     }

@@ -89,6 +89,10 @@ impl fmt::Debug for RecordingTable {
 }
 
 impl Table for RecordingTable {
+    fn charges_for_transactions(&self) -> bool {
+        self.table.charges_for_transactions()
+    }
+
     fn get_item<'a>(&'a self, key: &'a Key) -> TableFuture<'a, ReadOutput> {
         self.table.get_item(key)
     }

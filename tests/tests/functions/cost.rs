@@ -177,7 +177,8 @@ impl World {
         for event in events {
             responses.push(function.invoke(event).await.unwrap());
         }
-        let (time, logged) = (function.processor_time() - time, function.log()[log..].replace('\n', ""));
+        let (time, logged) =
+            (function.processor_time().saturating_sub(time), function.log()[log..].replace('\n', ""));
         let calls = self.deployment.table_server().calls();
         let count = u64::try_from(events.len()).unwrap();
         let average = |total: u64| total.div_ceil(count);

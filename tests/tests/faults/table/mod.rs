@@ -70,16 +70,55 @@ async fn execute_open_work(world: &Deployment) -> usize {
 async fn lost_transaction_response_does_not_duplicate_the_job() {
     let world = Deployment::start().await;
     let image = create_image(&world).await;
-    for fault in [LostResponse, Conflict, Throttled] {
+    for (place, fault) in [LostResponse, Conflict, Throttled].into_iter().enumerate() {
         world.table_server().fail(TRANSACT_WRITE_ITEMS, fault, 1);
-        let (owner, to) = (caller("owner"), vec![tenant("a")]);
+        let (owner, to) = (caller("owner"), vec![tenant(&format!("t{place}"))]);
         let job = usecases::share(world.service(), &owner, vec![image.clone()], to, None).await.unwrap();
         assert_eq!(world.table_server().remaining_faults(), 0);
         assert_eq!(execute_open_work(&world).await, 0, "{fault:?}");
         let report = usecases::job_status(world.service(), &owner, job).await.unwrap();
         assert_eq!(report.status(), JobStatus::Success);
-        assert_eq!(member_counts(&world, &image).await, (1, 1), "{fault:?}");
+        assert_eq!(member_counts(&world, &image).await, (place + 1, place + 1), "{fault:?}");
     }
+}
+
+#[tokio::test]
+async fn lost_put_response_does_not_duplicate_the_job() {
+    let world = Deployment::start().await;
+    let (image, owner) = (create_image(&world).await, caller("owner"));
+    let share = async || {
+        let (images, to) = (vec![image.clone()], vec![tenant("a")]);
+        usecases::share(world.service(), &owner, images, to, None).await.unwrap()
+    };
+    share().await;
+    // The pair is shared again: the membership is one put, and the job another.
+    for (fault, times) in [(LostResponse, 1), (LostResponse, 3), (Throttled, 2), (InternalError, 2)] {
+        world.table_server().fail(PUT_ITEM, fault, times);
+        let job = share().await;
+        assert_eq!(world.table_server().remaining_faults(), 0);
+        assert_eq!(execute_open_work(&world).await, 0, "{fault:?}");
+        let report = usecases::job_status(world.service(), &owner, job).await.unwrap();
+        assert_eq!((report.status(), member_counts(&world, &image).await), (JobStatus::Success, (1, 1)));
+    }
+}
+
+/// The pairs are changed, and the job that says so cannot be written.
+#[tokio::test]
+async fn request_is_queued_if_its_ended_job_is_not_written() {
+    let world = Deployment::start().await;
+    let (owner, to) = (caller("owner"), vec![tenant("a")]);
+    let share = async |image: &ImageId| {
+        usecases::share(world.service(), &owner, vec![image.clone()], to.clone(), None).await.unwrap()
+    };
+    share(&create_image(&world).await).await;
+    let image = create_image(&world).await;
+    world.table_server().fail(PUT_ITEM, Throttled, 1_000);
+    let job = share(&image).await;
+    world.table_server().clear_faults();
+    assert_eq!(member_counts(&world, &image).await, (1, 1));
+    assert_eq!(execute_open_work(&world).await, 1);
+    let report = usecases::job_status(world.service(), &owner, job).await.unwrap();
+    assert_eq!((report.status(), member_counts(&world, &image).await), (JobStatus::Success, (1, 1)));
 }
 
 #[tokio::test]

@@ -76,7 +76,7 @@ resource "aws_apigatewayv2_stage" "default" {
     content {
       destination_arn = access_log_settings.value.arn
       # No query: it may hold a signature. Every byte is paid: CloudWatch has the time, and the function's line, by the same
-      # request_id, the route.
+      # request_id, the route and how long it took.
       format = jsonencode({
         request_id        = "$context.requestId"
         client            = "$context.identity.sourceIp"
@@ -86,7 +86,6 @@ resource "aws_apigatewayv2_stage" "default" {
         status            = "$context.status"
         response_bytes    = "$context.responseLength"
         response_ms       = "$context.responseLatency"
-        integration_ms    = "$context.integrationLatency"
         integration_error = "$context.integrationErrorMessage"
         gateway_error     = "$context.error.message"
       })

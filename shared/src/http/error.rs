@@ -11,8 +11,9 @@ use http::StatusCode;
 
 use super::body_limit::BodyTooLarge;
 use super::idempotency::InvalidIdempotencyKey;
-use super::rejection::{RejectionReason, Unready};
+use super::rejection::RejectionReason;
 use super::request::UnexpectedBody;
+use super::unready::Unready;
 use super::{HttpResponse, response, server_error};
 use crate::auth::{AuthError, CredentialError};
 use crate::store::StoreError;

@@ -28,6 +28,7 @@ pub(crate) mod server_error;
 pub mod strict_json;
 pub(crate) mod time_filter;
 mod trace;
+mod unready;
 pub(crate) mod vault_id;
 
 pub use self::base_url::{BadPublicUrl, base_url, parse_public_url};
@@ -42,9 +43,10 @@ pub use self::marker::Listing;
 pub(crate) use self::page::{PageBody, PageInfo};
 pub(crate) use self::parameters::{MAX_BATCH_PAGE_SIZE, Query, invalid_parameter};
 pub(crate) use self::read_limiter::ReadLimiter;
-pub use self::rejection::{RejectedRequest, RejectionReason, Unready};
+pub use self::rejection::{RejectedRequest, RejectionReason};
 pub use self::request::{AuthenticatedRequest, IncomingRequest, UnexpectedBody};
 pub use self::response::{
     ErrorInfo, HttpResponse, error_response, json_response, no_content, with_auth_challenge,
 };
 pub use self::trace::{METRICS_TARGET, redact_path};
+pub use self::unready::Unready;

@@ -6,15 +6,10 @@ use std::ops::Deref;
 use super::HttpResponse;
 use super::body_limit::BodyTooLarge;
 use super::request::{AuthenticatedRequest, IncomingRequest};
+use super::unready::Unready;
 use crate::auth::AuthError;
 use crate::domain::Caller;
 use crate::usecases::UseCaseError;
-
-/// Marks a request to a function that cannot handle it, as an extension of the request. Says what its deployment lacks:
-/// settings and secrets by name, and the kind of each fault.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the function is not ready: {0}")]
-pub struct Unready(pub String);
 
 /// Why a request was rejected before its operation.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -9,8 +9,8 @@ use lambda_http::{Body, Request, RequestExt};
 
 use super::base_url::base_url;
 use super::read_limiter::{ReadCharge, ReadLimiter};
-use super::rejection::Unready;
 use super::trace::RequestTrace;
+use super::unready::Unready;
 use super::{HttpResponse, with_auth_challenge};
 use crate::App;
 use crate::auth::Keyring;

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use super::rejection::Unready;
+use super::unready::Unready;
 use crate::domain::ImageId;
 use crate::store::StoreError;
 use crate::table::StorageFault;

@@ -4,7 +4,7 @@
 //! What was acknowledged was done once. What got a 503 was done wholly or not at all. What was refused was not done.
 //! All is checked against the model.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::mem;
 use std::sync::Arc;
@@ -37,6 +37,7 @@ use crate::invariants;
 use crate::model::{AppliedRequest, JobOrigin, Model, ReadContext, Violation};
 use crate::reads;
 use crate::run::history_limits;
+use crate::state::PairId;
 use crate::steps::{JobProgress, StepWrites};
 use crate::writes;
 
@@ -321,7 +322,8 @@ impl Schedule<'_> {
             .filter_map(|row| string_attribute(row, "membership"))
             .filter_map(writes::newest_stamp_in);
         let at = memberships.max().unwrap_or(Stamp::first_of(Timestamp::now()));
-        if created.is_empty() {
+        let has_unwritten_job = self.apply_unwritten_job(request, (changed, at), &created)?;
+        if created.is_empty() && !has_unwritten_job {
             self.apply_request(request, AppliedRequest { at, job: None })?;
         }
         for (job, how) in &created {
@@ -334,6 +336,27 @@ impl Schedule<'_> {
             }
         }
         Ok(created.last().map(|(job, _)| *job))
+    }
+
+    /// Applies the pairs of a batch that was executed at once, if its job could not be written after them. Returns
+    /// whether there are any.
+    fn apply_unwritten_job(
+        &mut self,
+        request: &Request,
+        (changed, at): (&[Row], Stamp),
+        created: &[(JobId, JobOrigin)],
+    ) -> Result<bool, Violation> {
+        let is_batch =
+            matches!(request, Request::Share { .. } | Request::Unshare { .. } | Request::Respond { .. });
+        let written: BTreeSet<PairId> = changed.iter().filter_map(changed_pair).collect();
+        let is_written = created.iter().any(|(_, how)| *how == JobOrigin::Immediate);
+        if !is_batch || request.key().is_some() || is_written || written.is_empty() {
+            return Ok(false);
+        }
+        self.apply_request(request, AppliedRequest { at, job: Some((JobId(at), JobOrigin::Immediate)) })?;
+        let now = self.model.current_index();
+        self.model.apply_unwritten_job(JobId(at), &written, &InboxCounts::counted_in(now))?;
+        Ok(true)
     }
 
     fn apply_request(&mut self, request: &Request, granted: AppliedRequest) -> Result<(), Violation> {
@@ -452,6 +475,14 @@ impl Schedule<'_> {
 
 /// An item as the database has it.
 type Row = HashMap<String, AttributeValue>;
+
+/// The pair whose membership a row is.
+fn changed_pair(row: &Row) -> Option<PairId> {
+    string_attribute(row, "membership")?;
+    let image = string_attribute(row, "pk")?.strip_prefix("I#")?.parse().ok()?;
+    let tenant = string_attribute(row, "sk")?.strip_prefix("M#")?.parse().ok()?;
+    Some((image, tenant))
+}
 
 fn string_attribute<'a>(row: &'a Row, name: &str) -> Option<&'a str> {
     match row.get(name)? {

@@ -81,6 +81,28 @@ impl Model {
         if progress.is_ended { self.check_completeness(progress.job) } else { Ok(()) }
     }
 
+    /// Applies a job that was executed with its request, and then could not be written: the request failed, and no
+    /// client has the job's id. `written` are the memberships that it has changed.
+    pub fn apply_unwritten_job(
+        &mut self,
+        id: JobId,
+        written: &BTreeSet<PairId>,
+        counts: &InboxCounts,
+    ) -> Result<(), Violation> {
+        let task = self.jobs.get(&id).ok_or(format!("job {id} is unknown"))?.task;
+        let outcome = |pair: &PairId| {
+            let mut then = self.state().clone();
+            task.execute(&mut then, id.0, pair);
+            if task.is_done(&then.pair(&pair.0, &pair.1)) { Outcome::Done } else { Outcome::Superseded }
+        };
+        let outcomes = written.iter().map(|pair| (pair.clone(), outcome(pair))).collect();
+        let progress = JobProgress { job: id, outcomes, is_ended: false };
+        let since = self.current_index();
+        self.apply_step(&progress, StepWrites { since, memberships: Some(written), counts })?;
+        self.jobs.remove(&id);
+        Ok(())
+    }
+
     /// A decision on everything concerns what was pending and visible when it was requested, and until it ended.
     fn check_completeness(&self, id: JobId) -> Result<(), Violation> {
         let job = &self.jobs[&id];

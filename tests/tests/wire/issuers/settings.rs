@@ -107,13 +107,20 @@ async fn function_trusts_an_issuer_with_a_private_ca() {
     assert_eq!(status_of(&mut function, &sign_token("one", &claims(PROVIDER_ISSUER))).await.0, 200);
 
     for (name, value, variables) in [
-        ("IMAGESHARE_ISSUER_CA", "nonsense", "IMAGESHARE_ISSUER_CA: cannot read nonsense"),
-        ("IMAGESHARE_CLAIMS", "roles", "IMAGESHARE_CLAIMS: roles: expected project=NAME"),
-        ("IMAGESHARE_CLAIMS", "roles=a,roles=b", "IMAGESHARE_CLAIMS: roles is given twice"),
+        ("IMAGESHARE_ISSUER_CA", "nonsense", "IMAGESHARE_ISSUER_CA is invalid: cannot read nonsense"),
+        ("IMAGESHARE_CLAIMS", "roles", "IMAGESHARE_CLAIMS is invalid: roles: expected project=NAME"),
+        ("IMAGESHARE_CLAIMS", "roles=a,roles=b", "IMAGESHARE_CLAIMS is invalid: roles is given twice"),
     ] {
         let nonsense = with_variables(&world.env(), &[(name, value)]);
-        let refused = LambdaProcess::start(&binary("images"), nonsense).await.err().unwrap().to_string();
-        assert!(refused.contains(variables), "{refused}");
+        let mut function = LambdaProcess::start(&binary("images"), nonsense).await.unwrap();
+        assert_eq!(status_of(&mut function, "any").await.0, 503);
+        let is_logged = async {
+            while !function.log().contains(variables) {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        let waited = tokio::time::timeout(Duration::from_mins(2), is_logged).await;
+        assert!(waited.is_ok(), "{variables}: {}", function.log());
     }
 
     let variables = with_variables(&with_variables(&world.env(), &variables), &[claims_at]);

@@ -1,6 +1,6 @@
 //! Builds the functions with the profile `deploy`.
 //!
-//! The same sources give the same bytes, wherever they are and whoever builds them: paths of the machine are replaced
+//! The same sources are meant to give the same bytes, wherever they are and whoever builds them: paths of the machine are replaced
 //! in what the compiler writes, the compiler's version is that of `rust-toolchain.toml`, the crates are those of
 //! `Cargo.lock`, and nothing is taken from the builder's own flags.
 

@@ -12,11 +12,13 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use dynoxide::types::AttributeValue;
-use imageshare::domain::{Role, Timestamp};
+use imageshare::domain::{Clock, Role, Timestamp};
+use imageshare::store::Store;
 use imageshare_local::cli::{RemoteArguments, ServeArguments};
 use imageshare_local::issuers::IssuerArguments;
 use imageshare_local::keys::{ISSUER, SigningKey, TokenClaims};
 use imageshare_local::server::Server;
+use imageshare_local::table::Lane;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -193,6 +195,17 @@ impl Api {
     /// The address that the server listens on.
     pub fn address(&self) -> SocketAddr {
         self.server.address()
+    }
+
+    /// A store on the server's table, for what no request writes.
+    pub fn store(&self) -> Store {
+        let table = self.server.embedded_table().expect("an embedded table");
+        Store::new(table.lane(Lane::Worker), Clock::for_server())
+    }
+
+    /// Stops the server.
+    pub async fn stop(self) {
+        self.server.stop().await;
     }
 
     /// The table's items, once no work is open.

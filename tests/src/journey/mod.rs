@@ -11,6 +11,7 @@ mod images;
 mod jobs;
 mod lists;
 mod members;
+mod messages;
 mod recording;
 mod sharing;
 
@@ -67,6 +68,7 @@ pub async fn make_journey<S: Stage>(stage: S) -> S {
     journey.sweep_left_work().await;
     journey.recover_from_crashed_worker().await;
     journey.use_credentials().await;
+    journey.use_messages().await;
     journey.stage
 }
 

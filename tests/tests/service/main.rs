@@ -16,6 +16,7 @@ mod identity;
 mod ims_refusals;
 mod long_lists;
 mod markers;
+mod messages;
 mod order;
 mod queues;
 mod read_rate;

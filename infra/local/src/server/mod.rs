@@ -14,7 +14,7 @@ use imageshare::domain::Limits;
 use imageshare::function::HttpFunction;
 use imageshare::store::Store;
 use imageshare::table::Table;
-use imageshare::{App, Settings};
+use imageshare::{App, Settings, WaitingReads};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -72,9 +72,10 @@ impl Server {
         let (listener, address) = listen(&arguments.listen).await?;
         let (metrics_listener, metrics_address) =
             listen_for_metrics(arguments.metrics.as_deref()).await?.unzip();
-        let core = Core::open(arguments, temporary.as_ref().map(TempDir::path), wrap).await?;
-
         let (stop, stopped) = watch::channel(false);
+        let temporary_path = temporary.as_ref().map(TempDir::path);
+        let core = Core::open(arguments, temporary_path, wrap, WaitingReads::new(stopped.clone())).await?;
+
         let stopping = || stop_requested(stopped.clone());
         let health = health_check(&core.table, &core.request_app.store, stopped.clone());
         let functions = functions::handlers(HttpFunction::new(core.request_app, core.authenticator));
@@ -179,6 +180,7 @@ impl Core {
         arguments: &ServeArguments,
         temporary: Option<&Path>,
         wrap: impl Fn(Arc<dyn Table>) -> Arc<dyn Table>,
+        waiting_reads: WaitingReads,
     ) -> Result<Self, StartError> {
         let keys = match &arguments.remote.table {
             Some(_) => ServerKeys::shared(arguments)?,
@@ -187,7 +189,7 @@ impl Core {
         let table = Arc::new(ServerTable::open(arguments).await?);
         let region = arguments.region.clone().unwrap_or_else(|| table.default_region().to_owned());
         let (clock, metrics) = (table.clock(), Arc::new(Metrics::default()));
-        let settings = Arc::new(settings(arguments, &region));
+        let settings = Arc::new(settings(arguments, &region, waiting_reads));
         let app = |lane| {
             let counted = metrics.counted_table(wrap(table.lane(lane)), lane);
             App { store: Store::new(counted, clock.clone()), settings: Arc::clone(&settings) }
@@ -265,12 +267,13 @@ fn create_temporary_directory() -> Result<TempDir, StartError> {
     tempfile::Builder::new().prefix("imageshare-").tempdir().map_err(StartError::TemporaryDirectory)
 }
 
-fn settings(arguments: &ServeArguments, region: &str) -> Settings {
+fn settings(arguments: &ServeArguments, region: &str, waiting_reads: WaitingReads) -> Settings {
     Settings {
         region: region.to_owned(),
         public_url: arguments.public_url.as_ref().map(ToString::to_string),
         directory_is_complete: arguments.directory_complete,
         limits: arguments.limits.iter().copied().collect::<Limits>(),
+        waiting_reads: Some(waiting_reads),
     }
 }
 

@@ -187,7 +187,7 @@ mod tests {
         #[test]
         fn each_message_has_one_text_form(text in "[A-Za-z0-9_=-]{0,160}|.{0,20}", at in any::<prop::sample::Index>()) {
             if let Ok(id) = text.parse::<MessageId>() {
-                prop_assert_eq!(id.to_string(), text);
+                prop_assert_eq!(id.to_string(), text.as_str());
             }
             let mut changed = id(MessageKind::ShareOffered, "own1").to_string();
             changed.replace_range(at.index(changed.len()).., "=");

@@ -3,6 +3,7 @@
 //! overlooked below newer ones.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use super::client::Store;
 use super::error::{StoreError, WriteError};
@@ -13,6 +14,9 @@ use crate::domain::{
     DirectoryEntry, MESSAGE_RETENTION, Message, MessageId, MessagePart, TenantId, Timestamp, UnreadEntry,
 };
 use crate::table::{Query, Write};
+
+/// The longest time from when a message gets its time of arrival until a list can show it: how long its write is retried.
+pub const DELIVERY_TIME: Duration = Duration::from_secs(5);
 
 /// The most images in one write of a message.
 const MAX_IMAGES_PER_WRITE: usize = 100;
@@ -34,7 +38,8 @@ impl Store {
     /// for every 100 images of the part.
     ///
     /// # Errors
-    /// [`StoreError`] if the table fails.
+    /// [`StoreError`] if the table fails, or is not available for [`DELIVERY_TIME`]. The caller then starts again, since
+    /// a message must not arrive at a time that readers believe they have seen everything of.
     pub async fn add_to_message(
         &self,
         tenant: &TenantId,
@@ -58,10 +63,11 @@ impl Store {
         id: &MessageId,
         part: &MessagePart,
     ) -> Result<(), StoreError> {
-        match self.update(&message::add(tenant, id, part, self.clock.now())).await {
+        let store = self.with_timeout(DELIVERY_TIME);
+        match store.update(&message::add(tenant, id, part, self.clock.now())).await {
             Ok(_) => Ok(()),
             Err(WriteError::ConditionFailed(_)) => {
-                self.update_if(&message::add_more(tenant, id)).await.map(drop)
+                store.update_if(&message::add_more(tenant, id)).await.map(drop)
             }
             Err(WriteError::Store(error)) => Err(error),
         }

@@ -68,7 +68,7 @@ pub use self::keys::{
 };
 pub use self::lists::{CursorPage, MAX_SKIPPED_ENTRIES};
 pub use self::memberships::Recipients;
-pub use self::messages::MessageContext;
+pub use self::messages::{DELIVERY_TIME, MessageContext};
 pub use self::meter::{Meter, Usage};
 pub(crate) use self::pending_scan::{PendingScan, ScanStep};
 pub use self::queues::{EnqueueOutcome, QueueTenant};

@@ -11,17 +11,13 @@ use crate::domain::{
     Caller, Denied, DirectoryEntry, Message, MessageId, MessagePart, TenantId, Timestamp, UnreadEntry,
     authorize_write,
 };
-use crate::store::{MessageContext, StoreError};
+use crate::store::{DELIVERY_TIME, MessageContext, StoreError};
 
 /// The highest exact number of unread messages.
 pub const MAX_UNREAD_COUNT: usize = 99;
 
 /// How often a waiting request reads the table. It also does when this process itself delivers a message.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
-
-/// The longest time from when a message gets its time of arrival until a list can show it. The clocks of several
-/// processes differ in addition.
-const DELIVERY_TIME: Duration = Duration::from_secs(1);
 
 /// Why a request about messages was refused. A refused request has written nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -93,6 +93,22 @@ async fn repeated_changes_make_the_same_events() {
 }
 
 #[tokio::test]
+async fn sequence_grows_beyond_a_forgotten_membership() {
+    let functions = Functions::start();
+    let image = functions.create_image("own", &json!({})).await;
+    functions.share("own", &[&image], &["rec"]).await;
+    let sequences = |entries: &[BusEntry]| {
+        let shares = entries.iter().filter(|entry| entry.detail.get("recipient").is_some());
+        shares.map(|entry| entry.detail["sequence"].as_u64().unwrap()).max().unwrap()
+    };
+    let first = sequences(&functions.local.carry_out_effects().await);
+    functions.respond("rec", &[&image], "rejected").await;
+    let second = sequences(&functions.local.carry_out_effects().await);
+    assert_eq!(second, first + 1);
+    assert!(first > 1_700_000_000, "it begins with the time");
+}
+
+#[tokio::test]
 async fn recipient_learns_of_no_other_recipient() {
     let functions = Functions::start();
     let image = functions.create_image("own", &json!({})).await;
@@ -107,13 +123,17 @@ async fn recipient_learns_of_no_other_recipient() {
 #[tokio::test]
 async fn large_job_ends_once() {
     let functions = Functions::start_with(Limits::default());
-    let image = functions.create_image("own", &json!({})).await;
-    let tenants: Vec<_> = (0..250).map(|n| format!("t{n}")).collect();
-    functions.share("own", &[&image], &tenants.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let mut images = Vec::new();
+    for _ in 0..3 {
+        images.push(functions.create_image("own", &json!({})).await);
+    }
+    let tenants: Vec<_> = (0..100).map(|n| format!("t{n}")).collect();
+    let images: Vec<_> = images.iter().map(String::as_str).collect();
+    functions.share("own", &images, &tenants.iter().map(String::as_str).collect::<Vec<_>>()).await;
     let entries = functions.local.carry_out_effects().await;
     let jobs: Vec<_> = entries.iter().filter(|entry| entry.detail["kind"] == "job.ended").collect();
-    assert!(!jobs.is_empty() && jobs.iter().all(|job| job.detail["job"]["pairs"] == 250), "{jobs:?}");
+    assert!(!jobs.is_empty() && jobs.iter().all(|job| job.detail["job"]["pairs"] == 300), "{jobs:?}");
     assert!(jobs.windows(2).all(|pair| pair[0].detail["id"] == pair[1].detail["id"]));
     let offered = entries.iter().filter(|entry| entry.detail["kind"] == "share.offered");
-    assert_eq!(offered.count(), 500);
+    assert_eq!(offered.count(), 600);
 }

@@ -15,6 +15,7 @@ use dynoxide::types::AttributeValue;
 use imageshare::domain::{Clock, Role, Timestamp};
 use imageshare::store::Store;
 use imageshare_local::cli::{RemoteArguments, ServeArguments};
+use imageshare_local::effects::next_batch;
 use imageshare_local::issuers::IssuerArguments;
 use imageshare_local::keys::{ISSUER, SigningKey, TokenClaims};
 use imageshare_local::server::Server;
@@ -208,15 +209,10 @@ impl Api {
         self.server.stop().await;
     }
 
-    /// The table's items, once no work is open.
+    /// The table's items, once no work is open and what follows from every change is carried out.
     pub async fn dump_when_idle(&self) -> BTreeMap<String, String> {
-        loop {
-            let dump = self.dump();
-            if !dump.values().any(|item| item.contains("S(\"W#")) {
-                return dump;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        self.wait_until_idle().await;
+        self.dump()
     }
 
     /// The table's items by key. The server's clock is left out, since it changes without a request.
@@ -238,13 +234,20 @@ impl Api {
             .collect()
     }
 
-    /// Waits until no job is open.
+    /// Waits until no job is open, and what follows from every change is carried out.
     pub async fn wait_until_idle(&self) {
         let deadline = Instant::now() + RESPONSE_TIMEOUT;
-        while self.dump().values().any(|item| item.contains("\"gpk\": S(\"W#")) {
-            assert!(Instant::now() < deadline, "a job is still open");
+        while self.has_open_work().await {
+            assert!(Instant::now() < deadline, "a job is still open, or a change");
             sleep(Duration::from_millis(5)).await;
         }
+    }
+
+    async fn has_open_work(&self) -> bool {
+        let table = self.server.embedded_table().expect("an embedded table");
+        // The changes of an executed job are there with its end, so the jobs come first.
+        self.dump().values().any(|item| item.contains("\"gpk\": S(\"W#"))
+            || next_batch(table, "local").await.expect("the table").is_some()
     }
 
     /// Waits for the job of an accepted batch call. Returns it as its project sees it.

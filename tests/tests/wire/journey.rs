@@ -234,6 +234,7 @@ async fn exercise_keys_and_vaults(owner: &Client<'_>, member: &Client<'_>) {
 /// A message, which is read, and read again with all others.
 async fn exercise_messages(member: &Client<'_>) {
     create_message(&member.api.store(), "mem1", "own1").await;
+    member.api.wait_until_idle().await;
     let list = member.get("/v1/messages").await.body;
     assert_eq!(list["unread_count"], list["page_info"]["current_count"], "{list}");
     let message = format!("/v1/messages/{}", list["messages"][0]["id"].as_str().unwrap());

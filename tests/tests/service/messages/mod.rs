@@ -12,7 +12,7 @@ use imageshare::domain::{
 };
 use imageshare::usecases;
 use imageshare_tests::api::{Api, ApiRequest};
-use imageshare_tests::local_service::{LocalService, caller, create_message, next_millisecond, tenant};
+use imageshare_tests::local_service::{LocalService, caller, next_millisecond, tenant};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -227,9 +227,10 @@ async fn message_shows_its_counterpart_and_leads_to_a_list() {
     let image = api.send(&new).await.body["id"].as_str().unwrap().to_owned();
     let add = ApiRequest::new("POST", format!("/v2/images/{image}/members")).token(&owner);
     api.send(&add.json(&json!({"member": "mem1"}))).await.expect_status(200);
-    create_message(&api.store(), "mem1", "own1").await;
+    api.wait_until_idle().await;
     let list = api.send(&ApiRequest::new("GET", "/v1/messages").token(&recipient)).await;
-    let message = list.body["messages"].as_array().unwrap().last().unwrap();
+    let [message] = list.body["messages"].as_array().unwrap().as_slice() else { panic!("{list:?}") };
+    assert_eq!(message["images"], json!([{"id": image, "name": "web"}]));
     assert_eq!(
         message["counterpart"],
         json!({"role": "owner", "project_id": "own1", "account": "Acme", "project": "shop"})

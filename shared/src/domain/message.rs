@@ -1,13 +1,14 @@
 //! Messages: what a request of one tenant did to another (seed 001). A request that shares a hundred images with a
 //! tenant is one message to it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
 
 use super::value_enum::value_enum;
 use super::{ImageId, KeyId, MalformedId, Stamp, TenantId, Timestamp};
@@ -161,6 +162,74 @@ impl FromStr for UnreadEntry {
     }
 }
 
+/// The unread messages that a reader has seen: all that arrived until a moment, and some that arrived later. Two messages
+/// that arrive at the same time may become visible one after the other, so the latest arrival that was seen is no such
+/// moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenMessages {
+    until: Timestamp,
+    later: BTreeSet<EntryDigest>,
+}
+
+/// A part of the digest of an entry: enough that no two messages of a few seconds share one by chance.
+type EntryDigest = [u8; 6];
+
+/// The most messages after the moment. A page has fewer.
+const MAX_SEEN_LATER: usize = 200;
+
+impl SeenMessages {
+    /// Everything that arrived until a moment, and these entries, of which those until then are left out.
+    pub fn new<'a>(until: Timestamp, entries: impl IntoIterator<Item = &'a UnreadEntry>) -> Self {
+        let later = entries.into_iter().filter(|entry| entry.arrived > until).take(MAX_SEEN_LATER);
+        Self { until, later: later.map(digest).collect() }
+    }
+
+    /// The moment.
+    pub fn until(&self) -> Timestamp {
+        self.until
+    }
+
+    /// The number of messages that arrived after it.
+    pub fn later_count(&self) -> usize {
+        self.later.len()
+    }
+
+    /// Whether the reader has seen a message.
+    pub fn contains(&self, entry: &UnreadEntry) -> bool {
+        entry.arrived <= self.until || self.later.contains(&digest(entry))
+    }
+}
+
+fn digest(entry: &UnreadEntry) -> EntryDigest {
+    let [a, b, c, d, e, f, ..] = <[u8; 32]>::from(Sha256::digest(entry.to_string()));
+    [a, b, c, d, e, f]
+}
+
+/// `<milliseconds>.<digests>`
+impl fmt::Display for SeenMessages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digests: Vec<u8> = self.later.iter().flatten().copied().collect();
+        write!(f, "{}.{}", self.until.unix_millis(), URL_SAFE_NO_PAD.encode(digests))
+    }
+}
+
+impl FromStr for SeenMessages {
+    type Err = MalformedId;
+
+    fn from_str(text: &str) -> Result<Self, MalformedId> {
+        let parse = || {
+            let (until, digests) = text.split_once('.')?;
+            let until = until.parse::<u64>().ok().and_then(|millis| i64::try_from(millis).ok())?;
+            let digests = URL_SAFE_NO_PAD.decode(digests).ok()?;
+            let (digests, rest) = digests.as_chunks();
+            let is_complete = rest.is_empty() && digests.len() <= MAX_SEEN_LATER;
+            let until = Timestamp::from_unix_millis(until);
+            is_complete.then(|| Self { until, later: digests.iter().copied().collect() })
+        };
+        parse().ok_or(MalformedId { expected: "next_since of an earlier list of unread messages" })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -193,6 +262,29 @@ mod tests {
             changed.replace_range(at.index(changed.len()).., "=");
             prop_assert!(changed.parse::<MessageId>().is_err());
             let _ = text.parse::<UnreadEntry>();
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn seen_messages_round_trip(until in 0_i64..20, arrivals in prop::collection::vec(0_i64..20, 0..30)) {
+            let entry = |millis: i64| UnreadEntry {
+                arrived: Timestamp::from_unix_millis(millis),
+                id: id(MessageKind::ShareOffered, "own1"),
+            };
+            let entries: Vec<_> = arrivals.into_iter().map(entry).collect();
+            let seen = SeenMessages::new(Timestamp::from_unix_millis(until), &entries);
+            prop_assert!(entries.iter().all(|entry| seen.contains(entry)));
+            prop_assert!(!seen.contains(&entry(until + 1)) && seen.contains(&entry(until)));
+            prop_assert_eq!(seen.later_count(), entries.iter().filter(|e| e.arrived > seen.until()).count());
+            prop_assert_eq!(seen.to_string().parse(), Ok(seen));
+        }
+
+        #[test]
+        fn any_text_is_parsed_as_seen_messages(text in "[0-9-]{0,20}\\.[A-Za-z0-9_=-]{0,30}|.{0,20}") {
+            if let Ok(seen) = text.parse::<SeenMessages>() {
+                prop_assert!(seen.until().unix_millis() >= 0);
+            }
         }
     }
 

@@ -54,7 +54,8 @@ pub use self::limits::{BadLimit, Limit, LimitSetting, Limits, MAX_MEMBERS_PER_IM
 pub use self::member_view::MemberView;
 pub use self::membership::{Active, Decision, Ended, MAX_RESHARES, Membership, NotAMember, Status};
 pub use self::message::{
-    MAX_MESSAGE_IMAGES, MESSAGE_RETENTION, Message, MessageId, MessageKind, MessagePart, UnreadEntry,
+    MAX_MESSAGE_IMAGES, MESSAGE_RETENTION, Message, MessageId, MessageKind, MessagePart, SeenMessages,
+    UnreadEntry,
 };
 pub use self::outcome::Outcome;
 pub use self::permission::{AddedAndRemoved, PermissionChange, ShareRefused, plan_permissions};

@@ -8,8 +8,8 @@ use super::Page;
 use crate::App;
 use crate::app::{Pause, TooManyWaiting};
 use crate::domain::{
-    Caller, Denied, DirectoryEntry, Message, MessageId, MessagePart, TenantId, Timestamp, UnreadEntry,
-    authorize_write,
+    Caller, Denied, DirectoryEntry, Message, MessageId, MessagePart, SeenMessages, TenantId, Timestamp,
+    UnreadEntry, authorize_write,
 };
 use crate::store::{DELIVERY_TIME, MessageContext, StoreError};
 
@@ -66,8 +66,10 @@ pub struct MessageList<P> {
     pub page: Page<MessageView, P>,
     /// The number of unread messages; only with the first page.
     pub unread: Option<UnreadCount>,
-    /// No message that arrived until then is missing. It is some seconds ago, unless a later message is on the page.
+    /// A moment some seconds ago. No message that arrived until then is missing.
     pub as_of: Timestamp,
+    /// What the caller has seen of the unread messages with this page; `None` with a page of all messages.
+    pub seen: Option<SeenMessages>,
 }
 
 /// Adds a part to a message of a tenant, and tells the requests of this process that wait for it. Costs what
@@ -113,48 +115,59 @@ pub async fn list_messages(
     let unread = unread.map(|entries| UnreadCount::of(entries.into_iter().filter(is_unread).count()));
     let views = messages.into_iter().map(|message| view(message, &context)).collect();
     let page = Page::new(views, more, |last: &MessageView| last.message.id.clone());
-    let as_of = as_of(app, asked_at, None, &page.items);
-    Ok(MessageList { page, unread, as_of })
+    Ok(MessageList { page, unread, as_of: complete_until(app, asked_at), seen: None })
 }
 
-/// Lists the unread messages of the caller's project that arrived after `since`, the latest arrivals first: at most
-/// `limit`, after `after`. The count is of these, too. Costs one read and one query, and one batch read if there are any.
+/// Lists the unread messages of the caller's project that it has not `seen`, the latest arrivals first: at most `limit`,
+/// after `after`. The count is of these, too. Costs one read and one query, and one batch read if there are any.
 ///
 /// # Errors
 /// [`MessageError::Store`] if the table failed.
 pub async fn list_unread_messages(
     app: &App,
     caller: &Caller,
-    since: Option<Timestamp>,
+    seen: Option<&SeenMessages>,
     after: Option<&UnreadEntry>,
     limit: usize,
 ) -> Result<MessageList<UnreadEntry>, MessageError> {
     let (store, tenant, asked_at) = (&app.store, &caller.tenant, app.clock().now());
-    let read_up_to = store.read_mark(tenant).await?;
-    let least = if after.is_none() { MAX_UNREAD_COUNT + 1 } else { 0 };
-    let mut entries =
-        store.unread_entries(tenant, since.max(read_up_to), after, least.max(limit + 1)).await?;
+    let since = seen.map(SeenMessages::until).max(store.read_mark(tenant).await?);
+    let wanted = (limit + 1).max(if after.is_none() { MAX_UNREAD_COUNT + 1 } else { 0 });
+    let wanted = wanted + seen.map_or(0, SeenMessages::later_count);
+    let entries = store.unread_entries(tenant, since, after, wanted).await?;
+    let is_seen = |entry: &UnreadEntry| seen.is_some_and(|seen| seen.contains(entry));
+    let (seen_before, mut entries): (Vec<_>, Vec<_>) = entries.into_iter().partition(is_seen);
     let unread = after.is_none().then(|| UnreadCount::of(entries.len()));
     let more = entries.len() > limit;
     entries.truncate(limit);
-    let mut views = Vec::new();
-    if !entries.is_empty() {
-        let ids = entries.iter().map(|entry| &entry.id);
-        let counterparts = entries.iter().map(|entry| &entry.id.counterpart);
-        let mut context = store.message_context(tenant, ids, counterparts).await?;
-        // The index may still have a message that was just marked as read.
-        let messages: Vec<_> =
-            entries.iter().filter_map(|entry| context.messages.remove(&entry.id)).collect();
-        views
-            .extend(messages.into_iter().map(|message| view(message, &context)).filter(|view| !view.is_read));
-    }
+    let views = read_unread(app, tenant, &entries).await?;
+    // Never before what the caller has seen already, by the clock of another process.
+    let seen_until = seen.map(|seen| seen.until().min(asked_at));
+    let as_of = seen_until.into_iter().fold(complete_until(app, asked_at), Timestamp::max);
+    let seen = SeenMessages::new(as_of, entries.iter().chain(&seen_before));
     let next = entries.pop().filter(|_| more);
-    let as_of = as_of(app, asked_at, since, &views);
-    Ok(MessageList { page: Page { items: views, next }, unread, as_of })
+    Ok(MessageList { page: Page { items: views, next }, unread, as_of, seen: Some(seen) })
 }
 
-/// Waits until there is an unread message of the caller's project that arrived after `since`, and returns the first page
-/// of such messages; an empty one at the end of `timeout`, or when the server stops. Costs what
+/// Reads the messages of some entries. Leaves out those that the index still has, and that were just marked as read.
+async fn read_unread(
+    app: &App,
+    tenant: &TenantId,
+    entries: &[UnreadEntry],
+) -> Result<Vec<MessageView>, StoreError> {
+    if entries.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids = entries.iter().map(|entry| &entry.id);
+    let counterparts = entries.iter().map(|entry| &entry.id.counterpart);
+    let mut context = app.store.message_context(tenant, ids, counterparts).await?;
+    let messages: Vec<_> = entries.iter().filter_map(|entry| context.messages.remove(&entry.id)).collect();
+    let views = messages.into_iter().map(|message| view(message, &context));
+    Ok(views.filter(|view| !view.is_read).collect())
+}
+
+/// Waits until there is an unread message of the caller's project that it has not `seen`, and returns the first page of
+/// such messages; an empty one at the end of `timeout`, or when the server stops. Costs what
 /// [`list_unread_messages`] does, every half second.
 ///
 /// # Errors
@@ -162,19 +175,19 @@ pub async fn list_unread_messages(
 pub async fn wait_for_unread_messages(
     app: &App,
     caller: &Caller,
-    since: Option<Timestamp>,
+    seen: Option<&SeenMessages>,
     limit: usize,
     timeout: Duration,
 ) -> Result<MessageList<UnreadEntry>, MessageError> {
     let reads = app.settings.waiting_reads.as_ref().ok_or(MessageError::CannotWait)?;
     let deadline = Instant::now() + timeout;
-    let found = list_unread_messages(app, caller, since, None, limit).await?;
+    let found = list_unread_messages(app, caller, seen, None, limit).await?;
     if !found.page.items.is_empty() {
         return Ok(found);
     }
     let mut waiting = reads.begin(&caller.tenant)?;
     loop {
-        let found = list_unread_messages(app, caller, since, None, limit).await?;
+        let found = list_unread_messages(app, caller, seen, None, limit).await?;
         if !found.page.items.is_empty() || Instant::now() >= deadline {
             return Ok(found);
         }
@@ -234,10 +247,7 @@ fn view(message: Message, context: &MessageContext) -> MessageView {
     MessageView { is_read: message.is_read(context.read_up_to), counterpart, message }
 }
 
-/// The moment until which a list that was asked for at `asked_at` is complete. Never before `since`, with which the
-/// caller asked, so that it can ask with this moment next.
-fn as_of(app: &App, asked_at: Timestamp, since: Option<Timestamp>, views: &[MessageView]) -> Timestamp {
-    let complete = asked_at.minus(DELIVERY_TIME).minus(app.clock().skew());
-    let shown = views.iter().map(|view| view.message.arrived);
-    shown.chain(since.map(|since| since.min(asked_at))).fold(complete, Timestamp::max)
+/// The moment until which a list that is asked for now is complete.
+fn complete_until(app: &App, now: Timestamp) -> Timestamp {
+    now.minus(DELIVERY_TIME).minus(app.clock().skew())
 }

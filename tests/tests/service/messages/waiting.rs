@@ -1,16 +1,19 @@
 //! Requests that wait for a message.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use futures_util::future::join_all;
+use futures_util::stream::FuturesUnordered;
 use imageshare::domain::{Clock, Limits, Role};
 use imageshare::facade::messages;
 use imageshare::store::Store;
 use imageshare::usecases;
 use imageshare::{App, Settings, WaitingReads};
 use imageshare_local::table::{EmbeddedTable, Lane};
-use imageshare_tests::api::{Api, ApiRequest};
+use imageshare_tests::api::Api;
 use imageshare_tests::blocking_table::BlockingTable;
 use imageshare_tests::in_process::Functions;
 use imageshare_tests::local_service::{caller, create_message, tenant};
@@ -129,21 +132,23 @@ async fn function_refuses_to_wait() {
 async fn server_that_stops_answers_its_waiting_reads() {
     let api = Api::start(&[]).await;
     let token = api.token("mem1", Role::Reader);
-    let mut waiting = Vec::new();
-    for _ in 0..8 {
-        let mut stream = TcpStream::connect(api.address()).await.unwrap();
-        let head =
-            "GET /v1/messages?unread=true&wait=20 HTTP/1.1\r\nHost: images.example\r\nConnection: close";
-        stream.write_all(format!("{head}\r\nX-Auth-Token: {token}\r\n\r\n").as_bytes()).await.unwrap();
-        waiting.push(stream);
-    }
-    // One more is refused once all of them wait.
-    let one_more = ApiRequest::new("GET", "/v1/messages?unread=true&wait=1").token(&token);
-    while api.send(&one_more).await.status != 429 {}
-    api.stop().await;
-    for mut stream in waiting {
+    let wait = async |address: SocketAddr| {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let target = "/v1/messages?unread=true&wait=20";
+        let head = format!("GET {target} HTTP/1.1\r\nHost: images.example\r\nConnection: close\r\n");
+        stream.write_all(format!("{head}X-Auth-Token: {token}\r\n\r\n").as_bytes()).await.unwrap();
         let mut response = String::new();
         stream.read_to_string(&mut response).await.unwrap();
+        response
+    };
+    let address = api.address();
+    let mut responses: FuturesUnordered<_> = (0..9).map(|_| wait(address)).collect();
+    // One is refused once all others wait.
+    let refused = responses.next().await.unwrap();
+    assert!(refused.starts_with("HTTP/1.1 429"), "{refused}");
+    let (waited, ()) = tokio::join!(responses.collect::<Vec<_>>(), api.stop());
+    assert_eq!(waited.len(), 8);
+    for response in waited {
         assert!(response.starts_with("HTTP/1.1 200") && response.contains("\"messages\":[]"), "{response}");
     }
 }

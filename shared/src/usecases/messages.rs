@@ -110,7 +110,7 @@ pub async fn list_messages(
     };
     let ((messages, more), unread) = tokio::try_join!(store.messages(tenant, after, limit), unread)?;
     let counterparts = messages.iter().map(|message| &message.id.counterpart);
-    let context = store.message_context(tenant, [], counterparts).await?;
+    let context = store.message_context(tenant, [], counterparts, false).await?;
     let is_unread = |entry: &UnreadEntry| context.read_up_to.is_none_or(|moment| entry.arrived > moment);
     let unread = unread.map(|entries| UnreadCount::of(entries.into_iter().filter(is_unread).count()));
     let views = messages.into_iter().map(|message| view(message, &context)).collect();
@@ -160,7 +160,7 @@ async fn read_unread(
     }
     let ids = entries.iter().map(|entry| &entry.id);
     let counterparts = entries.iter().map(|entry| &entry.id.counterpart);
-    let mut context = app.store.message_context(tenant, ids, counterparts).await?;
+    let mut context = app.store.message_context(tenant, ids, counterparts, false).await?;
     let messages: Vec<_> = entries.iter().filter_map(|entry| context.messages.remove(&entry.id)).collect();
     let views = messages.into_iter().map(|message| view(message, &context));
     Ok(views.filter(|view| !view.is_read).collect())
@@ -202,7 +202,7 @@ pub async fn wait_for_unread_messages(
 /// # Errors
 /// [`MessageError`]
 pub async fn show_message(app: &App, caller: &Caller, id: &MessageId) -> Result<MessageView, MessageError> {
-    let mut context = app.store.message_context(&caller.tenant, [id], [&id.counterpart]).await?;
+    let mut context = app.store.message_context(&caller.tenant, [id], [&id.counterpart], true).await?;
     let message = context.messages.remove(id).ok_or(MessageError::NotFound)?;
     Ok(view(message, &context))
 }

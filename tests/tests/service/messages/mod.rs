@@ -199,6 +199,23 @@ async fn unread_count_is_exact_up_to_its_limit() {
     assert_eq!(count().await, (99, true));
 }
 
+#[tokio::test]
+async fn page_after_the_read_mark_or_the_retention_is_empty() {
+    let world = LocalService::start(Limits::default());
+    let (app, me) = (&world.service, caller("mem1"));
+    for owner in ["own1", "own2"] {
+        app.store.add_to_message(&me.tenant, &offer(app, owner), &part([1])).await.unwrap();
+    }
+    let first = usecases::list_unread_messages(app, &me, None, None, 1).await.unwrap();
+    usecases::mark_messages_read(app, &me, app.clock().now()).await.unwrap();
+    let second = usecases::list_unread_messages(app, &me, None, first.page.next.as_ref(), 1).await.unwrap();
+    assert_eq!((second.page.items, second.page.next), (vec![], None));
+    let expired = Stamp::first_of(app.clock().now().minus(MESSAGE_RETENTION));
+    let expired = MessageId { stamp: expired, ..offer(app, "own1") };
+    let after = usecases::list_messages(app, &me, Some(&expired), 1).await.unwrap();
+    assert_eq!((after.page.items, after.page.next), (vec![], None));
+}
+
 /// Also those that arrive in the millisecond of a list, or while it is read.
 #[tokio::test]
 async fn loop_over_unread_messages_sees_each_once() {

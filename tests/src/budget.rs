@@ -242,7 +242,14 @@ async fn share_by_name_calls(world: &LocalService) -> Vec<Measurement> {
     for number in 0..100 {
         let (account, project) = (name(format!("account {number}")), name("web".to_owned()));
         let (tenant, region) = (tenant(&format!("named-{number}")), "local".parse().expect("a region"));
-        let entry = DirectoryEntry { tenant, account: account.clone(), project: project.clone(), region };
+        let entry = DirectoryEntry {
+            tenant,
+            account: account.clone(),
+            project: project.clone(),
+            region,
+            organization: None,
+            cloud_account: None,
+        };
         let service = metered_service(world);
         usecases::put_tenant(&service, &admin, &entry).await.expect("entered");
         if number == 0 {

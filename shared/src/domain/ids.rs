@@ -111,6 +111,44 @@ plain_id! {
     VaultId
 }
 
+plain_id! {
+    /// The id of an organization, which groups tenants of the directory.
+    OrganizationId
+}
+
+/// The format of a [`CloudAccountId`].
+pub const CLOUD_ACCOUNT_FORMAT: &str = "12 digits";
+
+/// The id of an account at AWS, 12 digits. A tenant of the directory may be bound to one.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CloudAccountId(String);
+
+impl CloudAccountId {
+    /// The id as it appears in requests and events.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for CloudAccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for CloudAccountId {
+    type Err = MalformedId;
+
+    fn from_str(text: &str) -> Result<Self, MalformedId> {
+        let is_account = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
+        if is_account {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(MalformedId { expected: CLOUD_ACCOUNT_FORMAT })
+        }
+    }
+}
+
 impl AccessKeyId {
     /// An id for a new access key. It sorts after those of earlier ones.
     pub fn generate() -> Self {
@@ -238,6 +276,17 @@ mod tests {
         }
         for good in ["9c61004714024f9586705d090530f9fa", "m-gx2x1dhsmusr2", "a.b_c-D", &"x".repeat(64)] {
             assert_eq!(good.parse::<ImageId>().map(String::from).as_deref(), Ok(good));
+        }
+    }
+
+    #[test]
+    fn cloud_account_has_twelve_digits() {
+        assert_eq!(
+            "012345678901".parse::<CloudAccountId>().map(|id| id.to_string()).as_deref(),
+            Ok("012345678901")
+        );
+        for bad in ["", "01234567890", "0123456789012", "01234567890a", "٠١٢٣٤٥", "01234567890 "] {
+            assert!(bad.parse::<CloudAccountId>().is_err(), "{bad:?}");
         }
     }
 

@@ -37,7 +37,8 @@ pub use self::directory::{
     DirectoryEntry, NAME_FORMAT, Name, RecipientList, ResolveError, TenantName, resolve_tenant,
 };
 pub use self::ids::{
-    AccessKeyId, ID_FORMAT, ImageId, JobId, KeyId, MalformedId, Region, Stamp, TenantId, VaultId,
+    AccessKeyId, CLOUD_ACCOUNT_FORMAT, CloudAccountId, ID_FORMAT, ImageId, JobId, KeyId, MalformedId,
+    OrganizationId, Region, Stamp, TenantId, VaultId,
 };
 pub use self::image::{
     BadDetail, Details, Encryption, Image, ImageHead, ImageKind, ImageSpec, MAX_DETAILS_BYTES, MAX_TAGS,

@@ -5,6 +5,7 @@ mod accounts;
 mod admission;
 mod alibaba;
 mod alibaba_signed;
+mod bindings;
 mod budget;
 mod consent;
 mod corpus;

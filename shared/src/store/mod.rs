@@ -19,6 +19,7 @@ mod items;
 mod keys;
 
 // Reads.
+mod changes;
 mod client;
 mod inbox_cache;
 mod inboxes;
@@ -50,6 +51,7 @@ mod queues;
 mod revocations;
 mod vaults;
 
+pub use self::changes::{ItemChange, MembershipChange, PARTITIONS_WITH_EFFECTS};
 pub use self::client::Store;
 pub use self::clock::SavedClock;
 pub use self::definition::table_definition;

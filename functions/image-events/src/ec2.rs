@@ -56,14 +56,18 @@ impl<'a> AmiId<'a> {
         state: CloudState,
         event: &Envelope<'_>,
     ) -> CloudImage {
-        let origin = [("ami_id", self.0), ("cloud_account", account.as_str()), ("cloud_region", region.as_str())];
+        let origin =
+            [("ami_id", self.0), ("cloud_account", account.as_str()), ("cloud_region", region.as_str())];
         CloudImage {
             id: ImageId::derived(&format!("arn:aws:ec2:{region}:{account}:image/{}", self.0)),
             state,
             at: event.at,
             visibility: Visibility::Shared,
             default_name: Some(self.0.to_owned()),
-            origin: origin.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect::<BTreeMap<_, _>>(),
+            origin: origin
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into_iter()
+                .collect::<BTreeMap<_, _>>(),
             details: None,
         }
     }

@@ -66,7 +66,11 @@ impl<'a> Fields<'a> {
     ///
     /// # Errors
     /// [`EventError::Malformed`] with `expected` if it is missing or malformed.
-    pub fn parsed<T: std::str::FromStr>(&self, member: &str, expected: &'static str) -> Result<T, EventError> {
+    pub fn parsed<T: std::str::FromStr>(
+        &self,
+        member: &str,
+        expected: &'static str,
+    ) -> Result<T, EventError> {
         let parsed = self.optional_text(member).and_then(|text| text.parse().ok());
         parsed.ok_or_else(|| malformed(self.path(member), expected))
     }
@@ -128,10 +132,9 @@ impl<'a> Fields<'a> {
         let malformed = || malformed(self.path(member), "an array of texts");
         match self.value(member) {
             Value::Null => Ok(BTreeSet::new()),
-            Value::Array(array) if array.len() <= MAX_MEMBERS => array
-                .iter()
-                .map(|value| value.as_str().map(str::to_owned).ok_or_else(malformed))
-                .collect(),
+            Value::Array(array) if array.len() <= MAX_MEMBERS => {
+                array.iter().map(|value| value.as_str().map(str::to_owned).ok_or_else(malformed)).collect()
+            }
             _ => Err(malformed()),
         }
     }

@@ -39,13 +39,13 @@ pub fn parse(event: &Envelope<'_>, tenant: &TenantId) -> Result<Detail, EventErr
     if payload.text("owner", 255, "the id of a project")? != tenant.as_str() {
         return Ok(Detail::Ignored("the image belongs to another project than its account's"));
     }
-    let is_private = payload.optional_text("visibility") == Some(Visibility::Private.name());
+    let visibility = payload.optional_text("visibility").and_then(|text| text.parse().ok());
     let details = if state == CloudState::Available { Some(details(&payload)?) } else { None };
     Ok(Detail::Images(vec![CloudImage {
         id,
         state,
         at: event.at,
-        visibility: if is_private { Visibility::Private } else { Visibility::Shared },
+        visibility: visibility.filter(|shown| *shown == Visibility::Private).unwrap_or(Visibility::Shared),
         default_name: None,
         origin: [("cloud_account".to_owned(), event.account()?.to_string())].into(),
         details,

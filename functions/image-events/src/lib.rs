@@ -110,9 +110,8 @@ pub async fn handle(app: &App, event: Value) -> Result<Value, EventError> {
     let app = App { store: app.store.for_tenant(&tenant), ..app };
     let mut outcomes = Vec::with_capacity(images.len());
     for image in &images {
-        let outcome = follow_cloud_image(&app, &tenant, image).await.map_err(|problem| EventError::Image {
-            image: image.id.to_string(),
-            problem: Box::new(problem),
+        let outcome = follow_cloud_image(&app, &tenant, image).await.map_err(|problem| {
+            EventError::Image { image: image.id.to_string(), problem: Box::new(problem) }
         })?;
         tracing::info!(
             %tenant,

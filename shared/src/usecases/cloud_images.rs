@@ -11,9 +11,7 @@ use std::collections::BTreeMap;
 use super::UseCaseError;
 use super::images::{ChangedImage, NewImage, change_image, delete_image, register_image};
 use crate::App;
-use crate::domain::{
-    Caller, Denied, Details, Image, ImageId, Role, Task, TenantId, Timestamp, Visibility,
-};
+use crate::domain::{Caller, Denied, Details, Image, ImageId, Role, Task, TenantId, Timestamp, Visibility};
 
 /// The property that has an image's state in its cloud: a name of [`CloudState`].
 pub const CLOUD_STATE: &str = "cloud_state";
@@ -108,13 +106,8 @@ pub async fn follow_cloud_image(
     tenant: &TenantId,
     event: &CloudImage,
 ) -> Result<CloudImageOutcome, UseCaseError> {
-    let caller = Caller {
-        tenant: tenant.clone(),
-        account: None,
-        user: None,
-        access_key: None,
-        role: Role::Member,
-    };
+    let caller =
+        Caller { tenant: tenant.clone(), account: None, user: None, access_key: None, role: Role::Member };
     let result = match event.state {
         CloudState::Gone => remove(app, &caller, event).await,
         CloudState::Available | CloudState::Disabled => match register(app, &caller, event).await {
@@ -130,11 +123,7 @@ pub async fn follow_cloud_image(
     }
 }
 
-async fn register(
-    app: &App,
-    caller: &Caller,
-    event: &CloudImage,
-) -> Result<CloudImageOutcome, UseCaseError> {
+async fn register(app: &App, caller: &Caller, event: &CloudImage) -> Result<CloudImageOutcome, UseCaseError> {
     let visibility =
         if event.state == CloudState::Available { event.visibility } else { Visibility::Private };
     let mut details = event.apply(&Details::default()).unwrap_or_default();
@@ -223,7 +212,8 @@ impl CloudImage {
 
 /// Adds what an event has to the details of an image. What it does not have stays, and so do formats that are set.
 fn merge(details: &mut Details, new: &Details) {
-    let Details { name, disk_format, container_format, min_disk_gib, min_ram_mib, tags, properties, .. } = new;
+    let Details { name, disk_format, container_format, min_disk_gib, min_ram_mib, tags, properties, .. } =
+        new;
     if name.is_some() {
         details.name.clone_from(name);
     }
@@ -308,9 +298,7 @@ mod tests {
 
     #[test]
     fn details_are_applied_once_and_only_if_later() {
-        let details = |name: &str| {
-            Some(Details { name: Some(name.to_owned()), ..Details::default() })
-        };
+        let details = |name: &str| Some(Details { name: Some(name.to_owned()), ..Details::default() });
         let mut image = image(&event(CloudState::Available, 5));
         let first = CloudImage { details: details("a"), ..event(CloudState::Available, 5) };
         first.update(&mut image);

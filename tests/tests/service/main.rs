@@ -14,6 +14,7 @@ mod errors;
 mod glance;
 mod http_api;
 mod identity;
+mod image_events;
 mod ims_refusals;
 mod long_lists;
 mod markers;

@@ -18,7 +18,7 @@ pub mod client;
 pub mod clock_keeper;
 pub mod descriptors;
 pub mod dispatcher;
-mod effects;
+pub mod effects;
 pub mod events;
 mod events_api;
 pub mod functions;

@@ -12,6 +12,7 @@ mod corpus;
 mod directory;
 mod effects;
 mod errors;
+mod event_bus;
 mod glance;
 mod http_api;
 mod identity;

@@ -22,7 +22,7 @@ impl<S: Stage> Journey<S> {
         for (state, outcome) in
             [("available", "changed"), ("disabled", "withdrawn"), ("available", "changed")]
         {
-            if state != "available" || outcome != "changed" {
+            if state == "disabled" {
                 self.batch("own9 POST", json!({"images": [image], "projects": ["mem1", "mem2"]}), 200).await;
             }
             let response = self.ami_event("ami-1", state).await;

@@ -41,7 +41,8 @@ pub use self::event::{
     Audience, Event, EventImage, EventKind, EventSubject, ShareChange, WithdrawalReason, share_changes,
 };
 pub use self::ids::{
-    AccessKeyId, ID_FORMAT, ImageId, JobId, KeyId, MalformedId, Region, Stamp, TenantId, VaultId,
+    AccessKeyId, CLOUD_ACCOUNT_FORMAT, CloudAccountId, ID_FORMAT, ImageId, JobId, KeyId, MalformedId,
+    OrganizationId, Region, Stamp, TenantId, VaultId,
 };
 pub use self::image::{
     BadDetail, Details, Encryption, Image, ImageHead, ImageKind, ImageSpec, MAX_DETAILS_BYTES, MAX_TAGS,

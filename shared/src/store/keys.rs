@@ -12,6 +12,8 @@
 //! | work item of a large job | `J#<job>` | `P#<number>` | `W#<shard>` open | `<job>#<number>` |
 //! | tenant | `T#<tenant>` | `A` | `D#` while in the directory | `<tenant>` |
 //! | names of a tenant | `D#<account name>` | `P#<project name>` | – | – |
+//! | member of an organization | `O#<organization>` | `<tenant>` | – | – |
+//! | cloud account that a tenant is bound to | `X#<cloud account>` | `A` | – | – |
 //! | vault | `V#<tenant>` | `<vault>` | – | – |
 //! | key grant | `G#<owner>#<key>` | `<tenant>` | – | – |
 //! | idempotency key | `K#<tenant>#<hash>` | `A` | – | – |
@@ -31,7 +33,8 @@ pub use self::lists::{
     parse_received_owner, sortable_time,
 };
 use crate::domain::{
-    AccessKeyId, ImageId, JobId, KeyGrant, KeyId, Name, Stamp, TenantId, Timestamp, VaultKey,
+    AccessKeyId, CloudAccountId, ImageId, JobId, KeyGrant, KeyId, Name, OrganizationId, Stamp, TenantId,
+    Timestamp, VaultKey,
 };
 pub use crate::table::Key;
 use crate::table::{Action, AttributeValue, Write};
@@ -199,6 +202,21 @@ pub fn parse_tenant_names(pk: &str, sk: &str) -> Option<(Name, Name)> {
         pk.strip_prefix(DIRECTORY_PARTITION)?.parse().ok()?,
         sk.strip_prefix(PROJECT_PREFIX)?.parse().ok()?,
     ))
+}
+
+/// The partition of an organization's members.
+pub fn organization_partition(organization: &OrganizationId) -> String {
+    format!("O#{organization}")
+}
+
+/// The membership of a tenant in an organization.
+pub fn organization_member(organization: &OrganizationId, tenant: &TenantId) -> Key {
+    key(organization_partition(organization), tenant.as_str())
+}
+
+/// The binding of a cloud account to a tenant.
+pub fn cloud_account(account: &CloudAccountId) -> Key {
+    key(format!("X#{account}"), "A")
 }
 
 /// The partition of a tenant's vaults.

@@ -270,6 +270,7 @@ fn directory_errors() -> Vec<DirectoryError> {
         Denied(_) => DirectoryError::Denied(Denied::AdminOnly(Role::Member));
         NotFound(_) => DirectoryError::NotFound(member());
         NamesTaken(_) => DirectoryError::NamesTaken(member());
+        CloudAccountTaken(_) => DirectoryError::CloudAccountTaken(member());
         Unresolved(_) => DirectoryError::Unresolved(ResolveError::Unknown);
         Conflict(_) => DirectoryError::Conflict(member());
         Store(_) => DirectoryError::Store(StoreError::Unreadable("attribute"));

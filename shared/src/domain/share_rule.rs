@@ -60,9 +60,10 @@ pub struct RuleDetails {
 pub struct RuleRecipients {
     /// Tenants by their ids.
     pub projects: Vec<TenantId>,
-    /// Tenants by their names. An account without a project means all of its projects in this region.
+    /// Tenants by their names. An account without a project means its only one in this region, or all of them if it
+    /// is the owner's own account.
     pub accounts: Vec<TenantName>,
-    /// Organizations, whose members in this region receive the images.
+    /// Organizations, whose members in this region receive the images, if the owner is one of the members.
     pub organizations: Vec<OrganizationId>,
 }
 

@@ -1,0 +1,57 @@
+//! `POST /v1/share-rules/{rule_name}/apply`: share what matches a share rule already.
+
+use http::StatusCode;
+use serde::Serialize;
+
+use super::wire::path_rule;
+use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, Listing, Query, json_response};
+use crate::usecases::Marker;
+use crate::usecases::share_rules::{self, Application, RefusedImage};
+
+/// The operation's route.
+pub const ROUTE: &str = "POST /v1/share-rules/{rule_name}/apply";
+
+/// `?marker=` in, `{"job_ids":[…],"images":3,"refused":[{"image_id","error_code","error_msg"}],"next_marker":"…"}`
+/// out. With a `next_marker`, not all is done: send it in the next request.
+pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
+    apply(request).await.unwrap_or_else(ApiError::into_response)
+}
+
+#[derive(Debug, Serialize)]
+struct ApplicationJson {
+    job_ids: Vec<String>,
+    images: usize,
+    refused: Vec<RefusedJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_marker: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct RefusedJson {
+    image_id: String,
+    error_code: &'static str,
+    error_msg: String,
+}
+
+impl From<RefusedImage> for RefusedJson {
+    fn from(RefusedImage { image, error }: RefusedImage) -> Self {
+        let ApiError { code, message, .. } = error.into();
+        Self { image_id: image.to_string(), error_code: code, error_msg: message }
+    }
+}
+
+async fn apply(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
+    request.ensure_no_body()?;
+    let (name, query) = (path_rule(request)?, Query::parse(request.raw_query())?);
+    let listing = Listing::new(ROUTE, request.caller()).with(name.as_str());
+    let after: Option<Marker> = query.parse_marker(&listing)?;
+    let application = share_rules::apply(&request.app, request.caller(), &name, after).await?;
+    let Application { jobs, images, refused, next } = application;
+    let body = ApplicationJson {
+        job_ids: jobs.iter().map(ToString::to_string).collect(),
+        images,
+        refused: refused.into_iter().map(RefusedJson::from).collect(),
+        next_marker: next.map(|next| listing.encode_marker(next)),
+    };
+    Ok(json_response(StatusCode::OK, &body))
+}

@@ -8,6 +8,7 @@
 //! function   what every function does around a request: authenticates the caller, limits its reads, logs one line
 //! facade     the API dialects (Glance, IMS, Alibaba, Keystone, our own): wire types in, wire types out
 //! http       requests and responses without a dialect: queries, strict JSON, pages, markers, the common error body
+//! events     how an event looks outside, on EventBridge and as a CloudEvent, and how it gets there
 //! usecases   the operations, once for every dialect: share, unshare, respond, list, execute a job
 //! app        the store and the settings that every use case works with
 //! auth       authentication of the caller: bearer tokens, signatures, access keys
@@ -27,6 +28,7 @@
 mod app;
 pub mod auth;
 pub mod domain;
+pub mod events;
 pub mod facade;
 pub mod function;
 pub mod http;

@@ -2,8 +2,8 @@
 //!
 //! [`gateway`] accepts HTTP requests, turns each into the event that API Gateway would send, and calls its function.
 //! [`functions`] are the same as on AWS, here in one process. [`table`] is the embedded DynamoDB that they use, and
-//! [`remote`] a table in DynamoDB itself, which several servers share. [`dispatcher`] replaces the table's stream and
-//! the schedule of the sweep. [`clock_keeper`] keeps the clock from going back across restarts. [`server`] starts and
+//! [`remote`] a table in DynamoDB itself, which several servers share. [`dispatcher`] and `effects` replace the table's
+//! stream and the schedule of the sweep. [`clock_keeper`] keeps the clock from going back across restarts. [`server`] starts and
 //! stops all of these.
 //!
 //! [`cli`] parses the command line, and `main.rs` runs its commands: [`server`], [`backup`] with its [`progress`],
@@ -17,6 +17,7 @@ pub mod client;
 pub mod clock_keeper;
 pub mod descriptors;
 pub mod dispatcher;
+mod effects;
 pub mod functions;
 pub mod gateway;
 pub mod health;

@@ -280,7 +280,7 @@ impl Active {
     }
 
     /// The decision in force.
-    fn effective_decision(&self) -> Option<Decision> {
+    pub fn effective_decision(&self) -> Option<Decision> {
         self.decision.filter(|decision| decision.applies_to(self.since))
     }
 

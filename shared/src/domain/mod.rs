@@ -6,6 +6,7 @@ mod access_key;
 mod caller;
 mod clock;
 mod directory;
+mod event;
 mod ids;
 mod image;
 mod iso_time;
@@ -37,6 +38,9 @@ pub use self::caller::{Caller, Role, SYSTEM_PROJECT};
 pub use self::clock::{Clock, MAX_FUNCTION_SKEW};
 pub use self::directory::{
     DirectoryEntry, NAME_FORMAT, Name, RecipientList, ResolveError, TenantName, resolve_tenant,
+};
+pub use self::event::{
+    Audience, Event, EventImage, EventKind, EventSubject, ShareChange, WithdrawalReason, share_changes,
 };
 pub use self::ids::{
     AccessKeyId, CLOUD_ACCOUNT_FORMAT, CloudAccountId, ID_FORMAT, ImageId, JobId, KeyId, MalformedId,

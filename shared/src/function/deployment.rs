@@ -7,6 +7,7 @@
 //! ([`readiness`](super::readiness)).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::environment::{Aws, BadDeployment, invalid, optional_var, required_var};
 use super::readiness::Readiness;
@@ -16,10 +17,14 @@ use crate::auth::{
     SecretReference, loggable_address,
 };
 use crate::domain::{BadLimit, Clock, LimitSetting, Limits};
+use crate::events::{Bus, EventBridge, NoBus};
 use crate::http::parse_public_url;
 use crate::store::Store;
 use crate::table::DynamoDb;
 use crate::{App, Settings};
+
+/// How long one call of the bus may take.
+const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Creates the app of a worker from the environment, and opens the connection to the table. The variables are
 /// `IMAGESHARE_TABLE`, `IMAGESHARE_LIMITS` (`name=value`, separated by commas), `IMAGESHARE_PUBLIC_URL`,
@@ -35,6 +40,29 @@ pub(super) async fn app_from_env() -> (App, Readiness) {
     readiness.warm_up().await;
     log_start(&app.settings, None);
     (app, readiness)
+}
+
+/// Creates the app of a worker, and the bus that it publishes on, from the environment: that of [`app_from_env`],
+/// `IMAGESHARE_EVENT_BUS`, and `AWS_ENDPOINT_URL_EVENTBRIDGE`, which sets another endpoint. What is wrong is logged, and
+/// makes the app unready.
+pub(super) async fn publisher_from_env() -> (App, Box<dyn Bus>, Readiness) {
+    let bus = Aws::from_env().and_then(|aws| load_bus(&aws));
+    match bus {
+        Ok(bus) => {
+            let (app, readiness) = app_from_env().await;
+            (app, bus, readiness)
+        }
+        Err(problem) => (unconfigured::app(), Box::new(NoBus), misconfigured(problem)),
+    }
+}
+
+/// The deployment's bus. Without the name of one nothing is published.
+fn load_bus(aws: &Aws) -> Result<Box<dyn Bus>, BadDeployment> {
+    const SETTING: &str = "IMAGESHARE_EVENT_BUS";
+    let Some(name) = optional_var(SETTING) else { return Ok(Box::new(NoBus)) };
+    let service = aws.service("events", "AWS_ENDPOINT_URL_EVENTBRIDGE", PUBLISH_TIMEOUT)?;
+    let service = service.ok_or_else(|| invalid(SETTING)("the certificates of the system cannot be used"))?;
+    Ok(Box::new(EventBridge::new(service, name)))
 }
 
 /// Creates an HTTP function from the environment, and opens the connection to the table. Besides the variables of

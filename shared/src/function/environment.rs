@@ -13,7 +13,7 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use http::Uri;
 use std::time::Duration;
 
-use crate::auth::SecretStores;
+use crate::auth::{AwsService, SecretStores};
 
 /// An error in a function's environment, which lasts until the function is deployed again.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -94,6 +94,18 @@ impl Aws {
             None => config,
         };
         Ok(Client::from_conf(config.build()))
+    }
+
+    /// A client of a service by its name in signatures; `None` if the TLS library cannot be used. `endpoint_setting`
+    /// names the variable that sets another endpoint.
+    pub(super) fn service(
+        &self,
+        name: &'static str,
+        endpoint_setting: &'static str,
+        timeout: Duration,
+    ) -> Result<Option<AwsService>, BadDeployment> {
+        let url = endpoint_url(endpoint_setting)?;
+        Ok(AwsService::new(name, &self.region, url.as_deref(), self.credentials.clone(), timeout))
     }
 
     /// Access to the services that keep secrets.

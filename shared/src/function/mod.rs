@@ -17,7 +17,7 @@ use tracing::Instrument;
 
 pub use self::deadline::{http_deadline, lambda_deadline};
 pub use self::logging::init_logging;
-pub use self::run::{Error, run, run_worker};
+pub use self::run::{Error, run, run_publisher, run_worker};
 use crate::auth::{AuthError, Authenticator, signature};
 use crate::domain::{Caller, Timestamp};
 use crate::http::{

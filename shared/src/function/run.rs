@@ -8,10 +8,11 @@ use lambda_runtime::LambdaEvent;
 use serde_json::Value;
 use tokio::runtime::Builder;
 
-use super::deployment::{app_from_env, function_from_env};
+use super::deployment::{app_from_env, function_from_env, publisher_from_env};
 use super::readiness::Readiness;
 use super::{HttpFunction, init_logging, lambda_deadline, with_request_span};
 use crate::App;
+use crate::events::Bus;
 use crate::http::HttpResponse;
 
 /// Runs a function that handles HTTP requests, each with `handle`. While its deployment is wrong, they are marked, and get
@@ -37,6 +38,27 @@ where
                 handle(function, readiness.mark(request).await).await
             });
             Ok::<_, Error>(response.await)
+        }))
+        .await
+    })
+}
+
+/// As [`run_worker`], for a function that publishes on the bus of the deployment: `IMAGESHARE_EVENT_BUS`, a name or ARN
+/// of EventBridge. Without it nothing is published.
+///
+/// # Errors
+/// An error of the Runtime API.
+pub fn run_publisher<E>(handle: impl AsyncFn(&App, &dyn Bus, Value) -> Result<Value, E>) -> Result<(), Error>
+where
+    Error: From<E>,
+{
+    init_logging();
+    Builder::new_current_thread().enable_all().build()?.block_on(async {
+        let (app, bus, readiness) = publisher_from_env().await;
+        lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
+            readiness.check().await?;
+            let app = app.with_deadline(lambda_deadline(&event.context));
+            Ok::<_, Error>(handle(&app, &*bus, event.payload).await?)
         }))
         .await
     })

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::keys::{Index, PK, SK};
 
-/// Returns the body of the `CreateTable` call: billed on demand, with three indexes that hold keys only. The call
-/// cannot set TTL; items expire by the attribute [`TTL`](super::TTL).
+/// Returns the body of the `CreateTable` call: billed on demand, with three indexes that hold keys only, and a stream
+/// that has each item before and after a write ([`ItemChange`](super::ItemChange)). The call cannot set TTL; items expire by the attribute [`TTL`](super::TTL).
 pub fn table_definition(name: &str) -> Value {
     let attribute = |name| json!({"AttributeName": name, "AttributeType": "S"});
     let keys = |hash, range| {
@@ -29,5 +29,6 @@ pub fn table_definition(name: &str) -> Value {
         "AttributeDefinitions": attributes,
         "KeySchema": keys(PK, SK),
         "GlobalSecondaryIndexes": Index::ALL.map(index),
+        "StreamSpecification": {"StreamEnabled": true, "StreamViewType": "NEW_AND_OLD_IMAGES"},
     })
 }

@@ -19,6 +19,7 @@ mod items;
 mod keys;
 
 // Reads.
+mod changes;
 mod client;
 mod inbox_cache;
 mod inboxes;
@@ -51,6 +52,7 @@ mod revocations;
 mod share_rules;
 mod vaults;
 
+pub use self::changes::{ItemChange, MembershipChange, PARTITIONS_WITH_EFFECTS};
 pub use self::client::Store;
 pub use self::clock::SavedClock;
 pub use self::definition::table_definition;

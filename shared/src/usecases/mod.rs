@@ -9,6 +9,7 @@ mod change_permissions;
 mod conflict_retries;
 mod directory;
 mod earlier_jobs;
+mod effects;
 mod error;
 mod execute;
 mod failures;
@@ -40,6 +41,7 @@ pub use self::directory::{
     DirectoryError, delete_tenant, find_project, find_tenant, list_tenants, own_entry, put_tenant,
     show_tenant,
 };
+pub use self::effects::carry_out_effects;
 pub use self::error::{ExceededLimit, UseCaseError};
 pub use self::execute::{execute, fail_remaining};
 pub use self::images::{NewImage, delete_image, register_image, show_image, update_image};

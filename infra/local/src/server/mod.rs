@@ -11,6 +11,7 @@ use std::sync::Arc;
 use http::Uri;
 use imageshare::auth::{Authenticator, ExpectedClaims};
 use imageshare::domain::Limits;
+use imageshare::events::NoBus;
 use imageshare::function::HttpFunction;
 use imageshare::store::Store;
 use imageshare::table::Table;
@@ -42,6 +43,7 @@ pub struct Server {
     stop: watch::Sender<bool>,
     gateway: JoinHandle<()>,
     dispatcher: JoinHandle<()>,
+    effects: JoinHandle<()>,
     cleanup: JoinHandle<()>,
     clock_keeper: Option<JoinHandle<()>>,
     metrics: Option<JoinHandle<()>>,
@@ -96,6 +98,13 @@ impl Server {
                 tokio::spawn(async move { keeper.run(stopping).await })
             }),
             cleanup: spawn_with(&table, |table| async move { table.clean_up().await }),
+            effects: {
+                let (app, region, stopping) = (worker.clone(), region.clone(), stopping());
+                let bus = Arc::new(NoBus);
+                spawn_with(&table, |table| async move {
+                    table.carry_out_effects(app, bus, region, stopping).await;
+                })
+            },
             dispatcher: {
                 let (region, stopping) = (region.clone(), stopping());
                 spawn_with(&table, |table| async move { table.dispatch(worker, region, stopping).await })
@@ -152,6 +161,7 @@ impl Server {
         let _ = self.stop.send(true);
         let _ = self.gateway.await;
         let _ = self.dispatcher.await;
+        let _ = self.effects.await;
         for task in [self.clock_keeper, self.metrics].into_iter().flatten() {
             let _ = task.await;
         }

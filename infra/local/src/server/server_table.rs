@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use imageshare::App;
 use imageshare::domain::Clock;
+use imageshare::events::Bus;
 use imageshare::store::Store;
 use imageshare::table::{StorageFault, Table};
 use imageshare::usecases;
@@ -14,6 +15,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use super::start_error::StartError;
 use crate::cli::ServeArguments;
 use crate::dispatcher::{self, JobWorker};
+use crate::effects;
 use crate::gateway::Health;
 use crate::remote::{RemoteHealthError, RemoteTable};
 use crate::table::{CleanupReport, EmbeddedTable, HealthError, Lane};
@@ -108,6 +110,20 @@ impl ServerTable {
                 dispatcher::run(worker, &table.work_notify(), region, stop).await;
             }
             Self::Remote(table) => table.dispatch(app, region, stop).await,
+        }
+    }
+
+    /// Carries out what follows from the changes of the embedded table until `stop` is ready. A table in DynamoDB has its
+    /// stream for that.
+    pub(super) async fn carry_out_effects(
+        &self,
+        app: App,
+        bus: Arc<dyn Bus>,
+        region: String,
+        stop: impl Future<Output = ()>,
+    ) {
+        if let Some(table) = self.embedded() {
+            effects::run(table, app, bus, region, stop).await;
         }
     }
 

@@ -1,5 +1,6 @@
 //! The embedded DynamoDB: a database in this process that has the service's table.
 
+mod change_log;
 mod cleanup;
 mod convert;
 mod database_file;
@@ -21,6 +22,7 @@ use dynoxide::{Database, DynoxideError};
 use imageshare::table::StorageFault;
 use tokio::sync::Notify;
 
+pub(crate) use self::change_log::Change;
 pub use self::cleanup::{CleanupError, CleanupReport};
 pub use self::open::OpenError;
 pub(crate) use self::open::{DATABASE_FILE, lock_directory};
@@ -40,6 +42,18 @@ pub struct EmbeddedTable {
     /// The database that the lanes use, for calls that bypass them.
     opened: OpenDatabase,
     work_notify: Arc<Notify>,
+    change_notify: Arc<Notify>,
+}
+
+/// Why changes cannot be read or removed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ChangeError {
+    /// The table is closed, or the call has failed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// The database fails.
+    #[error(transparent)]
+    Database(#[from] rusqlite::Error),
 }
 
 /// Why an open table does not respond or does not store.
@@ -65,7 +79,8 @@ impl EmbeddedTable {
             None => open_in_memory()?,
         };
         let lanes = CallScheduler::new("table", opened.clone()).map_err(OpenError::Thread)?;
-        Ok(Self { scheduler: Arc::new(lanes), opened, work_notify: Arc::default() })
+        let (work_notify, change_notify) = Default::default();
+        Ok(Self { scheduler: Arc::new(lanes), opened, work_notify, change_notify })
     }
 
     /// The table through that lane.
@@ -75,12 +90,36 @@ impl EmbeddedTable {
             scheduler: Arc::clone(&self.scheduler),
             storage: Arc::clone(&self.opened.storage),
             work_notify: Arc::clone(&self.work_notify),
+            change_notify: Arc::clone(&self.change_notify),
         }
     }
 
     /// A notification for each committed work item that is ready to be executed.
     pub fn work_notify(&self) -> Arc<Notify> {
         Arc::clone(&self.work_notify)
+    }
+
+    /// A notification for each committed write.
+    pub(crate) fn change_notify(&self) -> Arc<Notify> {
+        Arc::clone(&self.change_notify)
+    }
+
+    /// Reads the oldest changes that were not handled, up to `limit`.
+    ///
+    /// # Errors
+    /// [`ChangeError`] if the table is closed or the database fails.
+    pub(crate) async fn changes(&self, limit: usize) -> Result<Vec<Change>, ChangeError> {
+        let queue = self.scheduler.lane_queue(Lane::Worker);
+        Ok(self.scheduler.run(&queue, move |opened| opened.changes.read(limit)).await??)
+    }
+
+    /// Removes the changes up to a number, once they were handled.
+    ///
+    /// # Errors
+    /// [`ChangeError`] if the table is closed or the database fails.
+    pub(crate) async fn remove_changes(&self, up_to: i64) -> Result<(), ChangeError> {
+        let queue = self.scheduler.lane_queue(Lane::Worker);
+        Ok(self.scheduler.run(&queue, move |opened| opened.changes.remove(up_to)).await??)
     }
 
     /// The database itself, for tests that bypass the service.

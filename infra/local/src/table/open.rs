@@ -11,7 +11,9 @@ use imageshare::store::{TTL, table_definition};
 use imageshare::table::StorageFault;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
+use super::change_log::ChangeLog;
 use super::cleanup;
 use super::database_file::DatabaseFile;
 use super::layout::{self, LAYOUT};
@@ -112,9 +114,12 @@ impl OpenError {
 /// Opens a database in memory, with its tables.
 pub(super) fn open_in_memory() -> Result<OpenDatabase, OpenError> {
     let failed = OpenError::database_error(Path::new("memory"));
-    let database = Database::memory().map_err(&failed)?;
+    // A name in this process, so that a second connection finds the database. It is gone with its last connection.
+    let name = format!("file:/imageshare-{}?vfs=memdb", Uuid::new_v4());
+    let database = Database::new(&name).map_err(&failed)?;
     create_tables(&database).map_err(&failed)?;
-    Ok(OpenDatabase { database, database_file: None, storage: Arc::default(), _lock: None })
+    let changes = Arc::new(ChangeLog::open(&name).map_err(|problem| failed(problem.into()))?);
+    Ok(OpenDatabase { database, database_file: None, changes, storage: Arc::default(), _lock: None })
 }
 
 /// Opens the database of a directory, which must exist.
@@ -128,9 +133,11 @@ pub(super) fn open_directory(directory: &Path) -> Result<OpenDatabase, OpenError
     let database = Database::new(&path.to_string_lossy()).map_err(&failed)?;
     create_tables(&database).map_err(&failed)?;
     layout::migrate(&path).map_err(|problem| failed(problem.into()))?;
+    let changes = ChangeLog::open(&path.to_string_lossy()).map_err(|problem| failed(problem.into()))?;
     let database_file = open_database_file(&path);
     let storage = Arc::new(Storage::for_database(&path).map_err(OpenError::file_error(&path))?);
-    Ok(OpenDatabase { database, database_file, storage, _lock: Some(Arc::new(lock)) })
+    let (changes, lock) = (Arc::new(changes), Some(Arc::new(lock)));
+    Ok(OpenDatabase { database, database_file, changes, storage, _lock: lock })
 }
 
 /// Rejects a database that a later version of this program has written, before anything is changed.
@@ -177,9 +184,21 @@ pub(super) fn create_tables(database: &Database) -> Result<(), DynoxideError> {
             });
             database.update_time_to_live(parse_request(expiry)?).map(drop)
         }
-        Err(DynoxideError::ResourceInUseException(_)) => Ok(()),
+        Err(DynoxideError::ResourceInUseException(_)) => enable_stream(database),
         Err(error) => Err(error),
     }
+}
+
+/// Enables the stream of a table that an earlier version of this program has created. Its items get into the stream with
+/// their next change.
+fn enable_stream(database: &Database) -> Result<(), DynoxideError> {
+    let table = database.describe_table(parse_request(json!({ "TableName": TABLE }))?)?.table;
+    if table.stream_specification.is_some_and(|stream| stream.stream_enabled) {
+        return Ok(());
+    }
+    let stream = table_definition(TABLE)["StreamSpecification"].take();
+    let update = json!({ "TableName": TABLE, "StreamSpecification": stream });
+    database.update_table(parse_request(update)?).map(drop)
 }
 
 fn parse_request<T: DeserializeOwned>(json: Value) -> Result<T, DynoxideError> {

@@ -46,6 +46,7 @@ pub struct TableLane {
     pub(super) queue: QueueHandle,
     pub(super) storage: Arc<Storage>,
     pub(super) work_notify: Arc<Notify>,
+    pub(super) change_notify: Arc<Notify>,
 }
 
 impl std::fmt::Debug for TableLane {
@@ -77,6 +78,7 @@ impl TableLane {
         call: impl FnOnce(&OpenDatabase) -> Result<T, DynoxideError> + Send + 'static,
     ) -> Result<T, TableError> {
         let output = self.run(call).await?;
+        self.change_notify.notify_one();
         self.storage.verify_in_place()?;
         Ok(output)
     }

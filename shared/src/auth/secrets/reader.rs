@@ -1,16 +1,13 @@
 //! Reads one secret: a signed call in, its text out.
 
 use std::fmt;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use aws_credential_types::Credentials;
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
-use aws_sigv4::sign::v4;
 use serde_json::{Value, json};
 
 use super::reference::{SecretReference, SecretService};
-use crate::auth::certificate_authorities::CertificateAuthorities;
-use crate::auth::http_client::{HttpClient, OutgoingRequest};
+use crate::auth::aws_service::{AwsResponse, AwsService};
 use crate::auth::refreshed::FetchError;
 
 /// How long a call may take, from the connection to the last byte of the response, retry included: a request that waits for
@@ -38,10 +35,7 @@ pub struct SecretReader {
     /// The setting that refers to the secret, for messages.
     setting: &'static str,
     reference: SecretReference,
-    region: String,
-    url: String,
-    credentials: Credentials,
-    http: HttpClient,
+    service: AwsService,
 }
 
 /// Why a secret cannot be read.
@@ -66,16 +60,12 @@ impl SecretReader {
     pub fn new(setting: &'static str, reference: SecretReference, stores: &SecretStores) -> Option<Self> {
         let region = reference.region.as_ref().unwrap_or(&stores.region).clone();
         let url = match reference.service {
-            SecretService::Ssm => stores.ssm_url.clone(),
-            SecretService::SecretsManager => stores.secrets_manager_url.clone(),
+            SecretService::Ssm => stores.ssm_url.as_deref(),
+            SecretService::SecretsManager => stores.secrets_manager_url.as_deref(),
         };
-        let url = url.unwrap_or_else(|| {
-            let suffix = if region.starts_with("cn-") { ".cn" } else { "" };
-            format!("https://{}.{region}.amazonaws.com{suffix}", reference.service.as_str())
-        });
-        let url = format!("{}/", url.trim_end_matches('/'));
-        let http = HttpClient::new(&CertificateAuthorities::default(), CALL_TIMEOUT)?;
-        Some(Self { setting, reference, region, url, credentials: stores.credentials.clone(), http })
+        let (name, credentials) = (reference.service.as_str(), stores.credentials.clone());
+        let service = AwsService::new(name, &region, url, credentials, CALL_TIMEOUT)?;
+        Some(Self { setting, reference, service })
     }
 
     /// Reads the secret and parses it. One call.
@@ -99,9 +89,9 @@ impl SecretReader {
 
     /// Reads the secret's text, or returns the fault with what the service says about it.
     async fn read(&self) -> Result<String, (SecretFault, String)> {
-        let unsent = |problem: String| (SecretFault::Unavailable, problem);
-        let (status, body) = self.http.send(&self.signed_call().map_err(unsent)?).await.map_err(unsent)?;
-        let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+        let (target, arguments) = self.call();
+        let response = self.service.call(target, &arguments).await;
+        let AwsResponse { status, body } = response.map_err(|problem| (SecretFault::Unavailable, problem))?;
         if status != 200 {
             return Err(fault_of_response(status, &body));
         }
@@ -112,37 +102,16 @@ impl SecretReader {
         text.and_then(Value::as_str).map(str::to_owned).ok_or((SecretFault::NotText, String::new()))
     }
 
-    /// The call that reads the secret, signed now.
-    fn signed_call(&self) -> Result<OutgoingRequest, String> {
-        let (target, arguments) = match self.reference.service {
+    /// The call that reads the secret: its name and its arguments.
+    fn call(&self) -> (&'static str, Value) {
+        match self.reference.service {
             SecretService::Ssm => {
                 ("AmazonSSM.GetParameter", json!({"Name": self.reference.id, "WithDecryption": true}))
             }
             SecretService::SecretsManager => {
                 ("secretsmanager.GetSecretValue", json!({"SecretId": self.reference.id}))
             }
-        };
-        let mut headers = vec![
-            ("content-type".to_owned(), "application/x-amz-json-1.1".to_owned()),
-            ("x-amz-target".to_owned(), target.to_owned()),
-        ];
-        let body = arguments.to_string();
-        let identity = self.credentials.clone().into();
-        let params = v4::SigningParams::builder()
-            .identity(&identity)
-            .region(&self.region)
-            .name(self.reference.service.as_str())
-            .time(SystemTime::now())
-            .settings(SigningSettings::default())
-            .build();
-        let params = params.map_err(|problem| problem.to_string())?.into();
-        let signed_headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let signable = SignableBody::Bytes(body.as_bytes());
-        let request = SignableRequest::new("POST", self.url.as_str(), signed_headers, signable);
-        let output = request.and_then(|request| sign(request, &params));
-        let (instructions, _) = output.map_err(|problem| problem.to_string())?.into_parts();
-        headers.extend(instructions.headers().map(|(name, value)| (name.to_owned(), value.to_owned())));
-        Ok(OutgoingRequest { method: "POST", url: self.url.clone(), headers, body })
+        }
     }
 }
 

@@ -100,6 +100,11 @@ pub fn encode_outcomes(outcomes: &[Outcome]) -> String {
     outcomes.iter().map(|outcome| char::from(outcome.to_byte())).collect()
 }
 
+/// Whether the item is a work item, or a job with only one, that has ended.
+pub fn is_finished(item: &Item) -> bool {
+    item.contains_key("finished")
+}
+
 pub fn is_held(item: &Item) -> bool {
     !item.contains_key("pairs") && item.contains_key(GPK)
 }

@@ -1,0 +1,102 @@
+//! The changes of the embedded table that were not handled yet: the stream of DynamoDB, on one machine.
+//!
+//! The embedded database writes a record of its stream in the transaction that makes the change, so a change and its
+//! record are stored together or not at all. It never removes one, and would take longer for each record that is there.
+//! A second connection reads the records, oldest first, and removes those that were handled. It is used on the database's
+//! thread, between its calls, so the two connections never wait for each other.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rusqlite::{Connection, OpenFlags, params};
+use serde_json::Value;
+
+use super::database_file::BUSY_TIMEOUT;
+use crate::TABLE;
+
+/// A change of an item.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Change {
+    /// Its number: later changes have greater ones.
+    pub(crate) number: i64,
+    /// `INSERT`, `MODIFY` or `REMOVE`.
+    pub(crate) event_name: String,
+    /// The item's key, as DynamoDB writes it in JSON.
+    pub(crate) keys: Value,
+    /// The item before.
+    pub(crate) old: Option<Value>,
+    /// The item after.
+    pub(crate) new: Option<Value>,
+    /// When it was made, in seconds since the Unix epoch.
+    pub(crate) made_at: i64,
+}
+
+/// The connection to the changes of an open database.
+#[derive(Debug)]
+pub(super) struct ChangeLog(Mutex<Connection>);
+
+impl ChangeLog {
+    /// Opens the changes of an open database.
+    ///
+    /// # Errors
+    /// The database cannot be opened again.
+    pub(super) fn open(path: &str) -> rusqlite::Result<Self> {
+        let flags =
+            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        // The database looks for the greatest number before each write: without this index among all records.
+        connection.execute_batch(
+            "CREATE INDEX IF NOT EXISTS imageshare_stream_numbers
+             ON _stream_records (table_name, CAST(sequence_number AS INTEGER))",
+        )?;
+        Ok(Self(Mutex::new(connection)))
+    }
+
+    /// Reads the oldest changes, up to `limit`.
+    ///
+    /// # Errors
+    /// The database fails, or a record is not what the embedded database writes.
+    pub(super) fn read(&self, limit: usize) -> rusqlite::Result<Vec<Change>> {
+        let connection = self.connection();
+        let mut select = connection.prepare_cached(
+            "SELECT id, event_name, keys_json, old_image, new_image, created_at FROM _stream_records
+             WHERE table_name = ?1 ORDER BY id LIMIT ?2",
+        )?;
+        let rows = select.query_map(params![TABLE, limit], |row| {
+            Ok(Change {
+                number: row.get(0)?,
+                event_name: row.get(1)?,
+                keys: json(row, 2)?.unwrap_or_default(),
+                old: json(row, 3)?,
+                new: json(row, 4)?,
+                made_at: row.get(5)?,
+            })
+        })?;
+        rows.collect()
+    }
+
+    /// Removes the changes up to a number.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub(super) fn remove(&self, up_to: i64) -> rusqlite::Result<()> {
+        let connection = self.connection();
+        let mut delete =
+            connection.prepare_cached("DELETE FROM _stream_records WHERE table_name = ?1 AND id <= ?2")?;
+        delete.execute(params![TABLE, up_to]).map(drop)
+    }
+
+    fn connection(&self) -> MutexGuard<'_, Connection> {
+        // A connection stays usable after a panic: an unfinished statement is rolled back when it is dropped.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Parses a column that holds JSON, or nothing.
+fn json(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Option<Value>> {
+    let text: Option<String> = row.get(column)?;
+    text.map(|text| serde_json::from_str(&text)).transpose().map_err(|problem| {
+        let kind = rusqlite::types::Type::Text;
+        rusqlite::Error::FromSqlConversionFailure(column, kind, Box::new(problem))
+    })
+}

@@ -1,0 +1,56 @@
+//! What follows from a change once it is stored: events for those whom it concerns.
+//!
+//! The changes come from the table's stream, in batches, at least once. Everything here gives the same result when it is
+//! done again: an event has the same id.
+
+mod events;
+
+use std::collections::BTreeSet;
+
+use crate::App;
+use crate::domain::{Bypass, Event, JobId, JobReport};
+use crate::store::{ItemChange, StoreError};
+
+/// Carries out what follows from changes, and returns the events that they make, in order; the caller publishes them.
+///
+/// Costs one batch read for every 100 images and recipients of changed memberships, and a query for each large job of
+/// which a work item has ended.
+///
+/// # Errors
+/// [`StoreError`] if the table failed. Everything is done again, then, when the changes are delivered again.
+pub async fn carry_out_effects(app: &App, changes: &[ItemChange]) -> Result<Vec<Event>, StoreError> {
+    let context = events::Context::read(app, changes).await?;
+    let mut found = Vec::new();
+    for change in changes {
+        match change {
+            ItemChange::Image { old, new, at } => {
+                found.extend(events::of_image(old.as_deref(), new.as_deref(), *at));
+            }
+            ItemChange::Membership(change) => found.extend(context.events_of(change)),
+            ItemChange::JobEnded(report) => found.extend(events::of_job(report)),
+            ItemChange::KeyGrantEnded { grant, created, at } => {
+                found.extend(events::of_grant(grant, *created, *at));
+            }
+            ItemChange::WorkItemEnded(_) | ItemChange::DirectoryEntry { .. } => {}
+        }
+    }
+    for job in large_jobs(changes) {
+        found.extend(ended_report(app, job).await?.as_ref().and_then(events::of_job));
+    }
+    Ok(found)
+}
+
+/// The large jobs of which a work item has ended.
+fn large_jobs(changes: &[ItemChange]) -> BTreeSet<JobId> {
+    let ended = changes.iter().filter_map(|change| match change {
+        ItemChange::WorkItemEnded(job) => Some(*job),
+        _ => None,
+    });
+    ended.collect()
+}
+
+/// The report of a job, if all of its work items have ended.
+async fn ended_report(app: &App, job: JobId) -> Result<Option<JobReport>, StoreError> {
+    let report = app.store.report(job).await?.map(|report| report.bypass(Bypass::Worker));
+    Ok(report.filter(|report| report.ended_at().is_some()))
+}

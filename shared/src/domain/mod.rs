@@ -56,10 +56,10 @@ pub use self::limits::{BadLimit, Limit, LimitSetting, Limits, MAX_MEMBERS_PER_IM
 pub use self::member_view::MemberView;
 pub use self::membership::{Active, Decision, Ended, MAX_RESHARES, Membership, NotAMember, Status};
 pub use self::outcome::Outcome;
+pub use self::pattern::{MAX_PATTERN_BYTES, Pattern, PatternError};
 pub use self::permission::{AddedAndRemoved, PermissionChange, ShareRefused, plan_permissions};
 pub use self::property_rules::{is_reserved_property, property};
 pub use self::read_rate::{ReadBucket, ReadRate};
-pub use self::pattern::{MAX_PATTERN_BYTES, Pattern, PatternError};
 pub use self::share_request::{ShareKind, ShareRequestError, check_share_request};
 pub use self::share_rule::{
     ImageChange, MAX_RULE_GROUPS, MAX_RULE_RECIPIENTS, MAX_SHARE_RULES, RecipientGroup, RuleDetails,

@@ -60,7 +60,9 @@ impl Store {
         match self.transact(&writes).await {
             Ok(()) => Ok(PutShareRuleOutcome::Written),
             Err(WriteError::Store(error)) => Err(error),
-            Err(WriteError::ConditionFailed(reasons)) if reasons.first().is_some_and(is_condition_failure) => {
+            Err(WriteError::ConditionFailed(reasons))
+                if reasons.first().is_some_and(is_condition_failure) =>
+            {
                 Ok(PutShareRuleOutcome::Conflict)
             }
             Err(WriteError::ConditionFailed(_)) => Ok(PutShareRuleOutcome::LimitReached),
@@ -105,8 +107,7 @@ impl Store {
         limit: usize,
     ) -> Result<(Vec<ShareRule>, bool), StoreError> {
         let start = after.map(|name| keys::share_rule(owner, name));
-        let (items, more) =
-            self.partition_page(keys::share_rules_partition(owner), start, limit).await?;
+        let (items, more) = self.partition_page(keys::share_rules_partition(owner), start, limit).await?;
         Ok((items.iter().map(parse).collect::<Result<_, _>>()?, more))
     }
 

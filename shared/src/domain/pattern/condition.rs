@@ -74,7 +74,9 @@ impl Condition {
                 json!({ NUMERIC: comparisons.iter().flat_map(pair).collect::<Vec<_>>() })
             }
             Self::Exists(exists) => json!({ EXISTS: exists }),
-            Self::NoneOf(scalars) => json!({ ANYTHING_BUT: one_or_list(scalars.iter().map(Scalar::to_json)) }),
+            Self::NoneOf(scalars) => {
+                json!({ ANYTHING_BUT: one_or_list(scalars.iter().map(Scalar::to_json)) })
+            }
             Self::NoText(tests) => {
                 let name = tests.first().map_or("", TextTest::name);
                 json!({ ANYTHING_BUT: { name: one_or_list(tests.iter().map(TextTest::value_json)) } })
@@ -141,7 +143,10 @@ impl Comparison {
         matches!(self, Self::Less | Self::LessOrEqual)
     }
 
-    #[expect(clippy::float_cmp, reason = "both come from short decimals, whose nearest numbers are equal if they are")]
+    #[expect(
+        clippy::float_cmp,
+        reason = "both come from short decimals, whose nearest numbers are equal if they are"
+    )]
     fn holds(self, value: f64, bound: &Number) -> bool {
         let Some(bound) = bound.as_f64() else { return false };
         match self {

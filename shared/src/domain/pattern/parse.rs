@@ -45,7 +45,8 @@ fn parse_terms(json: &Value, path: &str, place: Place, depth: usize) -> Parsed<V
         return expected(path, format!("at most {MAX_DEPTH} objects inside each other"));
     }
     let Some(members) = json.as_object().filter(|members| !members.is_empty()) else {
-        let example = r#"an object with at least one field; to match every image, write {"id": [{"exists": true}]}"#;
+        let example =
+            r#"an object with at least one field; to match every image, write {"id": [{"exists": true}]}"#;
         return expected(path, example);
     };
     let parse_term = |(name, value): (&String, &Value)| {
@@ -57,10 +58,7 @@ fn parse_terms(json: &Value, path: &str, place: Place, depth: usize) -> Parsed<V
             }
             (Place::Image, name) => match Field::from_name(name) {
                 Some(field) => parse_field(field, value, &path),
-                None => expected(
-                    &path,
-                    format!("only {}, {PROPERTIES} or {OR}", Field::NAMES.join(", ")),
-                ),
+                None => expected(&path, format!("only {}, {PROPERTIES} or {OR}", Field::NAMES.join(", "))),
             },
             (Place::Properties, name) => parse_field(Field::Property(name.to_owned()), value, &path),
         }
@@ -133,7 +131,9 @@ fn parse_scalar(json: &Value, path: &str, kind: Kind) -> Parsed<Scalar> {
             check_range(number, path).map(|number| Scalar::Number(number.clone()))
         }
         (Kind::Flag, Value::Bool(flag)) => Ok(Scalar::Flag(*flag)),
-        (_, Value::Null) => expected(path, r#"a value or an object; for a field without a value, write {"exists": false}"#),
+        (_, Value::Null) => {
+            expected(path, r#"a value or an object; for a field without a value, write {"exists": false}"#)
+        }
         (Kind::Text, _) => expected(path, "a text or an object, as the field is a text"),
         (Kind::Number, _) => expected(path, "a number or an object, as the field is a number"),
         (Kind::Flag, _) => expected(path, "true or false, or an object"),
@@ -187,14 +187,13 @@ fn parse_affix(value: &Value, path: &str) -> Parsed<Affix> {
 }
 
 fn parse_numeric(value: &Value, path: &str) -> Parsed<Condition> {
-    const EXPECTED: &str = r#"one of =, <, <=, >, >= and a number, or a lower and an upper bound: ["=", 5], [">", 0, "<=", 5]"#;
+    const EXPECTED: &str =
+        r#"one of =, <, <=, >, >= and a number, or a lower and an upper bound: ["=", 5], [">", 0, "<=", 5]"#;
     let elements = value.as_array().map(Vec::as_slice).unwrap_or_default();
     let comparison = |sign: &Value| sign.as_str().and_then(Comparison::from_str);
     match elements {
         [sign, Value::Number(bound)] => match comparison(sign) {
-            Some(comparison) => {
-                Ok(Condition::Numeric(vec![(comparison, check_range(bound, path)?.clone())]))
-            }
+            Some(comparison) => Ok(Condition::Numeric(vec![(comparison, check_range(bound, path)?.clone())])),
             None => expected(path, EXPECTED),
         },
         [lower, Value::Number(low), upper, Value::Number(high)] => {
@@ -219,7 +218,10 @@ fn parse_anything_but(value: &Value, path: &str, kind: Kind) -> Parsed<Condition
         let Some((name, value)) =
             only_member(members).filter(|(name, _)| names.contains(name) && kind != Kind::Number)
         else {
-            return expected(path, format!("a value, an array of values, or an object with one of {}", names.join(", ")));
+            return expected(
+                path,
+                format!("a value, an array of values, or an object with one of {}", names.join(", ")),
+            );
         };
         let path = format!("{path}.{name}");
         let parse = |value: &Value, path: &str| match parse_text_test(name, value, path) {
@@ -240,11 +242,7 @@ fn parse_anything_but(value: &Value, path: &str, kind: Kind) -> Parsed<Condition
 }
 
 /// Parses one value, or an array of at least one.
-fn one_or_many<T>(
-    value: &Value,
-    path: &str,
-    parse: impl Fn(&Value, &str) -> Parsed<T>,
-) -> Parsed<Vec<T>> {
+fn one_or_many<T>(value: &Value, path: &str, parse: impl Fn(&Value, &str) -> Parsed<T>) -> Parsed<Vec<T>> {
     match value {
         Value::Array(values) if values.is_empty() => expected(path, "at least one value"),
         Value::Array(values) => {

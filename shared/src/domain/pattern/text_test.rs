@@ -27,8 +27,8 @@ pub(super) const WILDCARD: &str = "wildcard";
 impl TextTest {
     pub(super) fn matches(&self, text: &str) -> bool {
         match self {
-            Self::Prefix(affix) => affix.is_in(text, |text, affix| text.starts_with(affix)),
-            Self::Suffix(affix) => affix.is_in(text, |text, affix| text.ends_with(affix)),
+            Self::Prefix(affix) => affix.is_in(text, |value, affix| value.starts_with(affix)),
+            Self::Suffix(affix) => affix.is_in(text, |value, affix| value.ends_with(affix)),
             Self::EqualsIgnoreCase(other) => fold(text) == fold(other),
             Self::Wildcard(wildcard) => wildcard.matches(text),
         }
@@ -55,8 +55,12 @@ impl TextTest {
 }
 
 impl Affix {
-    fn is_in(&self, text: &str, test: fn(&str, &str) -> bool) -> bool {
-        if self.ignores_case { test(&fold(text), &fold(&self.text)) } else { test(text, &self.text) }
+    fn is_in(&self, value: &str, is_affix: fn(&str, &str) -> bool) -> bool {
+        if self.ignores_case {
+            is_affix(&fold(value), &fold(&self.text))
+        } else {
+            is_affix(value, &self.text)
+        }
     }
 
     fn to_json(&self) -> Value {

@@ -38,13 +38,7 @@ pub fn plan_dry_run(job: &Job, pairs: Range<usize>, input: &StepInput, rules: Ru
 }
 
 /// Plans the first pairs that write and check at most `max_items` items.
-fn plan_up_to(
-    max_items: usize,
-    job: &Job,
-    pairs: Range<usize>,
-    input: &StepInput,
-    rules: Rules<'_>,
-) -> Plan {
+fn plan_up_to(max_items: usize, job: &Job, pairs: Range<usize>, input: &StepInput, rules: Rules<'_>) -> Plan {
     let mut plan = Plan::default();
     for (image, tenant) in pairs.filter_map(|number| job.pair(number)) {
         let pair = Pair { image, tenant, input, plan_so_far: &plan, rules };

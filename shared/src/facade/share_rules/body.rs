@@ -25,8 +25,8 @@ pub(super) fn parse(body: &[u8]) -> Result<RuleDetails, ApiError> {
         return Err(ApiError::bad_request("IMG.0007", message));
     }
     let body = strict_json::parse(body);
-    let body = body
-        .map_err(|problem| ApiError::malformed(format!("The request body cannot be read: {problem}.")))?;
+    let body =
+        body.map_err(|problem| ApiError::malformed(format!("The request body cannot be read: {problem}.")))?;
     let Value::Object(body) = body else {
         return Err(ApiError::malformed("The request body is not a JSON object."));
     };
@@ -51,7 +51,9 @@ fn check_members(object: &Map<String, Value>, path: &str, known: &[&str]) -> Res
 }
 
 fn parse_pattern(value: Option<&Value>) -> Result<Pattern, ApiError> {
-    let Some(value) = value else { return invalid("pattern", "an object with at least one field of an image") };
+    let Some(value) = value else {
+        return invalid("pattern", "an object with at least one field of an image");
+    };
     Pattern::parse(value).or_else(|PatternError { path, expected }| {
         let field = if path == "pattern" { path } else { format!("pattern.{path}") };
         invalid(&field, &expected)
@@ -77,7 +79,10 @@ fn parse_recipients(value: Option<&Value>) -> Result<RuleRecipients, ApiError> {
         organizations: parse_list(object, "organizations", parse_id)?,
     };
     if !(1..=MAX_RULE_RECIPIENTS).contains(&recipients.len()) {
-        return invalid("recipients", &format!("1 to {MAX_RULE_RECIPIENTS} projects, accounts and organizations"));
+        return invalid(
+            "recipients",
+            &format!("1 to {MAX_RULE_RECIPIENTS} projects, accounts and organizations"),
+        );
     }
     if recipients.accounts.len() + recipients.organizations.len() > MAX_RULE_GROUPS {
         return invalid("recipients", &format!("at most {MAX_RULE_GROUPS} accounts and organizations"));
@@ -195,11 +200,17 @@ mod tests {
             (with(json!({})), "recipients: expected 1 to 100 projects, accounts and organizations"),
             (with(json!({"projects": ids(101)})), "recipients.projects: expected an array of at most 100"),
             (with(json!({"projects": ids(100), "organizations": ["o"]})), "recipients: expected 1 to 100"),
-            (with(json!({"organizations": ids(41)})), "recipients: expected at most 40 accounts and organizations"),
+            (
+                with(json!({"organizations": ids(41)})),
+                "recipients: expected at most 40 accounts and organizations",
+            ),
             (with(json!({"projects": ["a#b"]})), "recipients.projects[0]: expected 1 to 64 characters"),
             (with(json!({"project": ["a"]})), "recipients.project: expected only projects, accounts"),
             (with(json!({"accounts": ["acme"]})), "recipients.accounts[0]: expected an object with name"),
-            (with(json!({"accounts": [{"name": "a", "x": 1}]})), "recipients.accounts[0].x: expected only name, project"),
+            (
+                with(json!({"accounts": [{"name": "a", "x": 1}]})),
+                "recipients.accounts[0].x: expected only name, project",
+            ),
             (with(json!({"accounts": [{"project": "a"}]})), "recipients.accounts[0].name: expected 1 to 64"),
         ] {
             let text = error_text(body.clone());

@@ -15,7 +15,9 @@ impl From<ShareRuleError> for ApiError {
             ShareRuleError::NotFound(name) => Self::new(
                 StatusCode::NOT_FOUND,
                 "IMG.0086",
-                format!("Your project has no share rule {name}. Create it first: PUT /v1/share-rules/{name}."),
+                format!(
+                    "Your project has no share rule {name}. Create it first: PUT /v1/share-rules/{name}."
+                ),
             ),
             ShareRuleError::TooMany(most) => Self::bad_request(
                 "IMG.0088",

@@ -41,8 +41,7 @@ async fn jobs(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> 
     let (name, query) = (path_rule(request)?, Query::parse(request.raw_query())?);
     let listing = Listing::new(ROUTE, request.caller()).with(name.as_str());
     let before: Option<JobId> = query.parse_marker(&listing)?;
-    let page =
-        share_rules::jobs(&request.app, request.caller(), &name, before, query.limit()?).await?;
+    let page = share_rules::jobs(&request.app, request.caller(), &name, before, query.limit()?).await?;
     let body = PageBody::new("jobs", &page, &listing, JobJson::from);
     Ok(json_response(StatusCode::OK, &body))
 }

@@ -4,7 +4,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::error::problem_error;
-use crate::domain::{ID_FORMAT, RuleProblem, RuleRecipients, ShareRule, ShareRuleName, TenantName};
+use crate::domain::{
+    ID_FORMAT, Name, OrganizationId, RuleProblem, RuleRecipients, ShareRule, ShareRuleName, TenantId,
+    TenantName,
+};
 use crate::http::{ApiError, AuthenticatedRequest};
 
 /// A share rule in a response.
@@ -78,12 +81,12 @@ impl<'a> From<&'a RuleRecipients> for RecipientsJson<'a> {
     fn from(recipients: &'a RuleRecipients) -> Self {
         let account = |named: &'a TenantName| AccountJson {
             name: named.account.as_str(),
-            project: named.project.as_ref().map(|project| project.as_str()),
+            project: named.project.as_ref().map(Name::as_str),
         };
         Self {
-            projects: recipients.projects.iter().map(|id| id.as_str()).collect(),
+            projects: recipients.projects.iter().map(TenantId::as_str).collect(),
             accounts: recipients.accounts.iter().map(account).collect(),
-            organizations: recipients.organizations.iter().map(|id| id.as_str()).collect(),
+            organizations: recipients.organizations.iter().map(OrganizationId::as_str).collect(),
         }
     }
 }

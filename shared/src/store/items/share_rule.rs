@@ -44,9 +44,8 @@ struct RuleRecord {
 /// Puts a rule, without what an earlier version could not do.
 pub fn put_rule(owner: &TenantId, rule: &ShareRule) -> Result<Write, StoreError> {
     let RuleDetails { pattern, recipients, enabled, withdraw_unmatched } = &rule.details;
-    let names = |named: &TenantName| {
-        (named.account.to_string(), named.project.as_ref().map(ToString::to_string))
-    };
+    let names =
+        |named: &TenantName| (named.account.to_string(), named.project.as_ref().map(ToString::to_string));
     let record = RuleRecord {
         pattern: pattern.clone(),
         projects: recipients.projects.clone(),

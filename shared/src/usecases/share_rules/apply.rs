@@ -77,7 +77,9 @@ pub async fn apply(
         match share_images(app, caller, (&rule, &recipients), images, &mut application).await {
             Ok(()) => application.next = page.next,
             // What was shared before stands, and the next request continues here.
-            Err(UseCaseError::TooManyRequests { .. }) if !application.jobs.is_empty() => return Ok(application),
+            Err(UseCaseError::TooManyRequests { .. }) if !application.jobs.is_empty() => {
+                return Ok(application);
+            }
             Err(error) => return Err(error.into()),
         }
         if application.next.is_none() || application.jobs.len() >= MAX_JOBS {

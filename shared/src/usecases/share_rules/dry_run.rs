@@ -111,7 +111,8 @@ async fn plan_pairs(
         accepted_at: app.clock().now(),
         queues: Vec::new(),
     };
-    let pairs: Vec<Pair<'_>> = (0..job.pair_count().min(MAX_PAIRS)).filter_map(|number| job.pair(number)).collect();
+    let pairs: Vec<Pair<'_>> =
+        (0..job.pair_count().min(MAX_PAIRS)).filter_map(|number| job.pair(number)).collect();
     if pairs.is_empty() {
         return Ok(Vec::new());
     }
@@ -125,14 +126,17 @@ async fn plan_pairs(
         let image = images.iter().find(|image| image.id == *id);
         image.map(|image| image.visibility).filter(|visibility| !visibility.allows_sharing())
     };
-    let effects = pairs.iter().zip(&plan.outcomes).map(|(pair, outcome)| match (visibility(pair.0), outcome) {
-        (Some(visibility), _) => PairEffect::NotShared(visibility),
-        (None, Outcome::Done) if snapshot.membership(*pair).is_none_or(|before| before.active().is_none()) => {
-            PairEffect::Shared
-        }
-        (None, Outcome::Done) => PairEffect::Unchanged,
-        (None, refused) => PairEffect::Refused(*refused),
-    });
+    let effects =
+        pairs.iter().zip(&plan.outcomes).map(|(pair, outcome)| match (visibility(pair.0), outcome) {
+            (Some(visibility), _) => PairEffect::NotShared(visibility),
+            (None, Outcome::Done)
+                if snapshot.membership(*pair).is_none_or(|before| before.active().is_none()) =>
+            {
+                PairEffect::Shared
+            }
+            (None, Outcome::Done) => PairEffect::Unchanged,
+            (None, refused) => PairEffect::Refused(*refused),
+        });
     let planned = pairs.iter().zip(effects);
     let planned = planned.map(|((image, tenant), effect)| DryRunPair {
         image: (*image).clone(),

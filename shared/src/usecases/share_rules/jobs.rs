@@ -10,8 +10,8 @@ use sha2::{Digest, Sha256};
 
 use crate::App;
 use crate::domain::{
-    Caller, Denied, ImageId, JobId, RecipientList, Role, RuleProblem, RuleProblemKind, ShareRequestError, ShareRule,
-    ShareRuleCause, TenantId,
+    Caller, Denied, ImageId, JobId, RecipientList, Role, RuleProblem, RuleProblemKind, ShareRequestError,
+    ShareRule, ShareRuleCause, TenantId,
 };
 use crate::store::{IdempotencyRequest, ShareRuleJob, StoreError};
 use crate::usecases::error::{ExceededLimit, UseCaseError};
@@ -114,7 +114,11 @@ fn request(caller: &Caller, order: Order<'_>, key: &str, number: usize) -> Idemp
 ///
 /// # Errors
 /// [`StoreError`] if the table failed: the event has to be handled again.
-pub(super) async fn execute_or_record(app: &App, owner: &TenantId, order: Order<'_>) -> Result<(), StoreError> {
+pub(super) async fn execute_or_record(
+    app: &App,
+    owner: &TenantId,
+    order: Order<'_>,
+) -> Result<(), StoreError> {
     let caller = owner_as_caller(owner);
     let error = match execute_order(app, &caller, order).await {
         Ok(jobs) => {
@@ -170,9 +174,8 @@ mod tests {
 
     #[test]
     fn recipients_are_split_into_jobs_of_10000_pairs() {
-        let sizes = |tenants: &[TenantId]| {
-            split_recipients(tenants).iter().map(|run| run.len()).collect::<Vec<_>>()
-        };
+        let sizes =
+            |tenants: &[TenantId]| split_recipients(tenants).iter().map(|run| run.len()).collect::<Vec<_>>();
         assert_eq!(sizes(&tenants(0, 5)), [0_usize; 0]);
         assert_eq!(sizes(&tenants(10_000, 32)), [10_000]);
         assert_eq!(sizes(&tenants(25_000, 32)), [10_000, 10_000, 5_000]);

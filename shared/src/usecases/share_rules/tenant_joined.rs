@@ -6,7 +6,9 @@ use super::jobs::{Order, execute_or_record, owner_as_caller};
 use super::matching::matching_images;
 use super::recipients::{is_here, is_recipient};
 use crate::App;
-use crate::domain::{DirectoryEntry, RecipientGroup, ShareRule, ShareRuleCause, ShareRuleName, TenantId};
+use crate::domain::{
+    DirectoryEntry, ImageId, RecipientGroup, ShareRule, ShareRuleCause, ShareRuleName, TenantId,
+};
 use crate::store::StoreError;
 use crate::usecases::error::UseCaseError;
 
@@ -103,7 +105,7 @@ async fn share_matching_images(
         let shareable = page.images.iter().filter(|image| image.visibility.allows_sharing());
         let images: Vec<_> = shareable.map(|image| image.id.clone()).collect();
         if !images.is_empty() {
-            let ids: Vec<_> = images.iter().map(|id| id.as_str()).collect();
+            let ids: Vec<_> = images.iter().map(ImageId::as_str).collect();
             let key = format!("{tenant}\0{}", ids.join("\0"));
             let recipients = std::slice::from_ref(tenant);
             let cause = ShareRuleCause::TenantJoined;

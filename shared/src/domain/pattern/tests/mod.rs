@@ -164,7 +164,10 @@ fn invalid_pattern_error_names_the_place() {
         (json!({"name": "web"}), "name: expected an array of at least one value"),
         (json!({"name": []}), "name: expected an array of at least one value"),
         (json!({"name": {"prefix": "a"}}), "name: expected an array"),
-        (json!({"name": [null]}), r#"name[0]: expected a value or an object; for a field without a value, write {"exists": false}"#),
+        (
+            json!({"name": [null]}),
+            r#"name[0]: expected a value or an object; for a field without a value, write {"exists": false}"#,
+        ),
         (json!({"name": ["a", 5]}), "name[1]: expected a text or an object"),
         (json!({"name": [["a"]]}), "name[0]: expected a text"),
         (json!({"name": [{}]}), "name[0]: expected an object with one of prefix, suffix"),
@@ -180,18 +183,33 @@ fn invalid_pattern_error_names_the_place() {
         (json!({"name": [{"wildcard": "a\\"}]}), "name[0].wildcard: expected"),
         (json!({"name": [{"anything-but": []}]}), "name[0].anything-but: expected at least one value"),
         (json!({"name": [{"anything-but": ["a", 1]}]}), "name[0].anything-but[1]: expected a text"),
-        (json!({"properties": {"a": [{"anything-but": ["a", 1]}]}}), "properties.a[0].anything-but: expected texts only"),
-        (json!({"name": [{"anything-but": {"numeric": ["=", 1]}}]}), "name[0].anything-but: expected a value, an array"),
-        (json!({"name": [{"anything-but": {"prefix": ["a", 7]}}]}), "name[0].anything-but.prefix[1]: expected a text"),
+        (
+            json!({"properties": {"a": [{"anything-but": ["a", 1]}]}}),
+            "properties.a[0].anything-but: expected texts only",
+        ),
+        (
+            json!({"name": [{"anything-but": {"numeric": ["=", 1]}}]}),
+            "name[0].anything-but: expected a value, an array",
+        ),
+        (
+            json!({"name": [{"anything-but": {"prefix": ["a", 7]}}]}),
+            "name[0].anything-but.prefix[1]: expected a text",
+        ),
         (json!({"min_disk": ["40"]}), "min_disk[0]: expected a number"),
         (json!({"min_disk": [{"prefix": "4"}]}), "min_disk[0].prefix: expected only numeric"),
         (json!({"min_disk": [6e9]}), "min_disk[0]: expected a number from -5000000000"),
         (json!({"min_disk": [{"numeric": ["!=", 5]}]}), "min_disk[0].numeric: expected one of ="),
         (json!({"min_disk": [{"numeric": ["<", 5, ">", 0]}]}), "min_disk[0].numeric: expected one of ="),
-        (json!({"min_disk": [{"numeric": [">", 5, "<", 5]}]}), "min_disk[0].numeric: expected a lower bound below"),
+        (
+            json!({"min_disk": [{"numeric": [">", 5, "<", 5]}]}),
+            "min_disk[0].numeric: expected a lower bound below",
+        ),
         (json!({"protected": ["true"]}), "protected[0]: expected true or false"),
         (json!({"protected": [{"anything-but": true}]}), "protected[0].anything-but: expected only exists"),
-        (json!({"properties": {"a": [true]}}), r#"properties.a[0]: expected a text, a number or an object; properties are texts, such as "true""#),
+        (
+            json!({"properties": {"a": [true]}}),
+            r#"properties.a[0]: expected a text, a number or an object; properties are texts, such as "true""#,
+        ),
         (json!({"properties": []}), "properties: expected an object"),
         (json!({"properties": {"a": {"b": ["x"]}}}), "properties.a: expected an array"),
         (json!({"$or": [{"name": ["a"]}]}), "$or: expected an array of at least two objects"),
@@ -207,17 +225,22 @@ fn pattern_depth_is_limited() {
     let nested = |depth: usize| {
         (1..depth).fold(json!({"name": ["a"]}), |inner, _| json!({"$or": [inner, {"name": ["b"]}]}))
     };
-    assert!(matches(&nested(MAX_DEPTH), &image(Details { name: Some("a".to_owned()), ..Details::default() })));
-    assert!(error(&nested(MAX_DEPTH + 1)).contains("$or[0].$or[0]: expected at most 5 objects inside each other"));
+    assert!(matches(
+        &nested(MAX_DEPTH),
+        &image(Details { name: Some("a".to_owned()), ..Details::default() })
+    ));
+    assert!(
+        error(&nested(MAX_DEPTH + 1)).contains("$or[0].$or[0]: expected at most 5 objects inside each other")
+    );
     assert!(error(&nested(100)).contains("expected at most"));
 }
 
 #[test]
 fn hardest_wildcard_is_matched_in_linear_time() {
-    let pattern = json!({"properties": {"a": [{"wildcard": "*aaaaaaaaaaaaaaaaaaaaab*aaaaaaaaaaaaaaaaaaab*c"}]}});
+    let pattern =
+        json!({"properties": {"a": [{"wildcard": "*aaaaaaaaaaaaaaaaaaaaab*aaaaaaaaaaaaaaaaaaab*c"}]}});
     let value = "a".repeat(16_000);
     let started = std::time::Instant::now();
     assert!(!matches(&pattern, &with_properties(&json!({ "a": value }))));
     assert!(started.elapsed().as_secs() < 5);
 }
-

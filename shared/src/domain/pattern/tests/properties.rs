@@ -52,19 +52,22 @@ fn number_conditions() -> impl Strategy<Value = Value> {
 
 /// Valid patterns.
 fn patterns() -> impl Strategy<Value = Value> {
-    let list = |conditions: BoxedStrategy<Value>| prop::collection::vec(conditions, 1..3).prop_map(Value::from);
-    let text_field = (prop::sample::select(vec!["name", "tags", "disk_format"]), list(text_conditions().boxed()));
-    let number_field =
-        (prop::sample::select(vec!["min_disk", "min_ram"]), list(number_conditions().boxed()));
+    let list =
+        |conditions: BoxedStrategy<Value>| prop::collection::vec(conditions, 1..3).prop_map(Value::from);
+    let text_field =
+        (prop::sample::select(vec!["name", "tags", "disk_format"]), list(text_conditions().boxed()));
+    let number_field = (prop::sample::select(vec!["min_disk", "min_ram"]), list(number_conditions().boxed()));
     let flag_field = ("protected", list(any::<bool>().prop_map(Value::from).boxed()));
     let property = list(prop_oneof![text_conditions(), number_conditions()].boxed());
-    let properties = ("properties", prop::collection::btree_map("[ab]", property, 1..3).prop_map(|map| json!(map)));
+    let properties =
+        ("properties", prop::collection::btree_map("[ab]", property, 1..3).prop_map(|map| json!(map)));
     let flag_field = flag_field.prop_map(|(name, value)| (name.to_owned(), value));
     let properties = properties.prop_map(|(name, value)| (name.to_owned(), value));
     let owned = |(name, value): (&'static str, Value)| (name.to_owned(), value);
-    let member = prop_oneof![text_field.prop_map(owned), number_field.prop_map(owned), flag_field, properties];
-    let object = prop::collection::vec(member, 1..3)
-        .prop_map(|members| Value::Object(members.into_iter().collect()));
+    let member =
+        prop_oneof![text_field.prop_map(owned), number_field.prop_map(owned), flag_field, properties];
+    let object =
+        prop::collection::vec(member, 1..3).prop_map(|members| Value::Object(members.into_iter().collect()));
     object.prop_recursive(2, 6, 2, |inner| {
         (inner.clone(), inner.clone(), inner).prop_map(|(mut base, one, other)| {
             base["$or"] = json!([one, other]);
@@ -126,7 +129,11 @@ mod naive {
 
     fn holds_for(condition: &Value, value: &Value) -> bool {
         let Some((name, operand)) = condition.as_object().and_then(|object| object.iter().next()) else {
-            return if condition.is_number() { number(value) == condition.as_f64() } else { value == condition };
+            return if condition.is_number() {
+                number(value) == condition.as_f64()
+            } else {
+                value == condition
+            };
         };
         if name == "numeric" {
             let Some(value) = number(value) else { return false };
@@ -216,8 +223,26 @@ proptest! {
 fn any_json() -> impl Strategy<Value = Value> {
     let names = || {
         prop::sample::select(vec![
-            "name", "tags", "min_disk", "protected", "properties", "$or", "prefix", "suffix", "wildcard", "numeric",
-            "exists", "anything-but", "equals-ignore-case", "=", "<", ">=", "a*b", "\\", "", "x",
+            "name",
+            "tags",
+            "min_disk",
+            "protected",
+            "properties",
+            "$or",
+            "prefix",
+            "suffix",
+            "wildcard",
+            "numeric",
+            "exists",
+            "anything-but",
+            "equals-ignore-case",
+            "=",
+            "<",
+            ">=",
+            "a*b",
+            "\\",
+            "",
+            "x",
         ])
     };
     let leaf = prop_oneof![

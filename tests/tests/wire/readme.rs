@@ -9,9 +9,10 @@ use imageshare_tests::binaries::binary;
 use imageshare_tests::server_process::ServerProcess;
 
 /// The pages whose `sh` blocks are run, in order, in one shell.
-const EXECUTED: [&str; 4] = [
+const EXECUTED: [&str; 5] = [
     "README.md",
     "shared/src/facade/registry/GUIDE.md",
+    "shared/src/facade/share_rules/GUIDE.md",
     "shared/src/auth/CREDENTIALS.md",
     "infra/local/OPERATING.md",
 ];

@@ -4,15 +4,17 @@ use http::StatusCode;
 use serde::Serialize;
 
 use super::wire::path_rule;
-use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, Listing, Query, json_response};
+use crate::http::{
+    ApiError, AuthenticatedRequest, HttpResponse, Listing, Query, invalid_parameter, json_response,
+};
 use crate::usecases::Marker;
 use crate::usecases::share_rules::{self, Application, RefusedImage};
 
 /// The operation's route.
 pub const ROUTE: &str = "POST /v1/share-rules/{rule_name}/apply";
 
-/// `?marker=` in, `{"job_ids":[…],"images":3,"refused":[{"image_id","error_code","error_msg"}],"next_marker":"…"}`
-/// out. With a `next_marker`, not all is done: send it in the next request.
+/// `?after=` in, `{"job_ids":[…],"images":3,"refused":[{"image_id","error_code","error_msg"}],"next":"…"}` out. With a
+/// `next`, not all is done: send it as `after` in the next request.
 pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
     apply(request).await.unwrap_or_else(ApiError::into_response)
 }
@@ -23,7 +25,7 @@ struct ApplicationJson {
     images: usize,
     refused: Vec<RefusedJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    next_marker: Option<String>,
+    next: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -44,14 +46,16 @@ async fn apply(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError>
     request.ensure_no_body()?;
     let (name, query) = (path_rule(request)?, Query::parse(request.raw_query())?);
     let listing = Listing::new(ROUTE, request.caller()).with(name.as_str());
-    let after: Option<Marker> = query.parse_marker(&listing)?;
+    let parse = |text| listing.decode_marker(text).and_then(|position| position.parse::<Marker>().ok());
+    let parse = |text| parse(text).ok_or_else(|| invalid_parameter("after", "next of the request before"));
+    let after = query.text("after").map(parse).transpose()?;
     let application = share_rules::apply(&request.app, request.caller(), &name, after).await?;
     let Application { jobs, images, refused, next } = application;
     let body = ApplicationJson {
         job_ids: jobs.iter().map(ToString::to_string).collect(),
         images,
         refused: refused.into_iter().map(RefusedJson::from).collect(),
-        next_marker: next.map(|next| listing.encode_marker(next)),
+        next: next.map(|next| listing.encode_marker(next)),
     };
     Ok(json_response(StatusCode::OK, &body))
 }

@@ -49,6 +49,15 @@ locals {
         age = { namespace = "AWS/Lambda", name = "IteratorAge", stat = "Maximum", dimensions = local.function_dimensions[local.worker] }
       }
     }
+    effects-wait = {
+      description = "Messages and events are more than five minutes late: effects fails, or cannot keep up."
+      expression  = null
+      threshold   = 300000
+      raise       = { period = 60, of = 3, last = 3 }
+      metrics = {
+        age = { namespace = "AWS/Lambda", name = "IteratorAge", stat = "Maximum", dimensions = local.function_dimensions[local.effects] }
+      }
+    }
     work-fails = {
       description = "job-worker fails. The sweep tries the same work again."
       expression  = null

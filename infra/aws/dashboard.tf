@@ -35,9 +35,9 @@ locals {
       metrics = [for name in local.functions : ["AWS/Lambda", "ConcurrentExecutions", "FunctionName", aws_lambda_function.this[name].function_name]]
     },
     {
-      title   = "Age of waiting work (ms)"
+      title   = "Age of waiting work and effects (ms)"
       stat    = "Maximum"
-      metrics = [["AWS/Lambda", "IteratorAge", "FunctionName", aws_lambda_function.this[local.worker].function_name]]
+      metrics = [for name in [local.worker, local.effects] : ["AWS/Lambda", "IteratorAge", "FunctionName", aws_lambda_function.this[name].function_name]]
     },
     {
       title = "Capacity used"

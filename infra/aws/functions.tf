@@ -4,7 +4,7 @@ locals {
   function_settings = {
     for name in local.functions : name => {
       memory_mb            = coalesce(try(var.functions[name].memory_mb, null), var.function_defaults.memory_mb)
-      timeout_seconds      = coalesce(try(var.functions[name].timeout_seconds, null), name == local.worker ? 60 : var.function_defaults.timeout_seconds)
+      timeout_seconds      = coalesce(try(var.functions[name].timeout_seconds, null), contains(local.workers, name) ? 60 : var.function_defaults.timeout_seconds)
       tracing              = coalesce(try(var.functions[name].tracing, null), var.function_defaults.tracing)
       log_level            = coalesce(try(var.functions[name].log_level, null), var.function_defaults.log_level)
       log_retention_days   = coalesce(try(var.functions[name].log_retention_days, null), var.function_defaults.log_retention_days)
@@ -21,6 +21,12 @@ locals {
     IMAGESHARE_LIMITS            = join(",", [for name, limit in var.limits : "${name}=${limit}"])
     IMAGESHARE_DIRECTORY         = var.directory_complete ? "complete" : null
     IMAGESHARE_METRICS_NAMESPACE = { none = null, deployment = var.name, function = "${var.name},by-function" }[var.metrics]
+  }
+  worker_environments = {
+    for name in local.workers : name => merge(
+      local.worker_environment,
+      name == local.effects ? { IMAGESHARE_EVENT_BUS = local.event_bus_arn } : {},
+    )
   }
   http_environment = merge(local.worker_environment, {
     IMAGESHARE_PUBLIC_URL   = local.public_url
@@ -71,11 +77,11 @@ resource "aws_lambda_function" "this" {
   environment {
     variables = merge(
       {
-        for name, value in each.key == local.worker ? local.worker_environment : local.http_environment :
+        for name, value in lookup(local.worker_environments, each.key, local.http_environment) :
         name => value if value != null && value != ""
       },
-      each.key == local.worker ? {} : local.secrets,
-      each.key == local.worker ? {} : { for setting, from in local.secret_references : setting => from.reference },
+      contains(local.workers, each.key) ? {} : local.secrets,
+      contains(local.workers, each.key) ? {} : { for setting, from in local.secret_references : setting => from.reference },
       { RUST_LOG = local.function_settings[each.key].log_level },
       var.certificates_file == null ? {} : { SSL_CERT_FILE = var.certificates_file },
     )

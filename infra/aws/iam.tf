@@ -39,7 +39,7 @@ locals {
           Resource = ["${aws_cloudwatch_log_group.function[name].arn}:*"]
         },
       ],
-      name != local.worker ? [] : [
+      !contains([local.worker, local.effects], name) ? [] : [
         {
           Sid      = "Stream"
           Effect   = "Allow"
@@ -60,7 +60,15 @@ locals {
           Resource = [aws_sqs_queue.failed_batches.arn]
         },
       ],
-      name == local.worker ? [] : local.secret_statements,
+      name != local.effects ? [] : [
+        {
+          Sid      = "Publish"
+          Effect   = "Allow"
+          Action   = ["events:PutEvents"]
+          Resource = [local.event_bus_arn]
+        },
+      ],
+      contains(local.workers, name) ? [] : local.secret_statements,
       !local.function_settings[name].tracing ? [] : [
         {
           # Nor for these.
@@ -74,7 +82,7 @@ locals {
         for key in var.kms_key_arn[*] : {
           Sid      = "Key"
           Effect   = "Allow"
-          Action   = concat(["kms:Decrypt"], name == local.worker ? ["kms:GenerateDataKey"] : [])
+          Action   = concat(["kms:Decrypt"], contains([local.worker, local.effects], name) ? ["kms:GenerateDataKey"] : [])
           Resource = [key]
         }
       ],

@@ -1,15 +1,17 @@
 # imageshare as Lambda functions behind an HTTP API over one DynamoDB table.
 #
-#   client ─► HTTP API ─► function ─► table ─► stream ─► job-worker
-#                                                            ▲
-#                                               schedule ────┘
+#   client ─► HTTP API ─► function ─► table ─► stream ─┬─► job-worker ◄─ schedule
+#                                                      └─► effects ─► event bus
 #
 # The routes and functions are those of infra/openapi.yaml, the file that the functions and the local gateway are built from.
 
 data "aws_region" "current" {}
 
 locals {
-  worker   = one(local.document["x-imageshare-workers"])
+  # The functions without a route. job-worker carries out work; effects, what follows from a change.
+  workers  = toset(local.document["x-imageshare-workers"])
+  worker   = "job-worker"
+  effects  = "effects"
   document = yamldecode(file("${path.module}/../openapi.yaml"))
 
   methods = {
@@ -40,7 +42,7 @@ locals {
   }
 
   http_functions = toset(values(local.routes))
-  functions      = setunion(local.http_functions, [local.worker])
+  functions      = setunion(local.http_functions, local.workers)
 
   # In days, as CloudWatch Logs has them.
   log_retentions = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653]

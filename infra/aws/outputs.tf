@@ -48,6 +48,16 @@ output "failed_batches_queue_url" {
   value       = aws_sqs_queue.failed_batches.url
 }
 
+output "event_bus_arn" {
+  description = "ARN of the bus of the service's events."
+  value       = local.event_bus_arn
+}
+
+output "event_bus_name" {
+  description = "Name of the bus of the service's events, for rules."
+  value       = local.event_bus_name
+}
+
 output "alarm_arns" {
   description = "ARNs of the alarms, by name."
   value       = { for name, alarm in aws_cloudwatch_metric_alarm.this : name => alarm.arn }

@@ -55,7 +55,7 @@ variable "architecture" {
 variable "function_defaults" {
   description = <<-EOT
     Settings of every function that `functions` does not override: `memory_mb`; `timeout_seconds` (29 by default, a second
-    less than the gateway waits; 60 for `job-worker`); `tracing` by X-Ray; `log_level` (`error`, `warn`, `info`, `debug`);
+    less than the gateway waits; 60 for those without a route); `tracing` by X-Ray; `log_level` (`error`, `warn`, `info`, `debug`);
     `log_retention_days`.
   EOT
   type = object({
@@ -114,8 +114,8 @@ variable "functions" {
   }
 
   validation {
-    condition     = alltrue([for name, function in var.functions : name == "job-worker" || coalesce(function.timeout_seconds, 29) <= 29])
-    error_message = "functions: timeout_seconds must be at most 29, except for job-worker: the gateway waits 30 seconds."
+    condition     = alltrue([for name, function in var.functions : contains(local.workers, name) || coalesce(function.timeout_seconds, 29) <= 29])
+    error_message = "functions: timeout_seconds must be at most 29, except for ${join(", ", local.workers)}: the gateway waits 30 seconds."
   }
 
   validation {
@@ -461,6 +461,17 @@ variable "stream" {
   validation {
     condition     = var.stream.max_record_age_seconds >= 60 && var.stream.max_record_age_seconds <= 86400
     error_message = "stream.max_record_age_seconds must be from 60 to 86400: the stream keeps records for a day."
+  }
+}
+
+variable "event_bus_arn" {
+  description = "ARN of the EventBridge bus for the service's events. By default the module makes one with the deployment's name."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.event_bus_arn == null || can(regex("^arn:[a-z-]+:events:[a-z0-9-]+:[0-9]{12}:event-bus/.+$", var.event_bus_arn))
+    error_message = "event_bus_arn must be the ARN of an event bus: arn:aws:events:REGION:ACCOUNT:event-bus/NAME."
   }
 }
 

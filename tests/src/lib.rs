@@ -11,6 +11,7 @@ pub mod aws;
 pub mod binaries;
 pub mod blocking_table;
 pub mod budget;
+pub mod checked_bus;
 pub mod conflicting_table;
 pub mod counting_table;
 mod delegate;

@@ -10,14 +10,17 @@ use imageshare::domain::{
     Bypass, Caller, Clock, Details, Image, ImageId, Job, JobId, JobReport, Limits, Role, Stamp, Task,
     TenantId, Timestamp, Visibility,
 };
+use imageshare::events::BusEntry;
 use imageshare::store::{EnqueueOutcome, OPEN_SHARDS, Store, SubmitOutcome, WorkItemKey};
 use imageshare::table::Table;
 use imageshare::usecases::{NewImage, execute, register_image};
 use imageshare::{App, Settings};
 use imageshare_local::TABLE;
+use imageshare_local::effects::{Batch, hand_over, handle, next_batch};
 use imageshare_local::functions::CURRENT_FUNCTION;
 use imageshare_local::table::{EmbeddedTable, Lane, TableLane};
 
+use crate::checked_bus::CheckedBus;
 use crate::permissions::AuthorizedTable;
 
 /// The app on an in-memory table of its own.
@@ -100,6 +103,25 @@ impl LocalService {
                 return;
             }
         }
+    }
+
+    /// Carries out what follows from all changes so far, as the function `effects`. Returns what it publishes.
+    pub async fn carry_out_effects(&self) -> Vec<BusEntry> {
+        let bus = CheckedBus::default();
+        while hand_over(&self.embedded, &self.service, &bus, "local").await.expect("effects") {}
+        bus.take()
+    }
+
+    /// The oldest changes that were not handled, as the function `effects` gets them.
+    pub async fn changes(&self) -> Batch {
+        next_batch(&self.embedded, "local").await.expect("the table").expect("changes")
+    }
+
+    /// Has the function `effects` handle changes, which stay where they are. Returns what it publishes.
+    pub async fn effects_of(&self, changes: &Batch) -> Vec<BusEntry> {
+        let bus = CheckedBus::default();
+        handle(changes, &self.service, &bus).await.expect("effects");
+        bus.take()
     }
 
     /// A job and its work items.

@@ -5,7 +5,7 @@ mock_provider "aws" {}
 variables {
   packages = {
     bucket = "packages"
-    hashes = { for name in ["documents", "identity", "images", "job-status", "job-worker", "permission", "registry", "respond", "share", "unshare"] : name => "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=" }
+    hashes = { for name in ["documents", "effects", "identity", "images", "job-status", "job-worker", "permission", "registry", "respond", "share", "unshare"] : name => "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=" }
   }
   tokens = { jwks_url = "https://issuer.example/jwks.json" }
 }

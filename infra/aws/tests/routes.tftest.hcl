@@ -6,7 +6,7 @@ variables {
   packages = {
     bucket = "packages"
     prefix = "0.1.0/"
-    hashes = { for name in ["documents", "identity", "images", "job-status", "job-worker", "permission", "registry", "respond", "share", "unshare"] : name => "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=" }
+    hashes = { for name in ["documents", "effects", "identity", "images", "job-status", "job-worker", "permission", "registry", "respond", "share", "unshare"] : name => "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=" }
   }
   tokens = { jwks_url = "https://issuer.example/jwks.json" }
 }

@@ -5,7 +5,7 @@ mock_provider "aws" {}
 variables {
   packages = {
     bucket = "packages"
-    hashes = { for name in ["documents", "identity", "images", "job-status", "job-worker", "permission", "registry", "respond", "share", "unshare"] : name => "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=" }
+    hashes = { for name in ["documents", "effects", "identity", "images", "job-status", "job-worker", "permission", "registry", "respond", "share", "unshare"] : name => "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=" }
   }
   tokens = { jwks_url = "https://issuer.example/jwks.json", claims = { project = "tenant", roles = "realm.roles" } }
 }
@@ -14,8 +14,8 @@ run "defaults" {
   command = plan
 
   assert {
-    condition     = alltrue([for name, function in aws_lambda_function.this : function.timeout == (name == "job-worker" ? 60 : 29) && function.memory_size == 256])
-    error_message = "The defaults of memory and time-out are not 256 MB and 29 seconds, 60 for job-worker."
+    condition     = alltrue([for name, function in aws_lambda_function.this : function.timeout == (contains(["effects", "job-worker"], name) ? 60 : 29) && function.memory_size == 256])
+    error_message = "The defaults of memory and time-out are not 256 MB and 29 seconds, 60 for those without a route."
   }
 
   assert {
@@ -113,7 +113,7 @@ run "only_callers_functions_may_read_the_keys_that_aws_keeps" {
   }
 
   assert {
-    condition     = alltrue([for name, function in aws_lambda_function.this : name == "job-worker" ? !contains(keys(function.environment[0].variables), "IMAGESHARE_MASTER_KEYS") : function.environment[0].variables["IMAGESHARE_MASTER_KEYS"] == "ssm:/imageshare/master-keys" && function.environment[0].variables["IMAGESHARE_JWKS"] == "secretsmanager:imageshare/jwks"])
+    condition     = alltrue([for name, function in aws_lambda_function.this : contains(["effects", "job-worker"], name) ? !contains(keys(function.environment[0].variables), "IMAGESHARE_MASTER_KEYS") : function.environment[0].variables["IMAGESHARE_MASTER_KEYS"] == "ssm:/imageshare/master-keys" && function.environment[0].variables["IMAGESHARE_JWKS"] == "secretsmanager:imageshare/jwks"])
     error_message = "The functions that authenticate callers do not have the references, or job-worker has them."
   }
 
@@ -127,7 +127,7 @@ run "only_callers_functions_may_read_the_keys_that_aws_keeps" {
   }
 
   assert {
-    condition     = alltrue([for name, statements in local.statements : length([for statement in statements : statement if contains(["MasterKeys", "MasterKeysKey", "TokenKeys"], statement.Sid)]) == (name == "job-worker" ? 0 : 3)])
+    condition     = alltrue([for name, statements in local.statements : length([for statement in statements : statement if contains(["MasterKeys", "MasterKeysKey", "TokenKeys"], statement.Sid)]) == (contains(["effects", "job-worker"], name) ? 0 : 3)])
     error_message = "A function that authenticates callers may not read its keys, or job-worker may."
   }
 }

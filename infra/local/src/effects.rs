@@ -40,10 +40,10 @@ pub(crate) async fn run(
         let mut backoff = INITIAL_BACKOFF;
         loop {
             match hand_over(table, &app, &*bus, &region).await {
-                Ok(0) => {
+                Ok(false) => {
                     let _ = timeout(POLL_INTERVAL, notify.notified()).await;
                 }
-                Ok(_) => backoff = INITIAL_BACKOFF,
+                Ok(true) => backoff = INITIAL_BACKOFF,
                 Err(problem) => {
                     tracing::warn!(%problem, "changes were not handled; they are retried");
                     sleep(backoff).await;
@@ -60,36 +60,65 @@ pub(crate) async fn run(
 
 /// Why a batch of changes was not handled.
 #[derive(Debug, thiserror::Error)]
-enum HandOverError {
+pub enum HandOverError {
+    /// The changes cannot be read or removed.
     #[error(transparent)]
     Changes(#[from] ChangeError),
+    /// The function has failed.
     #[error("{0}")]
     Function(String),
 }
 
-/// Hands over the oldest changes. Returns how many there were.
-async fn hand_over(
+/// Changes that the function is to handle together.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// The event of the table's stream that reports those of interest; `None` if there are none.
+    event: Option<Value>,
+    last: i64,
+}
+
+/// Reads the oldest changes; `None` if there are none.
+///
+/// # Errors
+/// [`ChangeError`] if the table fails.
+pub async fn next_batch(table: &EmbeddedTable, region: &str) -> Result<Option<Batch>, ChangeError> {
+    let changes = table.changes(MAX_BATCH).await?;
+    let Some(last) = changes.last().map(|change| change.number) else { return Ok(None) };
+    let records: Vec<_> =
+        changes.into_iter().filter(is_of_interest).map(|change| record(change, region)).collect();
+    let event = (!records.is_empty()).then(|| json!({ "Records": records }));
+    Ok(Some(Batch { event, last }))
+}
+
+/// Has the function handle a batch. The changes stay where they are.
+///
+/// # Errors
+/// The function has failed.
+pub async fn handle(batch: &Batch, app: &App, bus: &dyn Bus) -> Result<(), HandOverError> {
+    let Some(event) = batch.event.clone() else { return Ok(()) };
+    let response = CURRENT_FUNCTION.scope("effects", effects::handle(app, bus, event)).await;
+    let response = response.map_err(|problem| HandOverError::Function(problem.to_string()))?;
+    let failures = response.get("batchItemFailures").and_then(Value::as_array);
+    if failures.is_some_and(|failures| !failures.is_empty()) {
+        return Err(HandOverError::Function("the function has failed; its log says why".to_owned()));
+    }
+    Ok(())
+}
+
+/// Hands over the oldest changes, and removes them once the function has handled them. Returns whether there were any.
+///
+/// # Errors
+/// [`HandOverError`]; then they are still there.
+pub async fn hand_over(
     table: &EmbeddedTable,
     app: &App,
     bus: &dyn Bus,
     region: &str,
-) -> Result<usize, HandOverError> {
-    let changes = table.changes(MAX_BATCH).await?;
-    let Some(last) = changes.last().map(|change| change.number) else { return Ok(0) };
-    let count = changes.len();
-    let records: Vec<_> =
-        changes.into_iter().filter(is_of_interest).map(|change| record(change, region)).collect();
-    if !records.is_empty() {
-        let handled = effects::handle(app, bus, json!({ "Records": records }));
-        let response = CURRENT_FUNCTION.scope("effects", handled).await;
-        let response = response.map_err(|problem| HandOverError::Function(problem.to_string()))?;
-        let failures = response.get("batchItemFailures").and_then(Value::as_array);
-        if failures.is_some_and(|failures| !failures.is_empty()) {
-            return Err(HandOverError::Function("the function has failed; its log says why".to_owned()));
-        }
-    }
-    table.remove_changes(last).await?;
-    Ok(count)
+) -> Result<bool, HandOverError> {
+    let Some(batch) = next_batch(table, region).await? else { return Ok(false) };
+    handle(&batch, app, bus).await?;
+    table.remove_changes(batch.last).await?;
+    Ok(true)
 }
 
 /// Whether the function is to know of a change, as the filter of the event source mapping decides on AWS.

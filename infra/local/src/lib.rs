@@ -17,7 +17,7 @@ pub mod client;
 pub mod clock_keeper;
 pub mod descriptors;
 pub mod dispatcher;
-mod effects;
+pub mod effects;
 pub mod functions;
 pub mod gateway;
 pub mod health;

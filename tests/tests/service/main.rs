@@ -10,6 +10,7 @@ mod budget;
 mod consent;
 mod corpus;
 mod directory;
+mod effects;
 mod errors;
 mod glance;
 mod http_api;

@@ -47,7 +47,7 @@ pub struct EmbeddedTable {
 
 /// Why changes cannot be read or removed.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ChangeError {
+pub enum ChangeError {
     /// The table is closed, or the call has failed.
     #[error(transparent)]
     Call(#[from] CallError),

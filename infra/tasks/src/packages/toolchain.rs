@@ -13,7 +13,7 @@ use crate::{TaskResult, command};
 /// # Errors
 /// A sentence that names the missing tool, and how it is installed.
 pub(super) fn check(architectures: &[Architecture]) -> TaskResult {
-    if !succeeds("cargo", &["zigbuild", "--version"]) {
+    if !succeeds("cargo-zigbuild", &["--version"]) {
         return Err("cargo-zigbuild is missing. It comes with zig: python3 -m venv target/zig && \
                     target/zig/bin/pip install --require-hashes -r .ci/package-tools.txt, then put target/zig/bin on \
                     the PATH"

@@ -1,53 +1,41 @@
 //! The events that changes make.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use crate::App;
 use crate::domain::{
-    Audience, Bypass, Event, EventImage, EventKind, EventSubject, Image, ImageId, JobReport, KeyGrant,
-    ShareChange, Task, TenantId, Timestamp, WithdrawalReason, share_changes,
+    Audience, Bypass, Event, EventImage, EventKind, EventSubject, Image, JobReport, KeyGrant, ShareChange,
+    Task, TenantId, Timestamp, WithdrawalReason, share_changes,
 };
 use crate::store::{ItemChange, MembershipChange, Snapshot, StoreError};
 
-/// The most items of one batch read.
-const MAX_READ: usize = 100;
-
 /// What the events of memberships need besides them: the images with their owners, and the regions of the recipients.
-pub(super) struct Context {
-    snapshots: Vec<Snapshot>,
-    /// The recipients in another region, who get no events.
-    elsewhere: HashSet<TenantId>,
+pub(super) struct Context<'a> {
+    region: &'a str,
+    snapshot: Snapshot,
 }
 
-impl Context {
-    /// Reads what the changes of memberships need. One batch read for every 100 images and recipients.
-    pub(super) async fn read(app: &App, changes: &[ItemChange]) -> Result<Self, StoreError> {
+impl<'a> Context<'a> {
+    /// Reads what the changes of memberships need. One batch read for every 100 images and recipients, or none.
+    pub(super) async fn read(app: &'a App, changes: &[ItemChange]) -> Result<Self, StoreError> {
         let memberships = changes.iter().filter_map(|change| match change {
-            ItemChange::Membership(change) => Some((&change.image, &change.tenant)),
+            ItemChange::Membership(change) => Some((change.image.clone(), &change.tenant)),
             _ => None,
         });
         let (images, tenants): (BTreeSet<_>, BTreeSet<_>) = memberships.unzip();
-        let images: Vec<ImageId> = images.into_iter().cloned().collect();
-        let tenants: Vec<_> = tenants.into_iter().collect();
-        let mut snapshots = Vec::new();
-        for images in images.chunks(MAX_READ) {
-            snapshots.push(app.store.heads_and_tenants(images, &[]).await?);
-        }
-        let mut elsewhere = HashSet::new();
-        for tenants in tenants.chunks(MAX_READ) {
-            let read = app.store.heads_and_tenants(&[], tenants).await?;
-            let is_elsewhere = |tenant: &TenantId| {
-                read.tenant(tenant).region.is_some_and(|region| region != app.settings.region)
-            };
-            elsewhere.extend(tenants.iter().copied().filter(|tenant| is_elsewhere(tenant)).cloned());
-        }
-        Ok(Self { snapshots, elsewhere })
+        let (images, tenants): (Vec<_>, Vec<_>) =
+            (images.into_iter().collect(), tenants.into_iter().collect());
+        let snapshot = app.store.heads_and_tenants(&images, &tenants).await?;
+        Ok(Self { region: &app.settings.region, snapshot })
+    }
+
+    fn is_elsewhere(&self, tenant: &TenantId) -> bool {
+        self.snapshot.tenant(tenant).region.is_some_and(|region| region != self.region)
     }
 
     /// The events of a membership's change: for the owner, and for the recipient unless it is in another region.
     pub(super) fn events_of(&self, change: &MembershipChange) -> Vec<Event> {
-        let head = self.snapshots.iter().find_map(|snapshot| snapshot.image(&change.image));
-        let head = head.map(|head| head.bypass(Bypass::Worker));
+        let head = self.snapshot.image(&change.image).map(|head| head.bypass(Bypass::Worker));
         let image = EventImage {
             id: change.image.clone(),
             name: head.and_then(|head| head.name.clone()),
@@ -70,7 +58,7 @@ impl Context {
             },
         };
         let owner = image.owner.as_ref().map(|owner| (Audience::Owner, owner));
-        let recipient = (!self.elsewhere.contains(&change.tenant)).then_some(&change.tenant);
+        let recipient = (!self.is_elsewhere(&change.tenant)).then_some(&change.tenant);
         let audiences: Vec<_> =
             owner.into_iter().chain(recipient.map(|tenant| (Audience::Recipient, tenant))).collect();
         share_changes(change.old.as_ref(), Some(&change.new))

@@ -20,14 +20,15 @@ use crate::store::{ItemChange, StoreError};
 /// [`StoreError`] if the table failed. Everything is done again, then, when the changes are delivered again.
 pub async fn carry_out_effects(app: &App, changes: &[ItemChange]) -> Result<Vec<Event>, StoreError> {
     let context = events::Context::read(app, changes).await?;
-    let mut found = Vec::new();
+    // A job's own item may come before the memberships of the same transaction, but its end is told after theirs.
+    let (mut found, mut ended_jobs) = (Vec::new(), Vec::new());
     for change in changes {
         match change {
             ItemChange::Image { old, new, at } => {
                 found.extend(events::of_image(old.as_deref(), new.as_deref(), *at));
             }
             ItemChange::Membership(change) => found.extend(context.events_of(change)),
-            ItemChange::JobEnded(report) => found.extend(events::of_job(report)),
+            ItemChange::JobEnded(report) => ended_jobs.extend(events::of_job(report)),
             ItemChange::KeyGrantEnded { grant, created, at } => {
                 found.extend(events::of_grant(grant, *created, *at));
             }
@@ -35,8 +36,9 @@ pub async fn carry_out_effects(app: &App, changes: &[ItemChange]) -> Result<Vec<
         }
     }
     for job in large_jobs(changes) {
-        found.extend(ended_report(app, job).await?.as_ref().and_then(events::of_job));
+        ended_jobs.extend(ended_report(app, job).await?.as_ref().and_then(events::of_job));
     }
+    found.append(&mut ended_jobs);
     Ok(found)
 }
 

@@ -6,6 +6,7 @@ mod events;
 mod joins;
 mod limits;
 mod orders;
+mod stream;
 
 use std::collections::BTreeMap;
 

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::pattern::look_the_same;
 use super::value_enum::value_enum;
 use super::{
-    DirectoryEntry, Image, ImageId, Name, OrganizationId, Pattern, ShareRuleName, TenantId, TenantName,
-    Timestamp, Visibility,
+    DirectoryEntry, Image, ImageId, Name, OrganizationId, Pattern, ShareRuleName, Stamp, TenantId,
+    TenantName, Timestamp, Visibility,
 };
 
 /// The maximum number of share rules of a tenant.
@@ -32,8 +32,11 @@ pub struct ShareRule {
     pub name: ShareRuleName,
     /// What its owner sets.
     pub details: RuleDetails,
-    /// Grows with each change. A change is written only onto the revision that it was made from.
+    /// The number of its changes since it was created, for its owner.
     pub revision: u64,
+    /// Unique to this version of it, also among rules that have had its name before. A change is written only onto the
+    /// version that it was made from.
+    pub version: Stamp,
     /// When it was created.
     pub created: Timestamp,
     /// When it was last changed.
@@ -226,6 +229,7 @@ mod tests {
             name: "rule".parse().unwrap(),
             details: RuleDetails { pattern, recipients, enabled: true, withdraw_unmatched },
             revision: 1,
+            version: Stamp::now(),
             created: Timestamp::from_unix_millis(1),
             updated: Timestamp::from_unix_millis(1),
             problem: None,

@@ -47,7 +47,7 @@ impl Store {
     ) -> Result<PutShareRuleOutcome, StoreError> {
         let put = put_rule(owner, rule)?;
         let mut writes = match previous {
-            Some(read) => vec![item::if_unchanged(put, read.revision)],
+            Some(read) => vec![item::if_unchanged(put, read.version)],
             None => vec![put.only_if("attribute_not_exists(pk)"), count_rule(owner)],
         };
         let former = previous.map(|read| read.details.recipients.groups()).unwrap_or_default();
@@ -75,7 +75,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] if the table fails.
     pub async fn delete_share_rule(&self, owner: &TenantId, read: &ShareRule) -> Result<Commit, StoreError> {
-        let delete = item::if_unchanged(Write::delete(keys::share_rule(owner, &read.name)), read.revision);
+        let delete = item::if_unchanged(Write::delete(keys::share_rule(owner, &read.name)), read.version);
         let uncount = Write::update(keys::tenant(owner), "ADD share_rules :minus_one")
             .value(":minus_one", item::number(-1));
         let mut writes = vec![delete, uncount];
@@ -164,7 +164,7 @@ impl Store {
         let record = Write::update(keys::share_rule(owner, &rule.name), "SET #problem = :problem")
             .name("#problem", PROBLEM)
             .value(":problem", item::json(problem)?);
-        match self.update(&item::if_unchanged(record, rule.revision)).await {
+        match self.update(&item::if_unchanged(record, rule.version)).await {
             Ok(_) | Err(WriteError::ConditionFailed(_)) => Ok(()),
             Err(WriteError::Store(error)) => Err(error),
         }

@@ -37,6 +37,7 @@ struct RuleRecord {
     enabled: bool,
     #[serde(default)]
     withdraw_unmatched: bool,
+    revision: u64,
     created: Timestamp,
     updated: Timestamp,
 }
@@ -53,10 +54,11 @@ pub fn put_rule(owner: &TenantId, rule: &ShareRule) -> Result<Write, StoreError>
         organizations: recipients.organizations.clone(),
         enabled: *enabled,
         withdraw_unmatched: *withdraw_unmatched,
+        revision: rule.revision,
         created: rule.created,
         updated: rule.updated,
     };
-    let attributes = [("rule", item::json(&record)?), (item::REV, item::text(rule.revision))];
+    let attributes = [("rule", item::json(&record)?), (item::REV, item::text(rule.version))];
     Ok(Write::put(item::item(keys::share_rule(owner, &rule.name), attributes)))
 }
 
@@ -82,7 +84,8 @@ pub fn parse(found: &Item) -> Result<ShareRule, StoreError> {
             enabled: record.enabled,
             withdraw_unmatched: record.withdraw_unmatched,
         },
-        revision: item::get_parsed(found, item::REV)?,
+        revision: record.revision,
+        version: item::get_parsed(found, item::REV)?,
         created: record.created,
         updated: record.updated,
         problem,
@@ -130,6 +133,7 @@ mod tests {
                 withdraw_unmatched: true,
             },
             revision: 7,
+            version: crate::domain::Stamp::now(),
             created: Timestamp::from_unix_millis(1),
             updated: Timestamp::from_unix_millis(2),
             problem: None,

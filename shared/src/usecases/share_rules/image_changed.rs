@@ -68,7 +68,8 @@ async fn withdrawn_recipients(
     image: &Image,
 ) -> Result<Vec<TenantId>, StoreError> {
     let mut recipients = resolve_recipients(app, &image.owner, &rule.details.recipients).await?;
-    for other in rules.iter().filter(|other| other.details.pattern.matches(image)) {
+    let matching: Vec<_> = rules.iter().filter(|other| other.details.pattern.matches(image)).collect();
+    for other in matching {
         let kept: HashSet<_> =
             resolve_recipients(app, &image.owner, &other.details.recipients).await?.into_iter().collect();
         recipients.retain(|tenant| !kept.contains(tenant));

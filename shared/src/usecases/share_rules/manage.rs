@@ -37,6 +37,7 @@ pub async fn put(
             name: name.clone(),
             details: details.clone(),
             revision: previous.as_ref().map_or(1, |previous| previous.revision + 1),
+            version: app.clock().stamp(),
             created: previous.as_ref().map_or(now, |previous| previous.created),
             updated: now,
             problem: None,
@@ -69,6 +70,7 @@ pub async fn set_enabled(
         let rule = ShareRule {
             details: RuleDetails { enabled, ..previous.details.clone() },
             revision: previous.revision + 1,
+            version: app.clock().stamp(),
             updated: app.clock().now(),
             problem: None,
             ..previous.clone()

@@ -94,8 +94,8 @@ async fn resolve_accounts(
     if !with_project.is_empty() {
         entries.extend(app.store.entries_by_name(with_project).await?.into_values());
     }
-    let mut whole_accounts = accounts.iter().filter(|named| named.project.is_none()).peekable();
-    let own = if whole_accounts.peek().is_some() { app.store.entry(owner).await? } else { None };
+    let whole_accounts: Vec<_> = accounts.iter().filter(|named| named.project.is_none()).collect();
+    let own = if whole_accounts.is_empty() { None } else { app.store.entry(owner).await? };
     let region = app.settings.region.as_str();
     for TenantName { account, .. } in whole_accounts {
         if own.as_ref().is_some_and(|own| own.account == *account) {

@@ -44,8 +44,8 @@ async fn repeated_event_changes_nothing() {
     assert_eq!(all_items(&world.functions.local.embedded).len(), before);
     assert_eq!(world.causes("golden").await.len(), 1);
 
-    let withdraw = unshare(world.app(), &caller(OWNER), vec![image.id.clone()], vec![tenant("mem1")], None);
-    withdraw.await.unwrap();
+    let (owner, recipients) = (caller(OWNER), vec![tenant("mem1")]);
+    unshare(world.app(), &owner, vec![image.id.clone()], recipients, None).await.unwrap();
     world.deliver(None, &image).await;
     world.assert_members(&image, &[]).await;
 }
@@ -165,14 +165,21 @@ async fn hidden_image_is_recorded_and_shared_once_it_can_be() {
 
 #[tokio::test]
 async fn full_queue_is_recorded_and_blocks_no_event() {
-    let limits = Limits { open_pairs_per_tenant: 1, ..Limits::default() };
-    let world = World::start_with(limits);
-    let many: Vec<_> = (0..100).map(|number| format!("many-{number}")).collect();
-    world.put_golden("golden", json!({"projects": many}), json!({})).await;
-    world.put_golden("small", json!({"projects": ["mem1"]}), json!({})).await;
+    let world = World::start_with(Limits { open_pairs_per_tenant: 150, ..Limits::default() });
+    let many =
+        |first: usize| (first..first + 100).map(|number| format!("many-{number:03}")).collect::<Vec<_>>();
+    world.put_golden("a", json!({"projects": many(0)}), json!({})).await;
+    world.put_golden("b", json!({"projects": many(100)}), json!({})).await;
+    world.put_golden("c", json!({"projects": ["mem1"]}), json!({})).await;
     let image = world.register("golden-1").await;
-    world.assert_members(&image, &["mem1"]).await;
-    world.assert_rule_error("golden", image.id.as_str(), "IMG.0060").await;
+    assert_eq!(world.functions.local.member_count(&image.id).await, 101);
+    world.assert_rule_error("b", image.id.as_str(), "IMG.0060").await;
+    for rule in ["a", "c"] {
+        assert_eq!(world.rule(rule).await.get("last_error"), None, "{rule}");
+    }
+    world.send("POST", "b", "/apply", &Value::Null).await.expect_status(200);
+    world.functions.local.run_open_work().await;
+    assert_eq!(world.functions.local.member_count(&image.id).await, 201);
 }
 
 #[tokio::test]
@@ -199,7 +206,7 @@ async fn deleted_image_and_unreadable_rule_block_no_event() {
     assert_eq!(world.rule("golden").await.get("last_error"), None);
 
     let text = |value: &str| AttributeValue::S(value.to_owned());
-    let damaged = [("pk", "Q#own1"), ("sk", "broken"), ("rev", "1"), ("rule", "{}")];
+    let damaged = [("pk", "Q#own1"), ("sk", "broken"), ("rev", "x"), ("rule", "{}")];
     let damaged = damaged.map(|(name, value)| (name.to_owned(), text(value))).into_iter().collect();
     world.functions.local.table.write_item(&Write::put(damaged)).await.unwrap();
     let image = world.register("golden-2").await;
@@ -208,17 +215,11 @@ async fn deleted_image_and_unreadable_rule_block_no_event() {
 
 #[tokio::test]
 async fn failing_table_is_an_error_and_the_event_can_be_repeated() {
-    let mut world = World::start();
+    let world = World::start();
     world.put_golden("golden", json!({"projects": ["mem1"]}), json!({})).await;
     let image = world.create("golden-1", Visibility::Shared).await;
-    let working = world.app().clone();
-    let unavailable = imageshare::store::Store::new(
-        imageshare_tests::fuzz::table::UnavailableTable,
-        imageshare::domain::Clock::for_function(),
-    );
-    world.functions.local.service.store = unavailable;
-    assert!(image_changed(world.app(), None, Some(&image)).await.is_err());
-    world.functions.local.service = working;
+    let late = world.app().with_deadline(tokio::time::Instant::now());
+    assert!(image_changed(&late, None, Some(&image)).await.is_err());
     world.deliver(None, &image).await;
     world.assert_members(&image, &["mem1"]).await;
 }

@@ -1,6 +1,8 @@
 //! What each call costs at the table. One measurement serves the benchmark, which prints it, and a test, which checks
 //! it.
 
+mod share_rules;
+
 use std::time::Duration;
 
 use imageshare::App;
@@ -97,6 +99,7 @@ pub async fn measure_calls() -> Vec<Measurement> {
     rows.extend(image_event_calls().await);
     rows.extend(key_and_vault_calls().await);
     rows.extend(list_calls().await);
+    rows.extend(share_rules::measure().await);
 
     let service = metered_service(&world);
     let query = list_query(vec![List::Owned(tenant("owner"))], 50);

@@ -117,6 +117,11 @@ plain_id! {
     OrganizationId
 }
 
+plain_id! {
+    /// The name of a share rule, unique among the rules of its owner.
+    ShareRuleName
+}
+
 /// The format of a [`CloudAccountId`].
 pub const CLOUD_ACCOUNT_FORMAT: &str = "12 digits";
 

@@ -6,6 +6,7 @@ pub mod glance;
 pub mod identity;
 pub mod ims;
 pub mod registry;
+pub mod share_rules;
 
 use crate::http::{ApiError, HttpResponse, RejectedRequest};
 

@@ -16,6 +16,9 @@
 //! | cloud account that a tenant is bound to | `X#<cloud account>` | `A` | – | – |
 //! | vault | `V#<tenant>` | `<vault>` | – | – |
 //! | key grant | `G#<owner>#<key>` | `<tenant>` | – | – |
+//! | share rule | `Q#<owner>` | `<rule>` | – | – |
+//! | job of a share rule | `Q#<owner>#<rule>` | `<job>` | – | – |
+//! | lookup of a share rule by a recipient | `Y#a#<account name>`, `Y#o#<organization>` | `<owner>#<rule>` | – | – |
 //! | idempotency key | `K#<tenant>#<hash>` | `A` | – | – |
 //! | access key | `C#<access key>` | `A` | `C#<project>` | `<access key>` |
 //! | nonce | `N#<access key>#<hash>` | `A` | – | – |
@@ -25,12 +28,17 @@
 //! the name, and no two names share a key.
 
 mod lists;
+mod share_rules;
 
 use std::collections::HashMap;
 
 pub use self::lists::{
     Cursor, Index, List, ListQuery, LookupKey, Order, Position, list_entry_attributes, name_prefix,
     parse_received_owner, sortable_time,
+};
+pub use self::share_rules::{
+    parse_rule_lookup_sort_key, parse_share_rules_partition, rule_lookup, rule_lookup_partition, share_rule,
+    share_rule_job, share_rule_jobs_partition, share_rules_partition,
 };
 use crate::domain::{
     AccessKeyId, CloudAccountId, ImageId, JobId, KeyGrant, KeyId, Name, OrganizationId, Stamp, TenantId,
@@ -393,6 +401,7 @@ mod tests {
             let _ = WorkItemKey::parse(&pk, &sk);
             let _ = parse_membership_sort_key(&sk);
             let _ = (parse_tenant_names(&pk, &sk), SnapshotItem::parse(&pk, &sk));
+            let _ = (parse_rule_lookup_sort_key(&sk), parse_share_rules_partition(&pk));
         }
 
         #[test]

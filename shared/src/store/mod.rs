@@ -49,6 +49,7 @@ mod nonces;
 mod pending_scan;
 mod queues;
 mod revocations;
+mod share_rules;
 mod vaults;
 
 pub use self::changes::{ItemChange, MembershipChange, PARTITIONS_WITH_EFFECTS};
@@ -61,6 +62,7 @@ pub use self::idempotency::PriorCreation;
 pub use self::images::{CreateOutcome, DeleteOutcome, ImageFetch, ListedImage, MemberUpdate, UpdateOutcome};
 pub use self::items::idempotency::{IdempotencyRequest, SubmitOutcome};
 pub use self::items::key_grant::KeyGrantRecord;
+pub use self::items::share_rule::ShareRuleJob;
 pub use self::items::vault::VaultRecord;
 pub use self::jobs::OpenWorkItem;
 pub use self::keys::{
@@ -72,6 +74,7 @@ pub use self::memberships::Recipients;
 pub use self::meter::{Meter, Usage};
 pub(crate) use self::pending_scan::{PendingScan, ScanStep};
 pub use self::queues::{EnqueueOutcome, QueueTenant};
+pub use self::share_rules::{GroupPosition, OwnedShareRule, PutShareRuleOutcome};
 pub(crate) use self::snapshot::{Pair, Snapshot};
 pub use self::table_calls::Commit;
 pub use self::vaults::DeleteVaultOutcome;

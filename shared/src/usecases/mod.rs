@@ -27,6 +27,7 @@ mod quota;
 mod respond;
 mod respond_to_all_job;
 mod share;
+pub mod share_rules;
 mod sweep;
 mod tenant_clocks;
 mod unshare;

@@ -82,6 +82,7 @@ impl Fixture {
                 let decision = json!({"images": [image], "project_id": recipient, "status": "accepted"});
                 members("PUT", recipient, &decision)
             }
+            "share-rules" => read("GET /v1/share-rules", "/v1/share-rules", OWNER),
             "share" => {
                 let projects = [format!("another-{recipient}")];
                 members("POST", OWNER, &json!({"images": [image], "projects": projects}))

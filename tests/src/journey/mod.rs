@@ -13,6 +13,7 @@ mod jobs;
 mod lists;
 mod members;
 mod recording;
+mod share_rules;
 mod sharing;
 
 use std::future::Future;
@@ -65,6 +66,7 @@ pub async fn make_journey<S: Stage>(stage: S) -> S {
     journey.change_single_members().await;
     journey.change_members_by_minor_version().await;
     journey.change_permissions().await;
+    journey.use_share_rules().await;
     journey.list_images().await;
     journey.run_jobs().await;
     journey.sweep_left_work().await;

@@ -28,6 +28,7 @@ mod registry;
 mod rules;
 mod secrets;
 mod several_servers;
+mod share_rules;
 mod signatures;
 mod source_limits;
 mod strangers;

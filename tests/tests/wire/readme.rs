@@ -12,6 +12,7 @@ use imageshare_tests::server_process::ServerProcess;
 const EXECUTED: [&str; 5] = [
     "README.md",
     "shared/src/facade/registry/GUIDE.md",
+    "shared/src/facade/share_rules/GUIDE.md",
     "shared/src/auth/CREDENTIALS.md",
     "functions/image-events/EVENTS.md",
     "infra/local/OPERATING.md",

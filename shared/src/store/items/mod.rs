@@ -7,5 +7,6 @@ pub mod image;
 pub mod job;
 pub mod key_grant;
 pub mod membership;
+pub mod share_rule;
 pub mod tenant;
 pub mod vault;

@@ -13,6 +13,7 @@ use imageshare::function::HttpFunction;
 use imageshare::http::{ApiError, IncomingRequest};
 use imageshare::store::StoreError;
 use imageshare::table::StorageFault;
+use imageshare::usecases::share_rules::ShareRuleError;
 use imageshare::usecases::{
     AccessKeyError, DirectoryError, ExceededLimit, KeyGrantError, UseCaseError, VaultError,
 };
@@ -265,6 +266,18 @@ fn vault_errors() -> Vec<VaultError> {
     .into()
 }
 
+fn share_rule_errors() -> Vec<ShareRuleError> {
+    let name = || "golden".parse().unwrap();
+    every!(ShareRuleError {
+        NotFound(_) => ShareRuleError::NotFound(name());
+        TooMany(_) => ShareRuleError::TooMany(100);
+        ForeignOrganization(_) => ShareRuleError::ForeignOrganization("o-1".parse().unwrap());
+        Conflict(_) => ShareRuleError::Conflict(name());
+        UseCase(_) => ShareRuleError::UseCase(UseCaseError::MarkerNotFound);
+    })
+    .into()
+}
+
 fn directory_errors() -> Vec<DirectoryError> {
     every!(DirectoryError {
         Denied(_) => DirectoryError::Denied(Denied::AdminOnly(Role::Member));
@@ -300,6 +313,9 @@ pub(super) fn sections() -> Vec<Section> {
             ApiError::from(error).into_response().into()
         }),
         section("registry, vaults", &vault_errors(), |error| ApiError::from(error).into_response().into()),
+        section("registry, share rules", &share_rule_errors(), |error| {
+            ApiError::from(error).into_response().into()
+        }),
         section("registry, key grants", &key_grant_errors(), |error| {
             ApiError::from(error).into_response().into()
         }),

@@ -2,7 +2,7 @@
 //! needs no secret, show nothing of others.
 
 use imageshare::domain::{ImageId, Role};
-use imageshare::facade::{glance, identity, ims, registry};
+use imageshare::facade::{glance, identity, ims, registry, share_rules};
 use imageshare::http::Listing;
 use imageshare_tests::api::ApiRequest;
 use imageshare_tests::deployment::Deployment as Tokens;
@@ -29,6 +29,8 @@ fn marker_for(operation: &str, project: &str, position: &str) -> String {
         }
         "listAccessKeys" => listing(identity::list_keys::ROUTE).encode_marker(position),
         "listVaults" => listing(registry::vaults::list::ROUTE).encode_marker(position),
+        "listShareRules" => listing(share_rules::list::ROUTE).encode_marker(position),
+        "listShareRuleJobs" => listing(share_rules::jobs::ROUTE).with("r-0").encode_marker(position),
         "listKeyGrants" => listing(registry::key_grants::list::ROUTE).with("k-1").encode_marker(position),
         "listDependents" => {
             let of_grant = listing(registry::key_grants::dependents::ROUTE).with("k-1").with("m-0");
@@ -42,7 +44,11 @@ fn marker_for(operation: &str, project: &str, position: &str) -> String {
 /// A position that is valid in the list.
 fn valid_position(operation: &str) -> &'static str {
     let is_of_images = ["listCloudImages", "listImages", "callAction", "listDependents"].contains(&operation);
-    if is_of_images { "i-1~1700000000000" } else { "m-1" }
+    match operation {
+        "listShareRuleJobs" => "0192f0c1a00070008000000000000000",
+        _ if is_of_images => "i-1~1700000000000",
+        _ => "m-1",
+    }
 }
 
 #[tokio::test]

@@ -360,7 +360,8 @@ async fn malformed_event_is_an_error_that_names_the_field() {
         ("pipeline-registered", "/detail/name", json!("x".repeat(300)), "name: expected at most 255"),
     ] {
         let mut event = recorded(name);
-        *event.pointer_mut(pointer).unwrap() = value;
+        let (parent, member) = pointer.rsplit_once('/').unwrap();
+        event.pointer_mut(parent).unwrap()[member] = value;
         let result = world.handle(&event).await;
         match (expected, result) {
             ("", Ok(_)) => {}

@@ -162,19 +162,25 @@ async fn following_goes_on_after_a_restart() {
     lines.line_with("aws.ec2");
 }
 
-/// Runs a script with a release of boto3.
-async fn run_boto3(requirements: &str) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/events");
+/// Runs a client of AWS against a server, with an access key of `own1` in its environment. `arguments` are made from the
+/// server's address. Returns the server, and what the client has printed; `None` if the client cannot be installed.
+async fn run_client(
+    requirements: &str,
+    arguments: impl FnOnce(&str) -> Vec<String>,
+) -> Option<(Fixture, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let python = python::with_requirements(&folder.join(requirements), target).await;
-    let Some(python) = python::or_skip("boto3", python) else { return };
+    let python = python::or_skip("a client of AWS", python)?;
     let world = Fixture::start().await;
     let new = json!({"name": "events"});
     let key = world.send("POST", "/v1/access-keys", "own1", "member", Some(&new)).await;
+    let url = format!("http://{}", world.server.address);
     let mut command = tokio::process::Command::new(python);
     command
-        .arg(folder.join("put_events.py"))
-        .env("IMAGESHARE_URL", format!("http://{}", world.server.address))
+        .args(arguments(&url))
+        .current_dir(folder.join("clients/events"))
+        .env("IMAGESHARE_URL", url)
         .env("AWS_ACCESS_KEY_ID", key["id"].as_str().unwrap())
         .env("AWS_SECRET_ACCESS_KEY", key["secret"].as_str().unwrap())
         .env("AWS_EC2_METADATA_DISABLED", "true")
@@ -184,15 +190,32 @@ async fn run_boto3(requirements: &str) {
     let done = tokio::time::timeout(CLIENT_TIMEOUT, command.output()).await.expect("in time").unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     assert!(done.status.success(), "{}{}\n{}", text(&done.stdout), text(&done.stderr), world.server.log());
-    assert_eq!(world.images().await, 3);
+    Some((world, text(&done.stdout)))
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn boto3_puts_events_at_its_newest() {
-    run_boto3("boto3.txt").await;
+async fn boto3_puts_events() {
+    for release in ["clients/events/boto3.txt", "clients/events/boto3-oldest.txt"] {
+        let ran = run_client(release, |_| vec!["put_events.py".to_owned()]).await;
+        let Some((world, _)) = ran else { return };
+        assert_eq!(world.images().await, 3, "{release}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn boto3_puts_events_at_its_oldest() {
-    run_boto3("boto3-oldest.txt").await;
+async fn aws_command_puts_events() {
+    let ran = run_client("aws/cli.txt", |url| {
+        let entries = json!([{
+            "Source": "imageshare.pipeline",
+            "DetailType": "Image Registered",
+            "Detail": json!({"ami_id": "ami-7", "name": "golden"}).to_string(),
+            "Time": "2026-01-01T00:00:00Z",
+        }]);
+        let command = ["-m", "awscli", "events", "put-events", "--region", "eu-west-1", "--endpoint-url"];
+        let command = command.map(str::to_owned).into_iter();
+        command.chain([format!("{url}/events"), "--entries".to_owned(), entries.to_string()]).collect()
+    });
+    let Some((world, printed)) = ran.await else { return };
+    assert!(printed.contains("\"FailedEntryCount\": 0"), "{printed}");
+    assert_eq!(world.images().await, 1);
 }

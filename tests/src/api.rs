@@ -13,6 +13,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use dynoxide::types::AttributeValue;
 use imageshare::domain::{Role, Timestamp};
+use imageshare::table::Table;
 use imageshare_local::cli::{RemoteArguments, ServeArguments};
 use imageshare_local::issuers::IssuerArguments;
 use imageshare_local::keys::{ISSUER, SigningKey, TokenClaims};
@@ -24,6 +25,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::api_document::ApiDocument;
+use crate::checked_bus::CheckingBus;
 use crate::local_service::all_items;
 use crate::permissions::AuthorizedTable;
 pub use crate::response::ApiResponse;
@@ -141,7 +143,8 @@ impl Api {
             limits: limits.iter().map(|limit| limit.parse().expect("a limit")).collect(),
             issuers: IssuerArguments::default(),
         };
-        let server = Server::start_over(&arguments, |table| Arc::new(AuthorizedTable::new(table))).await;
+        let authorized = |table| Arc::new(AuthorizedTable::new(table)) as Arc<dyn Table>;
+        let server = Server::start_over(&arguments, authorized, |bus| Arc::new(CheckingBus::new(bus))).await;
         let server = server.expect("a server");
         let key = server.key_directory().expect("a directory of keys");
         let key = SigningKey::open_or_create(key).expect("the server's key");

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use http::Uri;
 use imageshare::auth::{Authenticator, ExpectedClaims};
 use imageshare::domain::Limits;
+use imageshare::events::Bus;
 use imageshare::function::HttpFunction;
 use imageshare::store::Store;
 use imageshare::table::Table;
@@ -60,16 +61,18 @@ impl Server {
     /// # Errors
     /// [`StartError`], with what the operator can do.
     pub async fn start(arguments: &ServeArguments) -> Result<Self, StartError> {
-        Self::start_over(arguments, |table| table).await
+        Self::start_over(arguments, |table| table, |bus| bus).await
     }
 
-    /// The same over a table that `wrap` returns for each lane's own. For tests.
+    /// The same over a table that `wrap` returns for each lane's own, and with events published on what `wrap_bus` returns
+    /// for the server's bus. For tests.
     ///
     /// # Errors
     /// As for [`Self::start`].
     pub async fn start_over(
         arguments: &ServeArguments,
         wrap: impl Fn(Arc<dyn Table>) -> Arc<dyn Table>,
+        wrap_bus: impl FnOnce(Arc<dyn Bus>) -> Arc<dyn Bus>,
     ) -> Result<Self, StartError> {
         let temporary = if arguments.memory { Some(create_temporary_directory()?) } else { None };
         // The address comes first: if a second server is started by mistake, the error is about the address.
@@ -108,7 +111,7 @@ impl Server {
             cleanup: spawn_with(&table, |table| async move { table.clean_up().await }),
             effects: {
                 let (app, region, stopping) = (worker.clone(), region.clone(), stopping());
-                let bus = Arc::clone(&bus);
+                let bus = wrap_bus(Arc::clone(&bus) as Arc<dyn Bus>);
                 spawn_with(&table, |table| async move {
                     table.carry_out_effects(app, bus, region, stopping).await;
                 })

@@ -14,6 +14,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use dynoxide::types::AttributeValue;
 use imageshare::domain::{Clock, Role, Timestamp};
 use imageshare::store::Store;
+use imageshare::table::Table;
 use imageshare_local::cli::{RemoteArguments, ServeArguments};
 use imageshare_local::effects::next_batch;
 use imageshare_local::issuers::IssuerArguments;
@@ -27,6 +28,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::api_document::ApiDocument;
+use crate::checked_bus::CheckingBus;
 use crate::local_service::all_items;
 use crate::permissions::AuthorizedTable;
 pub use crate::response::ApiResponse;
@@ -144,7 +146,8 @@ impl Api {
             limits: limits.iter().map(|limit| limit.parse().expect("a limit")).collect(),
             issuers: IssuerArguments::default(),
         };
-        let server = Server::start_over(&arguments, |table| Arc::new(AuthorizedTable::new(table))).await;
+        let authorized = |table| Arc::new(AuthorizedTable::new(table)) as Arc<dyn Table>;
+        let server = Server::start_over(&arguments, authorized, |bus| Arc::new(CheckingBus::new(bus))).await;
         let server = server.expect("a server");
         let key = server.key_directory().expect("a directory of keys");
         let key = SigningKey::open_or_create(key).expect("the server's key");
@@ -186,6 +189,12 @@ impl Api {
             panic!("{problem}\n{request:?}\n{response:?}");
         }
         response
+    }
+
+    /// Sends a request to what only a server has, and the document does not.
+    pub async fn send_undocumented(&self, request: &ApiRequest) -> ApiResponse {
+        let response = timeout(RESPONSE_TIMEOUT, self.send_raw(request)).await;
+        response.unwrap_or_else(|_| panic!("no response to {request:?}"))
     }
 
     /// The operations that have succeeded so far, for tests that have to cover all of them.

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
-use super::{MalformedId, Region, TenantId};
+use super::{CloudAccountId, MalformedId, OrganizationId, Region, TenantId};
 
 /// The format of an account's or project's name: Keystone's, restricted to printable characters.
 pub const NAME_FORMAT: &str =
@@ -53,6 +53,11 @@ pub struct DirectoryEntry {
     pub project: Name,
     /// The region that it is in.
     pub region: Region,
+    /// The organization that it belongs to, if any. Share rules name one to reach all of its members.
+    pub organization: Option<OrganizationId>,
+    /// The account at AWS that it is bound to, if any. No other tenant is bound to the same. What the account's
+    /// events say of its images is believed as this tenant's.
+    pub cloud_account: Option<CloudAccountId>,
 }
 
 /// A tenant by its names.
@@ -127,6 +132,8 @@ mod tests {
             account: "acme".parse().unwrap(),
             project: format!("p{tenant}").parse().unwrap(),
             region: region.parse().unwrap(),
+            organization: None,
+            cloud_account: None,
         }
     }
 

@@ -7,6 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use sha1::{Digest, Sha1};
 use uuid::Uuid;
 
 use super::time::Timestamp;
@@ -111,6 +112,49 @@ plain_id! {
     VaultId
 }
 
+plain_id! {
+    /// The id of an organization, which groups tenants of the directory.
+    OrganizationId
+}
+
+plain_id! {
+    /// The name of a share rule, unique among the rules of its owner.
+    ShareRuleName
+}
+
+/// The format of a [`CloudAccountId`].
+pub const CLOUD_ACCOUNT_FORMAT: &str = "12 digits";
+
+/// The id of an account at AWS, 12 digits. A tenant of the directory may be bound to one.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CloudAccountId(String);
+
+impl CloudAccountId {
+    /// The id as it appears in requests and events.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for CloudAccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for CloudAccountId {
+    type Err = MalformedId;
+
+    fn from_str(text: &str) -> Result<Self, MalformedId> {
+        let is_account = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
+        if is_account {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(MalformedId { expected: CLOUD_ACCOUNT_FORMAT })
+        }
+    }
+}
+
 impl AccessKeyId {
     /// An id for a new access key. It sorts after those of earlier ones.
     pub fn generate() -> Self {
@@ -122,6 +166,16 @@ impl ImageId {
     /// A random id, a version 4 UUID like those of Glance.
     pub fn random() -> Self {
         Self(Uuid::new_v4().to_string())
+    }
+
+    /// The id of an image that has a name of its own elsewhere: a version 5 UUID, the same for the same name.
+    pub fn derived(name: &str) -> Self {
+        /// The namespace of these names, drawn once.
+        const NAMESPACE: Uuid = Uuid::from_u128(0x6d4f_5c1e_8b1a_4f0e_9a57_3f0c_2d8e_71b4);
+        let digest = Sha1::new().chain_update(NAMESPACE.as_bytes()).chain_update(name).finalize();
+        let mut bytes = [0; 16];
+        bytes.iter_mut().zip(digest).for_each(|(byte, digit)| *byte = digit);
+        Self(uuid::Builder::from_sha1_bytes(bytes).into_uuid().to_string())
     }
 }
 
@@ -247,12 +301,31 @@ mod tests {
     }
 
     #[test]
+    fn cloud_account_has_twelve_digits() {
+        assert_eq!(
+            "012345678901".parse::<CloudAccountId>().map(|id| id.to_string()).as_deref(),
+            Ok("012345678901")
+        );
+        for bad in ["", "01234567890", "0123456789012", "01234567890a", "٠١٢٣٤٥", "01234567890 "] {
+            assert!(bad.parse::<CloudAccountId>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
     fn image_uuid_is_case_insensitive() {
         let id = |text: &str| text.parse::<ImageId>().unwrap();
         let lower = "e04a6e73-bd92-485d-b422-1b29db8cf543";
         assert_eq!(id(&lower.to_uppercase()), id(lower));
         assert_ne!(id("m-A"), id("m-a"), "only UUIDs are case-insensitive");
         assert_ne!(lower.to_uppercase().parse::<TenantId>(), lower.parse::<TenantId>());
+    }
+
+    #[test]
+    fn derived_image_id_is_a_version_5_uuid() {
+        let id = ImageId::derived("arn:aws:ec2:eu-west-1:123456789012:image/ami-1");
+        assert_eq!(id, ImageId::derived("arn:aws:ec2:eu-west-1:123456789012:image/ami-1"));
+        assert_ne!(id, ImageId::derived("arn:aws:ec2:eu-west-1:123456789012:image/ami-2"));
+        assert_eq!(Uuid::try_parse(id.as_str()).unwrap().get_version_num(), 5);
     }
 
     #[test]

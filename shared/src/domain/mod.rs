@@ -17,10 +17,12 @@ mod member_view;
 mod membership;
 mod message;
 mod outcome;
+mod pattern;
 mod permission;
 mod property_rules;
 mod read_rate;
 mod share_request;
+mod share_rule;
 mod step;
 mod tenant;
 mod time;
@@ -42,7 +44,8 @@ pub use self::event::{
     Audience, Event, EventImage, EventKind, EventSubject, ShareChange, WithdrawalReason, share_changes,
 };
 pub use self::ids::{
-    AccessKeyId, ID_FORMAT, ImageId, JobId, KeyId, MalformedId, Region, Stamp, TenantId, VaultId,
+    AccessKeyId, CLOUD_ACCOUNT_FORMAT, CloudAccountId, ID_FORMAT, ImageId, JobId, KeyId, MalformedId,
+    OrganizationId, Region, ShareRuleName, Stamp, TenantId, VaultId,
 };
 pub use self::image::{
     BadDetail, Details, Encryption, Image, ImageHead, ImageKind, ImageSpec, MAX_DETAILS_BYTES, MAX_TAGS,
@@ -58,13 +61,18 @@ pub use self::message::{
     UnreadEntry,
 };
 pub use self::outcome::Outcome;
+pub use self::pattern::{MAX_PATTERN_BYTES, Pattern, PatternError};
 pub use self::permission::{AddedAndRemoved, PermissionChange, ShareRefused, plan_permissions};
 pub use self::property_rules::{is_reserved_property, property};
 pub use self::read_rate::{ReadBucket, ReadRate};
 pub use self::share_request::{ShareKind, ShareRequestError, check_share_request};
+pub use self::share_rule::{
+    ImageChange, MAX_RULE_GROUPS, MAX_RULE_RECIPIENTS, MAX_SHARE_RULES, RecipientGroup, RuleDetails,
+    RuleProblem, RuleProblemKind, RuleRecipients, ShareRule, ShareRuleCause, is_visible_change,
+};
 pub use self::step::{
     Change, ExtraReads, Guard, Guards, Plan, PlanItem, Rule, Rules, StepInput, extra_reads, plan,
-    plan_failure, reads_recipients,
+    plan_dry_run, plan_failure, reads_recipients,
 };
 pub use self::tenant::{Inbox, Queue, QueueKind, Tenant};
 pub use self::time::Timestamp;

@@ -7,6 +7,7 @@ pub mod identity;
 pub mod ims;
 pub mod messages;
 pub mod registry;
+pub mod share_rules;
 
 use crate::http::{ApiError, HttpResponse, RejectedRequest};
 

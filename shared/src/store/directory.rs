@@ -1,5 +1,6 @@
 //! The directory of tenants. An entry is on the tenant's own item, beside its counters, so that reading a tenant reads
-//! both. Its names are an item of their own, so that no two tenants can have the same.
+//! both. Its names and its cloud account are items of their own, so that no two tenants can have the same, and its
+//! place in an organization is one, so that the organization has a list of its members.
 
 use std::collections::HashMap;
 
@@ -7,11 +8,11 @@ use super::client::Store;
 use super::error::{StoreError, WriteError};
 use super::item;
 use super::items::directory_entry::{
-    TENANT, if_entry_unchanged, names_attributes, parse, parse_names, with_attribute_names,
+    TENANT, if_entry_unchanged, names_attributes, parse, parse_names, remove_entry, set_entry,
 };
-use super::keys::{self, GSK, LISTS_INDEX};
+use super::keys::{self, GSK, Key, LISTS_INDEX, SK};
 use super::table_calls::{Commit, is_condition_failure};
-use crate::domain::{DirectoryEntry, Name, TenantId};
+use crate::domain::{CloudAccountId, DirectoryEntry, Name, OrganizationId, TenantId};
 use crate::table::{Query, Write};
 
 /// The most projects of an account that one query reads.
@@ -26,6 +27,8 @@ pub enum PutEntryOutcome {
     Conflict,
     /// This other tenant has the names.
     NamesTaken(TenantId),
+    /// This other tenant is bound to the cloud account.
+    CloudAccountTaken(TenantId),
 }
 
 impl Store {
@@ -38,7 +41,7 @@ impl Store {
     }
 
     /// Creates an entry, or replaces it if it is unchanged since `previous` was read. One transaction: the entry, its
-    /// names, and the removal of its former names.
+    /// names, its place in an organization and its cloud account, and the removal of the former ones.
     ///
     /// # Errors
     /// [`StoreError`] if the table fails.
@@ -47,51 +50,83 @@ impl Store {
         previous: Option<&DirectoryEntry>,
         entry: &DirectoryEntry,
     ) -> Result<PutEntryOutcome, StoreError> {
-        const SET: &str =
-            "SET #account = :account, #project = :project, #region = :region, gpk = :list, gsk = :tenant";
-        let set = Write::update(keys::tenant(&entry.tenant), SET)
-            .value(":account", item::text(&entry.account))
-            .value(":project", item::text(&entry.project))
-            .value(":region", item::text(&entry.region))
-            .value(":list", item::text(keys::DIRECTORY_PARTITION))
-            .value(":tenant", item::text(&entry.tenant));
         let set = match previous {
-            Some(read) => if_entry_unchanged(set, read),
-            None => with_attribute_names(set).only_if("attribute_not_exists(#account)"),
+            Some(read) => if_entry_unchanged(set_entry(entry), read),
+            None => set_entry(entry).only_if("attribute_not_exists(#account)"),
         };
-        let (names, attributes) =
-            (keys::tenant_names(&entry.account, &entry.project), names_attributes(entry));
-        let put_names = Write::put(item::item(names.clone(), attributes))
-            .only_if("attribute_not_exists(pk) OR #tenant = :tenant")
-            .name("#tenant", TENANT)
-            .value(":tenant", item::text(&entry.tenant));
-        let old_names = previous.map(|read| keys::tenant_names(&read.account, &read.project));
-        let delete_names = old_names.filter(|old| *old != names).map(Write::delete);
-        let writes: Vec<_> = [set, put_names].into_iter().chain(delete_names).collect();
+        let names = item::item(keys::tenant_names(&entry.account, &entry.project), names_attributes(entry));
+        let claims = [Some(claim(names, entry)), cloud_account_claim(previous, entry)];
+        let mut writes = vec![set];
+        writes.extend(claims.into_iter().flatten());
+        writes.extend(organization_writes(previous, entry));
+        writes.extend(previous.into_iter().flat_map(|read| former_claims(read, Some(entry))));
         let reasons = match self.transact(&writes).await {
             Ok(()) => return Ok(PutEntryOutcome::Written),
             Err(WriteError::Store(error)) => return Err(error),
             Err(WriteError::ConditionFailed(reasons)) => reasons,
         };
-        match reasons
-            .get(1)
-            .filter(|reason| is_condition_failure(reason))
-            .and_then(|taken| taken.found.as_ref())
-        {
-            Some(found) => Ok(PutEntryOutcome::NamesTaken(item::get_parsed(found, TENANT)?)),
-            None => Ok(PutEntryOutcome::Conflict),
+        let holder = |index: usize| -> Result<Option<TenantId>, StoreError> {
+            let failed = reasons.get(index).filter(|reason| is_condition_failure(reason));
+            failed
+                .and_then(|taken| taken.found.as_ref())
+                .map(|found| item::get_parsed(found, TENANT))
+                .transpose()
+        };
+        if let Some(tenant) = holder(1)? {
+            return Ok(PutEntryOutcome::NamesTaken(tenant));
         }
+        // Only a claim of a cloud account is a put with a condition at this place.
+        Ok(holder(2)?.map_or(PutEntryOutcome::Conflict, PutEntryOutcome::CloudAccountTaken))
     }
 
-    /// Deletes an entry and its names, if it is unchanged since it was read. The tenant's counters stay. One
-    /// transaction.
+    /// Deletes an entry with its names, its place in an organization and its cloud account, if it is unchanged since
+    /// it was read. The tenant's counters stay. One transaction.
     ///
     /// # Errors
     /// [`StoreError`] if the table fails.
     pub async fn delete_entry(&self, entry: &DirectoryEntry) -> Result<Commit, StoreError> {
-        const REMOVE: &str = "REMOVE #account, #project, #region, gpk, gsk";
-        let remove = if_entry_unchanged(Write::update(keys::tenant(&entry.tenant), REMOVE), entry);
-        self.commit(&[remove, Write::delete(keys::tenant_names(&entry.account, &entry.project))]).await
+        let mut writes = vec![if_entry_unchanged(remove_entry(&entry.tenant), entry)];
+        writes.extend(former_claims(entry, None));
+        writes.extend(entry.organization.iter().map(|former| leave(former, &entry.tenant)));
+        self.commit(&writes).await
+    }
+
+    /// Finds the tenant that a cloud account is bound to; `None` if it is bound to none. One read.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table fails.
+    pub async fn tenant_of_cloud_account(
+        &self,
+        account: &CloudAccountId,
+    ) -> Result<Option<TenantId>, StoreError> {
+        let found = self.read_one(keys::cloud_account(account)).await?;
+        found.as_ref().map(|found| item::get_parsed(found, TENANT)).transpose()
+    }
+
+    /// Returns the members of an organization after `after`, ordered by tenant id, at most `limit`; and where the next
+    /// page starts, if there may be one. One query, strongly consistent.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table fails.
+    pub async fn organization_members(
+        &self,
+        organization: &OrganizationId,
+        after: Option<&TenantId>,
+        limit: usize,
+    ) -> Result<(Vec<TenantId>, Option<TenantId>), StoreError> {
+        let query = match after {
+            None => Query::new("pk = :organization"),
+            Some(after) => {
+                Query::new("pk = :organization AND sk > :after").value(":after", item::text(after))
+            }
+        };
+        let partition = item::text(keys::organization_partition(organization));
+        let query = query.value(":organization", partition);
+        let page = self.query(&Query { consistent: true, limit: Some(limit), ..query }).await?;
+        let members = page.items.iter().map(|found| item::get_parsed(found, SK));
+        let members = members.collect::<Result<Vec<TenantId>, _>>()?;
+        let next = members.last().filter(|_| page.next.is_some()).cloned();
+        Ok((members, next))
     }
 
     /// Returns the entries after `after`, ordered by tenant id, at most `limit`; and where the next page starts, if
@@ -161,4 +196,49 @@ impl Store {
             }
         }
     }
+}
+
+/// Puts an item that only one tenant can have. The condition fails if another one has it.
+fn claim(claimed: item::Item, entry: &DirectoryEntry) -> Write {
+    Write::put(claimed)
+        .only_if("attribute_not_exists(pk) OR #tenant = :tenant")
+        .name("#tenant", TENANT)
+        .value(":tenant", item::text(&entry.tenant))
+}
+
+/// Claims the cloud account of an entry, unless the entry had it before.
+fn cloud_account_claim(previous: Option<&DirectoryEntry>, entry: &DirectoryEntry) -> Option<Write> {
+    let former = previous.and_then(|read| read.cloud_account.as_ref());
+    let account = entry.cloud_account.as_ref().filter(|account| Some(*account) != former)?;
+    let binding = item::item(keys::cloud_account(account), [(TENANT, item::text(&entry.tenant))]);
+    Some(claim(binding, entry))
+}
+
+/// Moves a tenant from its former organization to its new one.
+fn organization_writes(previous: Option<&DirectoryEntry>, entry: &DirectoryEntry) -> Vec<Write> {
+    let former = previous.and_then(|read| read.organization.as_ref());
+    let new = entry.organization.as_ref();
+    if former == new {
+        return Vec::new();
+    }
+    let join = new.map(|new| {
+        let attributes: [(String, item::AttributeValue); 0] = [];
+        Write::put(item::item(keys::organization_member(new, &entry.tenant), attributes))
+    });
+    let leave = former.map(|former| leave(former, &entry.tenant));
+    join.into_iter().chain(leave).collect()
+}
+
+fn leave(organization: &OrganizationId, tenant: &TenantId) -> Write {
+    Write::delete(keys::organization_member(organization, tenant))
+}
+
+/// Deletes the names and the cloud account of an entry that its successor, if any, does not have.
+fn former_claims(former: &DirectoryEntry, new: Option<&DirectoryEntry>) -> impl Iterator<Item = Write> {
+    let claims = |entry: &DirectoryEntry| -> Vec<Key> {
+        let names = keys::tenant_names(&entry.account, &entry.project);
+        std::iter::once(names).chain(entry.cloud_account.iter().map(keys::cloud_account)).collect()
+    };
+    let kept = new.map(claims).unwrap_or_default();
+    claims(former).into_iter().filter(move |key| !kept.contains(key)).map(Write::delete)
 }

@@ -12,19 +12,26 @@
 //! | work item of a large job | `J#<job>` | `P#<number>` | `W#<shard>` open | `<job>#<number>` |
 //! | tenant | `T#<tenant>` | `A` | `D#` while in the directory | `<tenant>` |
 //! | names of a tenant | `D#<account name>` | `P#<project name>` | – | – |
+//! | member of an organization | `O#<organization>` | `<tenant>` | – | – |
+//! | cloud account that a tenant is bound to | `X#<cloud account>` | `A` | – | – |
 //! | vault | `V#<tenant>` | `<vault>` | – | – |
 //! | key grant | `G#<owner>#<key>` | `<tenant>` | – | – |
+//! | share rule | `Q#<owner>` | `<rule>` | – | – |
+//! | job of a share rule | `Q#<owner>#<rule>` | `<job>` | – | – |
+//! | lookup of a share rule by a recipient | `Y#a#<account name>`, `Y#o#<organization>` | `<owner>#<rule>` | – | – |
 //! | idempotency key | `K#<tenant>#<hash>` | `A` | – | – |
 //! | access key | `C#<access key>` | `A` | `C#<project>` | `<access key>` |
 //! | nonce | `N#<access key>#<hash>` | `A` | – | – |
 //! | revoked token | `R#<hash>` | `A` | – | – |
 //! | message | `B#<tenant>` | `<stamp>#<kind>#<counterpart>` | `B#<tenant>#unread`, `B#<tenant>#read` | `<arrived>` |
-//! | read mark: up to when a tenant has read its messages | `Y#<tenant>` | `A` | – | – |
+//! | read mark: up to when a tenant has read its messages | `U#<tenant>` | `A` | – | – |
 //!
 //! An id never contains `#`. A name in the directory may, so it comes last in its key: everything after the prefix is
 //! the name, and no two names share a key.
 
 mod lists;
+mod messages;
+mod share_rules;
 
 use std::collections::HashMap;
 
@@ -32,8 +39,17 @@ pub use self::lists::{
     Cursor, Index, List, ListQuery, LookupKey, Order, Position, list_entry_attributes, name_prefix,
     parse_received_owner, sortable_time,
 };
+pub use self::messages::{
+    marked_messages_partition, message, message_lower_bound, message_partition, parse_is_marked_read,
+    parse_message_sort_key, read_mark,
+};
+pub use self::share_rules::{
+    parse_rule_lookup_sort_key, parse_share_rules_partition, rule_lookup, rule_lookup_partition, share_rule,
+    share_rule_job, share_rule_jobs_partition, share_rules_partition,
+};
 use crate::domain::{
-    AccessKeyId, ImageId, JobId, KeyGrant, KeyId, MessageId, Name, Stamp, TenantId, Timestamp, VaultKey,
+    AccessKeyId, CloudAccountId, ImageId, JobId, KeyGrant, KeyId, Name, OrganizationId, Stamp, TenantId,
+    Timestamp, VaultKey,
 };
 pub use crate::table::Key;
 use crate::table::{Action, AttributeValue, Write};
@@ -203,6 +219,21 @@ pub fn parse_tenant_names(pk: &str, sk: &str) -> Option<(Name, Name)> {
     ))
 }
 
+/// The partition of an organization's members.
+pub fn organization_partition(organization: &OrganizationId) -> String {
+    format!("O#{organization}")
+}
+
+/// The membership of a tenant in an organization.
+pub fn organization_member(organization: &OrganizationId, tenant: &TenantId) -> Key {
+    key(organization_partition(organization), tenant.as_str())
+}
+
+/// The binding of a cloud account to a tenant.
+pub fn cloud_account(account: &CloudAccountId) -> Key {
+    key(format!("X#{account}"), "A")
+}
+
 /// The partition of a tenant's vaults.
 pub fn vault_partition(tenant: &TenantId) -> String {
     format!("V#{tenant}")
@@ -285,50 +316,6 @@ pub fn nonce(access_key: &AccessKeyId, digest: &str) -> Key {
 /// A revoked token; `digest` is its hash.
 pub fn revoked_token(digest: &str) -> Key {
     key(format!("R#{digest}"), "A")
-}
-
-/// The partition of a tenant's messages.
-pub fn message_partition(tenant: &TenantId) -> String {
-    format!("B#{tenant}")
-}
-
-/// A message.
-pub fn message(tenant: &TenantId, MessageId { stamp, kind, counterpart }: &MessageId) -> Key {
-    key(message_partition(tenant), format!("{stamp}#{kind}#{counterpart}"))
-}
-
-/// Parses a message from its sort key.
-pub fn parse_message_sort_key(sk: &str) -> Option<MessageId> {
-    let mut parts = sk.splitn(3, '#');
-    Some(MessageId {
-        stamp: parts.next()?.parse().ok()?,
-        kind: parts.next()?.parse().ok()?,
-        counterpart: parts.next()?.parse().ok()?,
-    })
-}
-
-/// A sort key below those of the messages of requests since `time`, and above all others.
-pub fn message_lower_bound(time: Timestamp) -> String {
-    Stamp::first_of(time).to_string()
-}
-
-/// The partition of the messages in the `lists` index that a tenant has marked as read, or has not.
-pub fn marked_messages_partition(tenant: &TenantId, is_read: bool) -> String {
-    format!("{}#{}", message_partition(tenant), if is_read { "read" } else { "unread" })
-}
-
-/// Parses whether a message is marked as read from its partition in the `lists` index.
-pub fn parse_is_marked_read(gpk: &str) -> Option<bool> {
-    match gpk.rsplit_once('#')?.1 {
-        "read" => Some(true),
-        "unread" => Some(false),
-        _ => None,
-    }
-}
-
-/// The read mark of a tenant.
-pub fn read_mark(tenant: &TenantId) -> Key {
-    key(format!("Y#{tenant}"), "A")
 }
 
 /// The number of a work item that is its whole job. It is kept in the job's own item.
@@ -414,7 +401,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::MessageKind;
 
     proptest! {
         #[test]
@@ -423,6 +409,7 @@ mod tests {
             let _ = parse_membership_sort_key(&sk);
             let _ = (parse_tenant_names(&pk, &sk), SnapshotItem::parse(&pk, &sk));
             let _ = (parse_message_sort_key(&sk), parse_is_marked_read(&pk));
+            let _ = (parse_rule_lookup_sort_key(&sk), parse_share_rules_partition(&pk));
         }
 
         #[test]
@@ -448,21 +435,6 @@ mod tests {
         let grant = KeyGrant { owner: "o".parse().unwrap(), key: "k".parse().unwrap(), tenant };
         assert_eq!(parsed(&key_grant(&grant)), Some(SnapshotItem::KeyGrant(grant)));
         assert_eq!(parsed(&listing(&image)), None);
-    }
-
-    #[test]
-    fn message_key_round_trips_and_is_bounded_by_its_time() {
-        let (tenant, stamp) = ("t".parse().unwrap(), Stamp::now());
-        let id = MessageId { stamp, kind: MessageKind::GrantEnded, counterpart: "o".parse().unwrap() };
-        let key = message(&tenant, &id);
-        let sk = key[SK].as_s().unwrap();
-        assert_eq!(parse_message_sort_key(sk), Some(id));
-        assert!(*sk > message_lower_bound(stamp.time()));
-        assert!(*sk < message_lower_bound(stamp.time().plus(std::time::Duration::from_millis(1))));
-        for is_read in [true, false] {
-            let gpk = marked_messages_partition(&tenant, is_read);
-            assert_eq!(parse_is_marked_read(&gpk), Some(is_read));
-        }
     }
 
     #[test]

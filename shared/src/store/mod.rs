@@ -50,6 +50,7 @@ mod nonces;
 mod pending_scan;
 mod queues;
 mod revocations;
+mod share_rules;
 mod vaults;
 
 pub use self::changes::{ItemChange, MembershipChange, PARTITIONS_WITH_EFFECTS};
@@ -62,6 +63,7 @@ pub use self::idempotency::PriorCreation;
 pub use self::images::{CreateOutcome, DeleteOutcome, ImageFetch, ListedImage, MemberUpdate, UpdateOutcome};
 pub use self::items::idempotency::{IdempotencyRequest, SubmitOutcome};
 pub use self::items::key_grant::KeyGrantRecord;
+pub use self::items::share_rule::ShareRuleJob;
 pub use self::items::vault::VaultRecord;
 pub use self::jobs::OpenWorkItem;
 pub use self::keys::{
@@ -74,6 +76,7 @@ pub use self::messages::{DELIVERY_TIME, MessageContext};
 pub use self::meter::{Meter, Usage};
 pub(crate) use self::pending_scan::{PendingScan, ScanStep};
 pub use self::queues::{EnqueueOutcome, QueueTenant};
+pub use self::share_rules::{GroupPosition, OwnedShareRule, PutShareRuleOutcome};
 pub(crate) use self::snapshot::{Pair, Snapshot};
 pub use self::table_calls::Commit;
 pub use self::vaults::DeleteVaultOutcome;

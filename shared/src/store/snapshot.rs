@@ -12,8 +12,8 @@ use super::items::{image, membership, tenant, vault};
 use super::keys::{self, Key, PK, SK, SnapshotItem};
 use crate::domain::{
     Change, ImageHead, ImageId, Job, Membership, PermissionChange, Plan, Rules, ShareRefused, Stamp,
-    StepInput, Task, Tenant, TenantId, Timestamp, Unauthorized, extra_reads, plan, plan_failure,
-    plan_permissions, reads_recipients,
+    StepInput, Task, Tenant, TenantId, Timestamp, Unauthorized, extra_reads, plan, plan_dry_run,
+    plan_failure, plan_permissions, reads_recipients,
 };
 
 /// An image and a tenant.
@@ -170,6 +170,11 @@ impl Snapshot {
     /// Plans pairs of a job: see [`plan`].
     pub(crate) fn plan(&self, job: &Job, pairs: Range<usize>, rules: Rules<'_>) -> Plan {
         plan(job, pairs, &self.input, rules)
+    }
+
+    /// Plans pairs of a job that is only checked: see [`plan_dry_run`].
+    pub(crate) fn plan_dry_run(&self, job: &Job, pairs: Range<usize>, rules: Rules<'_>) -> Plan {
+        plan_dry_run(job, pairs, &self.input, rules)
     }
 
     /// Plans the failure of pairs of a job: see [`plan_failure`].

@@ -25,6 +25,9 @@ pub enum DirectoryError {
     /// Another tenant, this one, has the names.
     #[error("the names belong to tenant {0}")]
     NamesTaken(TenantId),
+    /// Another tenant, this one, is bound to the cloud account.
+    #[error("the cloud account belongs to tenant {0}")]
+    CloudAccountTaken(TenantId),
     /// The names do not resolve to a tenant.
     #[error(transparent)]
     Unresolved(#[from] ResolveError),
@@ -55,6 +58,9 @@ pub async fn put_tenant(app: &App, caller: &Caller, entry: &DirectoryEntry) -> R
         match app.store.put_entry(read.as_ref(), entry).await? {
             PutEntryOutcome::Written => return Ok(()),
             PutEntryOutcome::NamesTaken(tenant) => return Err(DirectoryError::NamesTaken(tenant)),
+            PutEntryOutcome::CloudAccountTaken(tenant) => {
+                return Err(DirectoryError::CloudAccountTaken(tenant));
+            }
             PutEntryOutcome::Conflict => {}
         }
     }

@@ -151,9 +151,15 @@ async fn populate(service: &App, keyring: &Keyring) -> [(&'static str, String); 
     {
         let (account, project) = (account.parse().expect("a name"), project.parse().expect("a name"));
         let region = service.settings.region.parse().expect("a region");
-        put_tenant(service, &admin, &DirectoryEntry { tenant: tenant(id), account, project, region })
-            .await
-            .expect("entered");
+        let entry = DirectoryEntry {
+            tenant: tenant(id),
+            account,
+            project,
+            region,
+            organization: None,
+            cloud_account: None,
+        };
+        put_tenant(service, &admin, &entry).await.expect("entered");
     }
     let images = vec!["m-gx2x1dhsmusr2abcd".parse().expect("an id")];
     let job = share(service, &own1, images, vec![tenant("mem1")], None).await.expect("a job");

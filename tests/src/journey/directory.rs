@@ -13,7 +13,12 @@ impl<S: Stage> Journey<S> {
         self.call("ops PUT /v1/tenants/own1", name("acme", "web"), 200).await;
         self.call("ops PUT /v1/tenants/mem1", name("acme", "shop"), 200).await;
         self.call("ops PUT /v1/tenants/mem2", name("other", "web"), 200).await;
-        self.call("ops PUT /v1/tenants/gone", name("gone", "gone"), 200).await;
+        let mut bound = name("gone", "gone");
+        for (organization, cloud_account) in [("acme", "111122223333"), ("other", "444455556666")] {
+            bound["organization"] = json!(organization);
+            bound["cloud_account"] = json!(cloud_account);
+            self.call("ops PUT /v1/tenants/gone", bound.clone(), 200).await;
+        }
         self.call("ops GET /v1/tenants/own1", Value::Null, 200).await;
         self.call("ops GET /v1/tenants?limit=3", Value::Null, 200).await;
         self.call("own1 GET /v1/tenants?account=acme&project=shop", Value::Null, 200).await;

@@ -7,12 +7,14 @@
 mod crashes;
 mod credentials;
 mod directory;
+mod image_events;
 mod images;
 mod jobs;
 mod lists;
 mod members;
 mod messages;
 mod recording;
+mod share_rules;
 mod sharing;
 
 use std::future::Future;
@@ -50,12 +52,14 @@ pub trait Stage {
 pub struct Journey<S> {
     stage: S,
     document: Document,
+    /// How many events there were: the time of the last one, in seconds.
+    seconds: u32,
 }
 
 /// Makes every step of the journey, over an empty table.
 pub async fn make_journey<S: Stage>(stage: S) -> S {
     let document = Document::load().expect("infra/openapi.yaml is an API document");
-    let mut journey = Journey { stage, document };
+    let mut journey = Journey { stage, document, seconds: 0 };
     journey.use_documents().await;
     journey.use_directory().await;
     journey.use_images().await;
@@ -63,12 +67,14 @@ pub async fn make_journey<S: Stage>(stage: S) -> S {
     journey.change_single_members().await;
     journey.change_members_by_minor_version().await;
     journey.change_permissions().await;
+    journey.use_share_rules().await;
     journey.list_images().await;
     journey.run_jobs().await;
     journey.sweep_left_work().await;
     journey.recover_from_crashed_worker().await;
     journey.use_credentials().await;
     journey.use_messages().await;
+    journey.follow_image_events().await;
     journey.stage
 }
 

@@ -306,6 +306,8 @@ async fn enter_tenant(service: &App, tenant: &str, project: &str, region: &str) 
         account: "acme".parse().unwrap(),
         project: project.parse().unwrap(),
         region: region.parse().unwrap(),
+        organization: None,
+        cloud_account: None,
     };
     put_tenant(service, &admin, &entry).await.unwrap();
 }

@@ -1,7 +1,7 @@
 //! A tenant that exceeds its read rate gets a 429 in the form of each facade; no other tenant does.
 
 use imageshare::domain::{Limits, Role};
-use imageshare::facade::{alibaba, glance, identity, ims, messages, registry};
+use imageshare::facade::{alibaba, glance, identity, ims, messages, registry, share_rules};
 use imageshare_tests::api::{Api, ApiRequest};
 use imageshare_tests::api_document::ApiDocument;
 use imageshare_tests::deployment::Deployment;
@@ -63,6 +63,8 @@ async fn throttled_read_uses_the_error_format_of_its_facade() {
         (glance::show::ROUTE, format!("/v2/images/{image}")),
         (glance::members::list::ROUTE, format!("/v2/images/{image}/members")),
         (registry::vaults::list::ROUTE, "/v1/vaults".to_owned()),
+        (share_rules::list::ROUTE, "/v1/share-rules".to_owned()),
+        (share_rules::jobs::ROUTE, "/v1/share-rules/r-1/jobs".to_owned()),
         (registry::tenants::show::ROUTE, "/v1/tenants/own1".to_owned()),
         (registry::key_grants::list::ROUTE, "/v1/keys/k/grants".to_owned()),
         (identity::list_keys::ROUTE, "/v1/access-keys".to_owned()),

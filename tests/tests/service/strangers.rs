@@ -16,6 +16,8 @@ const NO_IMAGE: &str = "7f1b5c0e-0d4a-4a53-9c3e-1f8b7c6d5e4f";
 /// A vault of the owner, and a key that it has granted `mem1`.
 const VAULT: &str = "vault-of-own";
 const KEY: &str = "key-of-own";
+/// A share rule of the owner.
+const RULE: &str = "rule-of-own";
 
 /// An owner with a shared and a private image; `mem1` has accepted the shared one, and `gone1` was a member of both
 /// for a while.
@@ -65,7 +67,9 @@ impl Fixture {
         let vault = json!({"protection_type": "backup", "capacity_gib": 100});
         let vault = ApiRequest::new("PUT", format!("/v1/vaults/{VAULT}")).json(&vault);
         let grant = ApiRequest::new("PUT", format!("/v1/keys/{KEY}/grants/mem1"));
-        for put in [vault, grant] {
+        let rule = json!({"pattern": {"name": ["shared"]}, "recipients": {"projects": ["mem1"]}});
+        let rule = ApiRequest::new("PUT", format!("/v1/share-rules/{RULE}")).json(&rule);
+        for put in [vault, grant, rule] {
             api.send(&put.token(&owner)).await.expect_status(200);
         }
         let message = create_message(&api.store(), "own1", "mem1").await;
@@ -290,6 +294,9 @@ impl Fixture {
             | "putKeyGrant" | "deleteKeyGrant" | "listDependents" => {
                 Self::vault_and_key_grant_pairs(operation)
             }
+            id if id.ends_with("ShareRule") || id.starts_with("listShareRule") => {
+                Self::share_rule_pairs(operation)
+            }
             "listAccessKeys" => {
                 let request = |marker: &str| get(format!("/v1/access-keys?marker={marker}"));
                 vec![(request(&self.access_key), request(NO_IMAGE))]
@@ -353,6 +360,33 @@ impl Fixture {
         }
     }
 
+    /// The same for share rules, which each project has of its own, too.
+    fn share_rule_pairs(operation: &str) -> Vec<(ApiRequest, ApiRequest)> {
+        let rule = |name: &str, action: &str| format!("/v1/share-rules/{name}{action}");
+        let request = |method: &str, action: &str| {
+            (ApiRequest::new(method, rule(RULE, action)), ApiRequest::new(method, rule("nobody", action)))
+        };
+        vec![match operation {
+            "listShareRules" => {
+                let list = |marker: &str| ApiRequest::new("GET", format!("/v1/share-rules?marker={marker}"));
+                (list(RULE), list("nobody"))
+            }
+            "showShareRule" => request("GET", ""),
+            "deleteShareRule" => request("DELETE", ""),
+            "putShareRule" => {
+                // Refused for every project, so that a stranger has no rule afterwards.
+                let (one, other) = request("PUT", "");
+                let body = json!({"pattern": {}, "recipients": {"projects": ["mem1"]}});
+                (one.json(&body), other.json(&body))
+            }
+            "enableShareRule" => request("POST", "/enable"),
+            "disableShareRule" => request("POST", "/disable"),
+            "dryRunShareRule" => request("POST", "/dry-run"),
+            "applyShareRule" => request("POST", "/apply"),
+            _ => request("GET", "/jobs"),
+        }]
+    }
+
     /// A request of the owner on what it has.
     fn owner_request(&self, operation: &Operation) -> ApiRequest {
         match operation.id.as_str() {
@@ -368,6 +402,8 @@ impl Fixture {
             "putKeyGrant" => ApiRequest::new("PUT", format!("/v1/keys/{KEY}/grants/mem1")),
             "markMessagesRead" => ApiRequest::new("PUT", "/v1/messages")
                 .json(&json!({"read_up_to": "2024-11-06T06:30:00.778Z"})),
+            "putShareRule" => ApiRequest::new("PUT", format!("/v1/share-rules/{RULE}"))
+                .json(&json!({"pattern": {"name": ["new"]}, "recipients": {"projects": ["mem1"]}})),
             "listTenants" => ApiRequest::new("GET", "/v1/tenants?account=acme&project=web"),
             "findProject" => ApiRequest::new("GET", "/v3/projects?name=web"),
             _ if !operation.path.contains('{') && operation.method == "GET" => {
@@ -395,6 +431,7 @@ impl Fixture {
             NO_IMAGE,
             VAULT,
             KEY,
+            RULE,
             "own1",
             "mem1",
             "nobody",
@@ -453,7 +490,8 @@ async fn stranger_cannot_tell_existing_from_missing() {
                         "{stranger} {one:?}"
                     );
                 }
-                let lists = ["images", "access_keys", "Images", "vaults", "grants", "memberships"];
+                let lists =
+                    ["images", "access_keys", "Images", "vaults", "grants", "memberships", "share_rules"];
                 let listed = lists.map(|name| &there.body[name]);
                 let lists = ["list", "callAction", "showVersions", "deleteKeyGrant"]
                     .iter()
@@ -461,7 +499,8 @@ async fn stranger_cannot_tell_existing_from_missing() {
                 let is_list = lists && listed.contains(&&json!([]));
                 let is_job = operation.id == "respondToImages" && there.status == 200;
                 // Of its own images, of which there are none.
-                let is_nothing = operation.id == "deleteVault" && there.status == 204;
+                let is_nothing =
+                    ["deleteVault", "deleteShareRule"].contains(&&*operation.id) && there.status == 204;
                 assert!(there.status >= 400 || is_list || is_job || is_nothing, "{one:?} {there:?}");
             }
         }

@@ -9,11 +9,13 @@ use imageshare_tests::binaries::binary;
 use imageshare_tests::server_process::ServerProcess;
 
 /// The pages whose `sh` blocks are run, in order, in one shell.
-const EXECUTED: [&str; 5] = [
+const EXECUTED: [&str; 7] = [
     "README.md",
     "shared/src/facade/registry/GUIDE.md",
     "shared/src/facade/messages/GUIDE.md",
+    "shared/src/facade/share_rules/GUIDE.md",
     "shared/src/auth/CREDENTIALS.md",
+    "functions/image-events/EVENTS.md",
     "infra/local/OPERATING.md",
 ];
 

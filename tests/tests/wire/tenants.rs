@@ -97,11 +97,16 @@ async fn csv_file_is_imported_changed_and_exported() {
     assert_eq!(world.list_tenants().await, ["own1 Acme, Inc. say \"hi\" local", "own2 Söhne web eu-nl"]);
 
     let exported = world.run(&["list", "--format", "csv"]).await.stdout;
-    assert!(exported.starts_with("project_id,account,project,region\nown1,\"Acme, Inc.\","), "{exported}");
+    assert!(
+        exported.starts_with(
+            "project_id,account,project,region,organization,cloud_account\nown1,\"Acme, Inc.\","
+        ),
+        "{exported}"
+    );
     let again = world.import_file("exported.csv", &exported).await;
     assert_eq!(again.stdout, "2 tenants imported: 0 new, 0 changed, 2 as they were\n");
     let changed =
-        world.import_file("changed.csv", exported.replace("eu-nl", "local") + "own3,a,b,local\n").await;
+        world.import_file("changed.csv", exported.replace("eu-nl", "local") + "own3,a,b,local,,\n").await;
     assert_eq!(changed.stdout, "3 tenants imported: 1 new, 1 changed, 1 as they were\n");
 
     assert_eq!(world.run(&["show", "own2"]).await.stdout, "own2\tSöhne\tweb\tlocal\n");
@@ -129,6 +134,37 @@ async fn json_file_is_imported_and_exported() {
         let again = world.import_file(name, text).await;
         assert_eq!(again.stdout, "3 tenants imported: 0 new, 0 changed, 3 as they were\n", "{again:?}");
     }
+}
+
+#[tokio::test]
+async fn organization_and_cloud_account_are_imported_and_exported() {
+    let world = Fixture::start().await;
+    let header = "project_id,account,project,organization,cloud_account\n";
+    let file =
+        format!("{header}own1,acme,web,acme-group,123456789012\nown2,acme,shop,acme-group,\nown3,b,c,,\n");
+    assert_eq!(world.import_file("a.csv", file).await.code, Some(0));
+    let listed =
+        ["own1 acme web local acme-group 123456789012", "own2 acme shop local acme-group ", "own3 b c local"];
+    assert_eq!(world.list_tenants().await, listed);
+    for format in ["csv", "json"] {
+        let exported = world.run(&["list", "--format", format]).await.stdout;
+        let again = world.import_file(&format!("again.{format}"), exported).await;
+        assert_eq!(again.stdout, "3 tenants imported: 0 new, 0 changed, 3 as they were\n", "{again:?}");
+    }
+    let taken = format!("{header}own2,acme,shop,,123456789012\n");
+    world
+        .expect_import_rejected(
+            "taken.csv",
+            taken,
+            &["2: cloud_account: belongs to tenant own1, which keeps it"],
+        )
+        .await;
+    let bad = format!("{header}own2,acme,shop,a b,1234\n");
+    let reasons = ["2: organization: expected 1 to 64", "2: cloud_account: expected 12 digits"];
+    world.expect_import_rejected("bad.csv", bad, &reasons).await;
+    let moved = format!("{header}own1,acme,web,,\nown2,acme,shop,,123456789012\n");
+    assert_eq!(world.import_file("moved.csv", moved).await.code, Some(0));
+    assert_eq!(world.run(&["show", "own2"]).await.stdout, "own2\tacme\tshop\tlocal\t\t123456789012\n");
 }
 
 #[tokio::test]

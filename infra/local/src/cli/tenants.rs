@@ -26,8 +26,10 @@ const IMPORT_ABOUT: &str = "\
 Add the tenants of a file to the directory, and update those that are in it. Other tenants stay as they are.
 
 A CSV file begins with a line that names its columns, in any order: project_id, account, project and, optionally, \
-region. A JSON file is an array of objects with these members, as `list --format json` writes it. A tenant without a \
-region is in the service's own.
+region, organization and cloud_account. A JSON file is an array of objects with these members, as `list --format json` \
+writes it. A tenant without a region is in the service's own; one without an organization or a cloud account has none \
+from then on. A cloud account is an account at AWS, of 12 digits, whose image events are believed as the tenant's; only \
+one tenant has it.
 
 The whole file is read and checked first. If a line is invalid, nothing is written, each error is printed with its \
 line number, and the exit code is 1. Then the tenants are written one by one, in the order of the file. If that is \
@@ -49,7 +51,7 @@ pub enum TenantsCommand {
         #[command(flatten)]
         location: ServerLocation,
     },
-    /// List all tenants by id, one per line: project id, account, project, region
+    /// List all tenants by id, one per line: project id, account, project, region, organization, cloud account
     List {
         /// Format of the list; `import` reads csv and json
         #[arg(long, value_name = "FORMAT", value_enum, default_value_t = ListFormat::Text)]
@@ -58,7 +60,7 @@ pub enum TenantsCommand {
         #[command(flatten)]
         location: ServerLocation,
     },
-    /// Show a tenant in one line: project id, account, project, region
+    /// Show a tenant in one line: project id, account, project, region, organization, cloud account
     Show {
         /// Id of the project
         #[arg(value_name = "PROJECT_ID")]

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use http::Uri;
 use imageshare::auth::{Authenticator, ExpectedClaims};
 use imageshare::domain::Limits;
-use imageshare::events::NoBus;
+use imageshare::events::Bus;
 use imageshare::function::HttpFunction;
 use imageshare::store::Store;
 use imageshare::table::Table;
@@ -24,8 +24,10 @@ use tokio::task::JoinHandle;
 use self::server_keys::ServerKeys;
 use self::server_table::ServerTable;
 pub use self::start_error::StartError;
+use crate::bus::LocalBus;
 use crate::cli::ServeArguments;
 use crate::clock_keeper::ClockKeeper;
+use crate::events_api::EventsApi;
 use crate::functions;
 use crate::gateway::{self, BeforeHook, Gateway, Health, HealthCheck, OPENAPI};
 use crate::keys::ISSUER;
@@ -45,6 +47,7 @@ pub struct Server {
     dispatcher: JoinHandle<()>,
     effects: JoinHandle<()>,
     cleanup: JoinHandle<()>,
+    bus: JoinHandle<()>,
     clock_keeper: Option<JoinHandle<()>>,
     metrics: Option<JoinHandle<()>>,
     table: Arc<ServerTable>,
@@ -58,16 +61,18 @@ impl Server {
     /// # Errors
     /// [`StartError`], with what the operator can do.
     pub async fn start(arguments: &ServeArguments) -> Result<Self, StartError> {
-        Self::start_over(arguments, |table| table).await
+        Self::start_over(arguments, |table| table, |bus| bus).await
     }
 
-    /// The same over a table that `wrap` returns for each lane's own. For tests.
+    /// The same over a table that `wrap` returns for each lane's own, and with events published on what `wrap_bus` returns
+    /// for the server's bus. For tests.
     ///
     /// # Errors
     /// As for [`Self::start`].
     pub async fn start_over(
         arguments: &ServeArguments,
         wrap: impl Fn(Arc<dyn Table>) -> Arc<dyn Table>,
+        wrap_bus: impl FnOnce(Arc<dyn Bus>) -> Arc<dyn Bus>,
     ) -> Result<Self, StartError> {
         let temporary = if arguments.memory { Some(create_temporary_directory()?) } else { None };
         // The address comes first: if a second server is started by mistake, the error is about the address.
@@ -80,7 +85,13 @@ impl Server {
 
         let stopping = || stop_requested(stopped.clone());
         let health = health_check(&core.table, &core.request_app.store, stopped.clone());
-        let functions = functions::handlers(HttpFunction::new(core.request_app, core.authenticator));
+        let function = HttpFunction::new(core.request_app, core.authenticator);
+        let bus = Arc::new(LocalBus::new(core.region.clone()));
+        let events = Arc::new(EventsApi::new(function.clone(), Arc::clone(&bus)));
+        let functions = functions::handlers(function).with(gateway::EVENTS, move |request| {
+            let events = Arc::clone(&events);
+            async move { events.handle(request).await }
+        });
         let functions = match &core.clock_keeper {
             Some(keeper) => functions.with_before_hook(begin_request_hook(keeper)),
             None => functions,
@@ -101,7 +112,7 @@ impl Server {
             cleanup: spawn_with(&table, |table| async move { table.clean_up().await }),
             effects: {
                 let (app, region, stopping) = (worker.clone(), region.clone(), stopping());
-                let bus = Arc::new(NoBus);
+                let bus = wrap_bus(Arc::clone(&bus) as Arc<dyn Bus>);
                 spawn_with(&table, |table| async move {
                     table.carry_out_effects(app, bus, region, stopping).await;
                 })
@@ -109,6 +120,13 @@ impl Server {
             dispatcher: {
                 let (region, stopping) = (region.clone(), stopping());
                 spawn_with(&table, |table| async move { table.dispatch(worker, region, stopping).await })
+            },
+            bus: {
+                let stopping = stopping();
+                tokio::spawn(async move {
+                    stopping.await;
+                    bus.close();
+                })
             },
             signs_tokens: core.keys.signing.is_some(),
             key_directory: core.keys.directory,
@@ -160,6 +178,7 @@ impl Server {
     pub async fn stop(self) {
         // The tasks own the receivers; one that has ended needs no signal, and one that panicked is logged.
         let _ = self.stop.send(true);
+        let _ = self.bus.await;
         let _ = self.gateway.await;
         let _ = self.dispatcher.await;
         let _ = self.effects.await;

@@ -4,7 +4,10 @@ use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 
-use imageshare::domain::{DirectoryEntry, ID_FORMAT, NAME_FORMAT, Name, Region, TenantId};
+use imageshare::domain::{
+    CLOUD_ACCOUNT_FORMAT, CloudAccountId, DirectoryEntry, ID_FORMAT, NAME_FORMAT, Name, OrganizationId,
+    Region, TenantId,
+};
 use imageshare::http::strict_json;
 use serde::Deserialize;
 use serde_json::Value;
@@ -15,7 +18,10 @@ use crate::access_key::sanitize_for_terminal;
 use crate::cli::FileFormat;
 
 /// The fields of a tenant, in the order in which they are written.
-const FIELDS: [&str; 4] = ["project_id", "account", "project", "region"];
+const FIELDS: [&str; 6] = ["project_id", "account", "project", "region", "organization", "cloud_account"];
+
+/// The fields that a tenant need not have. In a CSV file they are empty then, in JSON absent or null.
+const OPTIONAL_FIELDS: [&str; 3] = ["region", "organization", "cloud_account"];
 
 /// A tenant of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +33,8 @@ pub(super) struct TenantLine {
     pub(super) project: Name,
     /// `None` for the service's own region.
     pub(super) region: Option<Region>,
+    pub(super) organization: Option<OrganizationId>,
+    pub(super) cloud_account: Option<CloudAccountId>,
 }
 
 /// An error in a line.
@@ -83,14 +91,25 @@ impl RawRow {
             self.field("account", NAME_FORMAT, &mut errors),
             self.field("project", NAME_FORMAT, &mut errors),
         );
-        let has_region = self.fields.contains_key("region");
-        let region = if has_region { self.field("region", ID_FORMAT, &mut errors) } else { None };
+        let region = self.optional_field("region", ID_FORMAT, &mut errors);
+        let organization = self.optional_field("organization", ID_FORMAT, &mut errors);
+        let cloud_account = self.optional_field("cloud_account", CLOUD_ACCOUNT_FORMAT, &mut errors);
         match (tenant, account, project) {
             (Some(tenant), Some(account), Some(project)) if errors.is_empty() => {
-                Ok(TenantLine { number: self.number, tenant, account, project, region })
+                let number = self.number;
+                Ok(TenantLine { number, tenant, account, project, region, organization, cloud_account })
             }
             _ => Err(errors),
         }
+    }
+
+    fn optional_field<T: FromStr>(
+        &self,
+        name: &str,
+        expected: &str,
+        errors: &mut Vec<LineError>,
+    ) -> Option<T> {
+        if self.fields.contains_key(name) { self.field(name, expected, errors) } else { None }
     }
 
     fn field<T: FromStr>(&self, name: &str, expected: &str, errors: &mut Vec<LineError>) -> Option<T> {
@@ -132,7 +151,8 @@ fn parse_csv(text: &str) -> Rows {
             let problem = format!("expected {} fields, not {}.", columns.len(), record.len());
             return Err(single_error(number, problem));
         }
-        let named = columns.iter().zip(&record).filter(|(name, text)| *name != "region" || !text.is_empty());
+        let is_given = |name: &str, text: &str| !OPTIONAL_FIELDS.contains(&name) || !text.is_empty();
+        let named = columns.iter().zip(&record).filter(|(name, text)| is_given(name, text));
         let fields = named.map(|(name, text)| (name.to_owned(), Some(text.to_owned())));
         Ok(RawRow { number, fields: fields.collect() })
     };
@@ -140,13 +160,15 @@ fn parse_csv(text: &str) -> Rows {
 }
 
 fn column_error(columns: &csv::StringRecord) -> Option<String> {
-    const EXPECTED: &str =
-        "expected the columns project_id, account, project and, optionally, region, separated by commas";
+    const EXPECTED: &str = "expected the columns project_id, account, project and, optionally, region, organization, cloud_account, \
+         separated by commas";
     if let Some(unknown) = columns.iter().find(|column| !FIELDS.contains(column)) {
         return Some(format!("{}: {EXPECTED}.", sanitize_for_terminal(unknown)));
     }
     let count = |field: &str| columns.iter().filter(|column| *column == field).count();
-    let is_good = FIELDS.iter().all(|field| count(field) == 1 || (*field == "region" && count(field) == 0));
+    let is_good = FIELDS
+        .iter()
+        .all(|field| count(field) == 1 || (OPTIONAL_FIELDS.contains(field) && count(field) == 0));
     (!is_good).then(|| format!("{EXPECTED}, each once."))
 }
 
@@ -204,18 +226,22 @@ fn parse_json_row(number: u64, text: &str) -> Result<RawRow, Vec<LineError>> {
             format!("{}: expected only {}.", sanitize_for_terminal(unknown), FIELDS.join(", ")),
         ));
     }
-    let given = members.into_iter().filter(|(name, value)| name != "region" || !value.is_null());
+    let is_given = |name: &str, value: &Value| !OPTIONAL_FIELDS.contains(&name) || !value.is_null();
+    let given = members.into_iter().filter(|(name, value)| is_given(name, value));
     let fields = given.map(|(name, value)| (name, value.as_str().map(str::to_owned)));
     Ok(RawRow { number, fields: fields.collect() })
 }
 
-/// Finds ids and names that occur twice.
+/// Finds ids, names and cloud accounts that occur twice.
 fn find_duplicates(lines: &[TenantLine]) -> Vec<LineError> {
     let (mut tenants, mut names, mut errors) = (HashMap::new(), HashMap::new(), Vec::new());
+    let mut cloud_accounts = HashMap::new();
     for line in lines {
+        let cloud_account = line.cloud_account.as_ref();
         let repeats = [
             ("project_id", tenants.insert(&line.tenant, line.number)),
             ("account, project", names.insert((&line.account, &line.project), line.number)),
+            ("cloud_account", cloud_account.and_then(|account| cloud_accounts.insert(account, line.number))),
         ];
         for (fields, before) in repeats {
             if let Some(before) = before {
@@ -233,8 +259,14 @@ pub(super) fn to_csv(tenants: &[DirectoryEntry]) -> String {
     // Writing to memory never fails.
     let _ = writer.write_record(FIELDS);
     for entry in tenants {
-        let fields =
-            [entry.tenant.as_str(), entry.account.as_str(), entry.project.as_str(), entry.region.as_str()];
+        let fields = [
+            entry.tenant.as_str(),
+            entry.account.as_str(),
+            entry.project.as_str(),
+            entry.region.as_str(),
+            entry.organization.as_ref().map_or("", OrganizationId::as_str),
+            entry.cloud_account.as_ref().map_or("", CloudAccountId::as_str),
+        ];
         let _ = writer.write_record(fields);
     }
     let bytes = writer.into_inner().unwrap_or_default();

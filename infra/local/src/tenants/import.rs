@@ -4,11 +4,12 @@
 //! earlier line takes from another. An interrupted import can be repeated from the beginning, whatever it has written.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use imageshare::domain::{DirectoryEntry, Name, TenantId};
+use imageshare::domain::{CloudAccountId, DirectoryEntry, OrganizationId, Region, TenantId};
 use serde_json::{Value, json};
 
 use super::file::{self, LineError, TenantLine};
@@ -76,7 +77,7 @@ pub(super) async fn import(
     let client = client()?;
     let mut directory: HashMap<_, _> =
         list_tenants(&client).await?.into_iter().map(|entry| (entry.tenant.clone(), entry)).collect();
-    reject_invalid_lines(path, &find_name_conflicts(&lines, &directory))?;
+    reject_invalid_lines(path, &find_conflicts(&lines, &directory))?;
     eprintln!("{} tenants checked, writing", lines.len());
 
     let (mut new, mut changed) = (0, 0);
@@ -125,34 +126,59 @@ fn reject_invalid_lines(path: &Path, errors: &[LineError]) -> Result<(), ImportE
     }))
 }
 
-/// Finds the lines whose names another tenant has at the time when the line is written.
-fn find_name_conflicts(
-    lines: &[TenantLine],
-    directory: &HashMap<TenantId, DirectoryEntry>,
+/// Finds the lines whose names or cloud account another tenant has at the time when the line is written.
+fn find_conflicts(lines: &[TenantLine], directory: &HashMap<TenantId, DirectoryEntry>) -> Vec<LineError> {
+    let mut errors = find_taken(
+        lines,
+        ("account, project: belong to tenant", "which keeps them"),
+        directory.iter().map(|(tenant, entry)| (tenant, (&entry.account, &entry.project))).collect(),
+        |line| Some((&line.account, &line.project)),
+    );
+    errors.extend(find_taken(
+        lines,
+        ("cloud_account: belongs to tenant", "which keeps it"),
+        directory
+            .iter()
+            .filter_map(|(tenant, entry)| Some((tenant, entry.cloud_account.as_ref()?)))
+            .collect(),
+        |line| line.cloud_account.as_ref(),
+    ));
+    errors.sort_by_key(|error| error.line);
+    errors
+}
+
+/// Finds the lines that want what another tenant has at the time when the line is written. `held` is what each tenant
+/// has before the first line.
+fn find_taken<'a, T: Copy + Eq + Hash>(
+    lines: &'a [TenantLine],
+    (belongs, keeps): (&str, &str),
+    mut held: HashMap<&'a TenantId, T>,
+    wanted: impl Fn(&'a TenantLine) -> Option<T>,
 ) -> Vec<LineError> {
     let line_numbers: HashMap<_, _> = lines.iter().map(|line| (&line.tenant, line.number)).collect();
-    let mut names: HashMap<&TenantId, (&Name, &Name)> =
-        directory.iter().map(|(tenant, entry)| (tenant, (&entry.account, &entry.project))).collect();
-    let mut holders: HashMap<_, _> = names.iter().map(|(tenant, names)| (*names, *tenant)).collect();
+    let mut holders: HashMap<T, &TenantId> = held.iter().map(|(tenant, held)| (*held, *tenant)).collect();
     let mut errors = Vec::new();
     for line in lines {
-        let wanted = (&line.account, &line.project);
-        match holders.get(&wanted) {
+        let wanted = wanted(line);
+        match wanted.and_then(|wanted| holders.get(&wanted)) {
             Some(holder) if **holder != line.tenant => {
                 let until = match line_numbers.get(*holder) {
                     Some(later) if *later > line.number => format!(
-                        "until line {later}: put that line first, or give {holder} other names before this file"
+                        "until line {later}: put that line first, or give {holder} others before this file"
                     ),
-                    _ => "which keeps them".to_owned(),
+                    _ => keeps.to_owned(),
                 };
-                let problem = format!("account, project: belong to tenant {holder}, {until}.");
+                let problem = format!("{belongs} {holder}, {until}.");
                 errors.push(LineError { line: line.number, problem });
             }
             _ => {
-                if let Some(former) = names.insert(&line.tenant, wanted) {
+                if let Some(former) = held.remove(&line.tenant) {
                     holders.remove(&former);
                 }
-                holders.insert(wanted, &line.tenant);
+                if let Some(wanted) = wanted {
+                    held.insert(&line.tenant, wanted);
+                    holders.insert(wanted, &line.tenant);
+                }
             }
         }
     }
@@ -162,10 +188,17 @@ fn find_name_conflicts(
 /// Writes one tenant, with retries while the service is busy. Returns its directory entry.
 async fn put_tenant(client: &Client, line: &TenantLine) -> Result<DirectoryEntry, ClientError> {
     let (account, project) = (line.account.as_str(), line.project.as_str());
-    let body = match &line.region {
-        None => json!({ "account": account, "project": project }),
-        Some(region) => json!({ "account": account, "project": project, "region": region.as_str() }),
-    };
+    let mut body = json!({ "account": account, "project": project });
+    let optional = [
+        ("region", line.region.as_ref().map(Region::as_str)),
+        ("organization", line.organization.as_ref().map(OrganizationId::as_str)),
+        ("cloud_account", line.cloud_account.as_ref().map(CloudAccountId::as_str)),
+    ];
+    for (name, value) in optional {
+        if let Some(value) = value {
+            body[name] = value.into();
+        }
+    }
     let mut attempt = 1;
     loop {
         match client.request("PUT", &tenant_path(&line.tenant), Some(&body)).await {

@@ -7,7 +7,7 @@ mod wire;
 
 use std::time::Duration;
 
-use imageshare::domain::{DirectoryEntry, Role};
+use imageshare::domain::{CloudAccountId, DirectoryEntry, OrganizationId, Role};
 use serde_json::Value;
 
 pub use self::import::ImportError;
@@ -65,7 +65,15 @@ fn admin_client(location: &ServerLocation) -> Result<Client, ClientError> {
     Client::for_server(location, TokenClaims { project, account: None, user: None, roles, lifetime })
 }
 
-/// Formats a tenant as a line with tabs. Names have no control characters, so no tab.
+/// Formats a tenant as a line with tabs: four fields, and two more if the tenant has one of them. Names have no control
+/// characters, so no tab.
 fn format_tenant(entry: &DirectoryEntry) -> String {
-    format!("{}\t{}\t{}\t{}\n", entry.tenant, entry.account, entry.project, entry.region)
+    let DirectoryEntry { tenant, account, project, region, organization, cloud_account } = entry;
+    let names = format!("{tenant}\t{account}\t{project}\t{region}");
+    if organization.is_none() && cloud_account.is_none() {
+        return names + "\n";
+    }
+    let organization = organization.as_ref().map_or("", OrganizationId::as_str);
+    let cloud_account = cloud_account.as_ref().map_or("", CloudAccountId::as_str);
+    format!("{names}\t{organization}\t{cloud_account}\n")
 }

@@ -31,20 +31,32 @@ pub(super) fn parse_tenant(wire: &Value) -> Result<DirectoryEntry, ClientError> 
         let text = wire.get(name).and_then(Value::as_str);
         text.and_then(|text| text.parse().ok()).ok_or(ClientError::UnexpectedResponse)
     }
+    fn optional<T: std::str::FromStr>(wire: &Value, name: &str) -> Result<Option<T>, ClientError> {
+        if wire.get(name).is_none() { Ok(None) } else { field(wire, name).map(Some) }
+    }
     Ok(DirectoryEntry {
         tenant: field(wire, "project_id")?,
         account: field(wire, "account")?,
         project: field(wire, "project")?,
         region: field(wire, "region")?,
+        organization: optional(wire, "organization")?,
+        cloud_account: optional(wire, "cloud_account")?,
     })
 }
 
 /// Formats a tenant as in the service's responses, and as in a JSON file.
 pub(super) fn tenant_json(entry: &DirectoryEntry) -> Value {
-    json!({
+    let mut tenant = json!({
         "project_id": entry.tenant.as_str(),
         "account": entry.account.as_str(),
         "project": entry.project.as_str(),
         "region": entry.region.as_str(),
-    })
+    });
+    if let Some(organization) = &entry.organization {
+        tenant["organization"] = organization.as_str().into();
+    }
+    if let Some(account) = &entry.cloud_account {
+        tenant["cloud_account"] = account.as_str().into();
+    }
+    tenant
 }

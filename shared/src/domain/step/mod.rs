@@ -29,11 +29,21 @@ pub use self::step_plan::{Change, Plan};
 
 /// Plans the pairs of one step of a job, or only the first of them if not all fit into one transaction.
 pub fn plan(job: &Job, pairs: Range<usize>, input: &StepInput, rules: Rules<'_>) -> Plan {
+    plan_up_to(MAX_ITEMS_PER_PLAN, job, pairs, input, rules)
+}
+
+/// Plans pairs of a job that is only checked: all of them, since the plan is not written in a transaction.
+pub fn plan_dry_run(job: &Job, pairs: Range<usize>, input: &StepInput, rules: Rules<'_>) -> Plan {
+    plan_up_to(usize::MAX, job, pairs, input, rules)
+}
+
+/// Plans the first pairs that write and check at most `max_items` items.
+fn plan_up_to(max_items: usize, job: &Job, pairs: Range<usize>, input: &StepInput, rules: Rules<'_>) -> Plan {
     let mut plan = Plan::default();
     for (image, tenant) in pairs.filter_map(|number| job.pair(number)) {
         let pair = Pair { image, tenant, input, plan_so_far: &plan, rules };
         let (outcome, effect) = consent::plan_pair(&pair, &job.task, job.id.0);
-        if plan.item_count_with(&effect) > MAX_ITEMS_PER_PLAN {
+        if plan.item_count_with(&effect) > max_items {
             break;
         }
         plan.outcomes.push(outcome);

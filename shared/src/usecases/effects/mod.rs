@@ -1,4 +1,4 @@
-//! What follows from a change once it is stored: events for those whom it concerns.
+//! What follows from a change once it is stored: events for those whom it concerns, and what share rules do.
 //!
 //! The changes come from the table's stream, in batches, at least once. Everything here gives the same result when it is
 //! done again: an event has the same id.
@@ -8,15 +8,17 @@ mod messages;
 
 use std::collections::BTreeSet;
 
+use super::share_rules::{image_changed, tenant_joined};
 use crate::App;
 use crate::domain::{Bypass, Event, JobId, JobReport};
 use crate::store::{ItemChange, StoreError};
 
 /// Carries out what follows from changes: writes the messages of the events that they make. Returns these events, in
-/// order; the caller publishes them.
+/// order; the caller publishes them. Share rules act on images and on entries of the directory, by jobs whose own changes
+/// come later.
 ///
 /// Costs one batch read for every 100 images and recipients of changed memberships, a query for each large job of which a
-/// work item has ended, and one write for each message.
+/// work item has ended, and one write for each message; and what share rules cost ([`image_changed`], [`tenant_joined`]).
 ///
 /// # Errors
 /// [`StoreError`] if the table failed. Everything is done again, then, when the changes are delivered again.
@@ -28,13 +30,17 @@ pub async fn carry_out_effects(app: &App, changes: &[ItemChange]) -> Result<Vec<
         match change {
             ItemChange::Image { old, new, at } => {
                 found.extend(events::of_image(old.as_deref(), new.as_deref(), *at));
+                image_changed(app, old.as_deref(), new.as_deref()).await?;
             }
             ItemChange::Membership(change) => found.extend(context.events_of(change)),
             ItemChange::JobEnded(report) => ended_jobs.extend(events::of_job(report)),
             ItemChange::KeyGrantEnded { grant, created, at } => {
                 found.extend(events::of_grant(grant, *created, *at));
             }
-            ItemChange::WorkItemEnded(_) | ItemChange::DirectoryEntry { .. } => {}
+            ItemChange::DirectoryEntry { old, new } => {
+                tenant_joined(app, old.as_deref(), new.as_deref()).await?;
+            }
+            ItemChange::WorkItemEnded(_) => {}
         }
     }
     for job in large_jobs(changes) {

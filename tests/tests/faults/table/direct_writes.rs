@@ -154,6 +154,8 @@ fn directory_entry(project: &str) -> DirectoryEntry {
         account: account.parse().unwrap(),
         project: project.parse().unwrap(),
         region: region.parse().unwrap(),
+        organization: None,
+        cloud_account: None,
     }
 }
 

@@ -14,6 +14,7 @@ use imageshare::function::HttpFunction;
 use imageshare::http::{ApiError, IncomingRequest};
 use imageshare::store::StoreError;
 use imageshare::table::StorageFault;
+use imageshare::usecases::share_rules::ShareRuleError;
 use imageshare::usecases::{
     AccessKeyError, DirectoryError, ExceededLimit, KeyGrantError, MessageError, UseCaseError, VaultError,
 };
@@ -277,11 +278,24 @@ fn message_errors() -> Vec<MessageError> {
     .into()
 }
 
+fn share_rule_errors() -> Vec<ShareRuleError> {
+    let name = || "golden".parse().unwrap();
+    every!(ShareRuleError {
+        NotFound(_) => ShareRuleError::NotFound(name());
+        TooMany(_) => ShareRuleError::TooMany(100);
+        ForeignOrganization(_) => ShareRuleError::ForeignOrganization("o-1".parse().unwrap());
+        Conflict(_) => ShareRuleError::Conflict(name());
+        UseCase(_) => ShareRuleError::UseCase(UseCaseError::MarkerNotFound);
+    })
+    .into()
+}
+
 fn directory_errors() -> Vec<DirectoryError> {
     every!(DirectoryError {
         Denied(_) => DirectoryError::Denied(Denied::AdminOnly(Role::Member));
         NotFound(_) => DirectoryError::NotFound(member());
         NamesTaken(_) => DirectoryError::NamesTaken(member());
+        CloudAccountTaken(_) => DirectoryError::CloudAccountTaken(member());
         Unresolved(_) => DirectoryError::Unresolved(ResolveError::Unknown);
         Conflict(_) => DirectoryError::Conflict(member());
         Store(_) => DirectoryError::Store(StoreError::Unreadable("attribute"));
@@ -314,6 +328,9 @@ pub(super) fn sections() -> Vec<Section> {
             ApiError::from(error).into_response().into()
         }),
         section("registry, vaults", &vault_errors(), |error| ApiError::from(error).into_response().into()),
+        section("registry, share rules", &share_rule_errors(), |error| {
+            ApiError::from(error).into_response().into()
+        }),
         section("registry, key grants", &key_grant_errors(), |error| {
             ApiError::from(error).into_response().into()
         }),

@@ -2,7 +2,7 @@
 //! needs no secret, show nothing of others.
 
 use imageshare::domain::{ImageId, Role};
-use imageshare::facade::{glance, identity, ims, messages, registry};
+use imageshare::facade::{glance, identity, ims, messages, registry, share_rules};
 use imageshare::http::Listing;
 use imageshare_tests::api::ApiRequest;
 use imageshare_tests::deployment::Deployment as Tokens;
@@ -29,6 +29,8 @@ fn marker_for(operation: &str, project: &str, position: &str) -> String {
         }
         "listAccessKeys" => listing(identity::list_keys::ROUTE).encode_marker(position),
         "listVaults" => listing(registry::vaults::list::ROUTE).encode_marker(position),
+        "listShareRules" => listing(share_rules::list::ROUTE).encode_marker(position),
+        "listShareRuleJobs" => listing(share_rules::jobs::ROUTE).with("r-0").encode_marker(position),
         "listKeyGrants" => listing(registry::key_grants::list::ROUTE).with("k-1").encode_marker(position),
         "listDependents" => {
             let of_grant = listing(registry::key_grants::dependents::ROUTE).with("k-1").with("m-0");
@@ -46,6 +48,7 @@ fn valid_position(operation: &str) -> &'static str {
         "listCloudImages" | "listImages" | "callAction" | "listDependents" => "i-1~1700000000000",
         // 019abc0e4f1c7d3e9b5a6c7d8e9f0a1b share.offered own1
         "listMessages" => "MDE5YWJjMGU0ZjFjN2QzZTliNWE2YzdkOGU5ZjBhMWIgc2hhcmUub2ZmZXJlZCBvd24x",
+        "listShareRuleJobs" => "0192f0c1a00070008000000000000000",
         _ => "m-1",
     }
 }

@@ -1,7 +1,7 @@
 //! The paged lists, each with five entries of `own1`.
 
 use imageshare::domain::Role;
-use imageshare::facade::{alibaba, glance, identity, ims, messages, registry};
+use imageshare::facade::{alibaba, glance, identity, ims, messages, registry, share_rules};
 use imageshare_tests::api::{Api, ApiRequest, ApiResponse};
 use imageshare_tests::local_service::create_message;
 use serde_json::{Value, json};
@@ -181,6 +181,23 @@ fn other_lists(image: &str) -> Vec<List> {
             ..ims_list()
         },
         List {
+            operation: "listShareRules",
+            target: "/v1/share-rules?".to_owned(),
+            variations: &[],
+            max_length: 100,
+            items_pointer: "/share_rules",
+            id_field: "name",
+            ..ims_list()
+        },
+        List {
+            operation: "listShareRuleJobs",
+            target: "/v1/share-rules/r-0/jobs?".to_owned(),
+            variations: &[],
+            items_pointer: "/jobs",
+            id_field: "job_id",
+            ..ims_list()
+        },
+        List {
             operation: "listKeyGrants",
             target: "/v1/keys/k-1/grants?".to_owned(),
             variations: &[],
@@ -230,6 +247,8 @@ pub fn marker_routes() -> Vec<(&'static str, &'static str, &'static str)> {
         ("listImageMembers", ims::members::LIST_ROUTE, "/v1/own1/cloudimages/i-1/members?marker="),
         ("listAccessKeys", identity::list_keys::ROUTE, "/v1/access-keys?marker="),
         ("listVaults", registry::vaults::list::ROUTE, "/v1/vaults?marker="),
+        ("listShareRules", share_rules::list::ROUTE, "/v1/share-rules?marker="),
+        ("listShareRuleJobs", share_rules::jobs::ROUTE, "/v1/share-rules/r-0/jobs?marker="),
         ("listKeyGrants", registry::key_grants::list::ROUTE, "/v1/keys/k-1/grants?marker="),
         (
             "listDependents",
@@ -264,6 +283,8 @@ impl World {
             send_by("PUT", &format!("/v1/tenants/t-{n}"), tenant).await;
             let vault = json!({"protection_type": "backup", "capacity_gib": 1});
             send_by("PUT", &format!("/v1/vaults/v-{n}"), vault).await;
+            let rule = json!({"pattern": {"name": ["e"]}, "recipients": {"projects": ["m-0"]}});
+            send_by("PUT", &format!("/v1/share-rules/r-{n}"), rule).await;
             send_by("PUT", &format!("/v1/keys/k-1/grants/m-{n}"), Value::Null).await;
             create_message(&api.store(), "own1", &format!("m-{n}")).await;
         }
@@ -272,6 +293,9 @@ impl World {
             image = send("/v2/images", json!({"name": name, "__system__cmkid": "k-1"})).await;
             send(&format!("/v2/images/{image}/members"), json!({"member": "m-0"})).await;
             send("/v1/access-keys", json!({"name": name})).await;
+        }
+        for _ in 0..5 {
+            send_by("POST", "/v1/share-rules/r-0/apply", Value::Null).await;
         }
         for n in 1..5 {
             send(&format!("/v2/images/{image}/members"), json!({"member": format!("m-{n}")})).await;

@@ -119,6 +119,10 @@ impl World {
                 json!({"images": images, "projects": ["mem1", "mem2"], "accounts": accounts})
             }
             "putVault" => json!({"protection_type": "backup", "capacity_gib": 100, "status": "available"}),
+            "putShareRule" => json!({
+                "pattern": {"name": [{"prefix": "a"}], "properties": {"os": ["linux", {"exists": false}]}},
+                "recipients": {"projects": ["mem1"], "accounts": [{"name": "acme"}, {"name": "acme", "project": "web"}]},
+                "enabled": false, "withdraw_unmatched": true}),
             "putTenant" => json!({"account": "acme", "project": "shop", "region": "local"}),
             "respondToImages" => {
                 json!({"images": images, "project_id": "own1", "status": "accepted", "vault_id": "v-1"})

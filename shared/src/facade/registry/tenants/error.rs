@@ -32,6 +32,11 @@ impl From<DirectoryError> for ApiError {
                     "account, project: tenant {tenant} has these names. Rename or delete that one first."
                 ),
             ),
+            DirectoryError::CloudAccountTaken(tenant) => Self::new(
+                S::CONFLICT,
+                "IMG.0031",
+                format!("cloud_account: tenant {tenant} is bound to it. Take it from that one first."),
+            ),
             DirectoryError::Unresolved(problem) => {
                 let status = if problem == ResolveError::Unknown { S::NOT_FOUND } else { S::BAD_REQUEST };
                 unresolved_names(status, "account, project", problem)

@@ -7,7 +7,7 @@
 use http::StatusCode;
 
 use super::TenantJson;
-use crate::domain::{NAME_FORMAT, Name, TenantId, TenantName};
+use crate::domain::{NAME_FORMAT, Name, TenantId, TenantName, authorize_admin};
 use crate::http::{
     ApiError, AuthenticatedRequest, HttpResponse, Listing, PageBody, Query, invalid_parameter, json_response,
 };
@@ -25,16 +25,19 @@ pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
 async fn list(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
     request.ensure_no_body()?;
     let listing = Listing::new(ROUTE, request.caller());
-    let page = match TenantQuery::parse(request.raw_query(), &listing)? {
+    let (page, is_public) = match TenantQuery::parse(request.raw_query(), &listing)? {
         TenantQuery::ByName(name) => {
             let entry = usecases::find_tenant(&request.app, &name).await?;
-            Page { items: vec![entry], next: None }
+            (Page { items: vec![entry], next: None }, authorize_admin(request.caller()).is_err())
         }
         TenantQuery::All { limit, after } => {
-            usecases::list_tenants(&request.app, request.caller(), after.as_ref(), limit).await?
+            let page = usecases::list_tenants(&request.app, request.caller(), after.as_ref(), limit).await?;
+            (page, false)
         }
     };
-    let body = PageBody::new("tenants", &page, &listing, TenantJson::from);
+    let body = PageBody::new("tenants", &page, &listing, |entry| {
+        if is_public { TenantJson::public(entry) } else { entry.into() }
+    });
     Ok(json_response(StatusCode::OK, &body))
 }
 

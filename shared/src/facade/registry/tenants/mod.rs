@@ -1,5 +1,6 @@
-//! The directory of tenants: the account of each project, the names of both, and the project's region. Admins write and
-//! list it; other callers find only a tenant that they can name exactly.
+//! The directory of tenants: the account of each project, the names of both, the project's region, its organization and
+//! its cloud account. Admins write and list it; other callers find only a tenant that they can name exactly, and see
+//! neither its organization nor its cloud account.
 
 pub mod delete;
 mod error;
@@ -9,7 +10,7 @@ pub mod show;
 
 use serde::Serialize;
 
-use crate::domain::{DirectoryEntry, ID_FORMAT, TenantId};
+use crate::domain::{CloudAccountId, DirectoryEntry, ID_FORMAT, OrganizationId, TenantId};
 use crate::http::{ApiError, AuthenticatedRequest};
 
 /// A tenant in a response.
@@ -19,6 +20,17 @@ struct TenantJson<'a> {
     account: &'a str,
     project: &'a str,
     region: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organization: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cloud_account: Option<&'a str>,
+}
+
+impl<'a> TenantJson<'a> {
+    /// What any caller that knows the names may see.
+    fn public(entry: &'a DirectoryEntry) -> Self {
+        Self { organization: None, cloud_account: None, ..entry.into() }
+    }
 }
 
 impl<'a> From<&'a DirectoryEntry> for TenantJson<'a> {
@@ -28,6 +40,8 @@ impl<'a> From<&'a DirectoryEntry> for TenantJson<'a> {
             account: entry.account.as_str(),
             project: entry.project.as_str(),
             region: entry.region.as_str(),
+            organization: entry.organization.as_ref().map(OrganizationId::as_str),
+            cloud_account: entry.cloud_account.as_ref().map(CloudAccountId::as_str),
         }
     }
 }

@@ -1,10 +1,12 @@
 //! `PUT /v1/tenants/{project_id}`: create or replace a tenant's entry in the directory.
 
+use std::str::FromStr;
+
 use http::StatusCode;
 use serde_json::{Map, Value};
 
 use super::{TenantBody, path_tenant};
-use crate::domain::{DirectoryEntry, ID_FORMAT, NAME_FORMAT, Name, Region, TenantId};
+use crate::domain::{CLOUD_ACCOUNT_FORMAT, DirectoryEntry, ID_FORMAT, NAME_FORMAT, Name, Region, TenantId};
 use crate::facade::registry::body::parse_object;
 use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, json_response};
 use crate::usecases;
@@ -12,7 +14,9 @@ use crate::usecases;
 /// The operation's route.
 pub const ROUTE: &str = "PUT /v1/tenants/{project_id}";
 
-/// `{"account":"…","project":"…","region":"…"}` in, `{"tenant":{…}}` out. The region is by default that of the service.
+/// `{"account":"…","project":"…","region":"…","organization":"…","cloud_account":"…"}` in, `{"tenant":{…}}` out. The
+/// region is by default that of the service. Without the last two, the tenant is in no organization and is bound to no
+/// cloud account: the body replaces the entry.
 pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
     put(request).await.unwrap_or_else(ApiError::into_response)
 }
@@ -25,24 +29,36 @@ async fn put(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
 
 /// Parses the body. An unknown member is an error: a misspelt `region` would put the tenant into the default region.
 fn parse(tenant: TenantId, body: &[u8], default_region: &str) -> Result<DirectoryEntry, ApiError> {
-    let malformed = |message: String| ApiError::malformed(message);
-    let body = parse_object(body, &["account", "project", "region"])?;
-    let region = match body.get("region") {
-        None => Some(default_region),
-        Some(region) => region.as_str(),
-    };
-    let region = region.and_then(|text| text.parse::<Region>().ok());
+    let body = parse_object(body, &["account", "project", "region", "organization", "cloud_account"])?;
+    let region: Option<Region> = parse_optional(&body, "region", ID_FORMAT)?;
     Ok(DirectoryEntry {
         tenant,
         account: parse_name(&body, "account")?,
         project: parse_name(&body, "project")?,
-        region: region.ok_or_else(|| malformed(format!("region: expected {ID_FORMAT}.")))?,
+        region: region
+            .or_else(|| default_region.parse().ok())
+            .ok_or_else(|| malformed_field("region", ID_FORMAT))?,
+        organization: parse_optional(&body, "organization", ID_FORMAT)?,
+        cloud_account: parse_optional(&body, "cloud_account", CLOUD_ACCOUNT_FORMAT)?,
     })
 }
 
 fn parse_name(body: &Map<String, Value>, field: &str) -> Result<Name, ApiError> {
-    let name = body.get(field).and_then(Value::as_str).and_then(|text| text.parse().ok());
-    name.ok_or_else(|| ApiError::malformed(format!("{field}: expected {NAME_FORMAT}.")))
+    parse_optional(body, field, NAME_FORMAT)?.ok_or_else(|| malformed_field(field, NAME_FORMAT))
+}
+
+fn parse_optional<T: FromStr>(
+    body: &Map<String, Value>,
+    field: &str,
+    expected: &str,
+) -> Result<Option<T>, ApiError> {
+    let Some(value) = body.get(field) else { return Ok(None) };
+    let parsed = value.as_str().and_then(|text| text.parse().ok());
+    parsed.map(Some).ok_or_else(|| malformed_field(field, expected))
+}
+
+fn malformed_field(field: &str, expected: &str) -> ApiError {
+    ApiError::malformed(format!("{field}: expected {expected}."))
 }
 
 #[cfg(test)]
@@ -56,7 +72,10 @@ mod tests {
     proptest! {
         #[test]
         fn tenant_body_is_parsed_faithfully(
-            body in near_variants(&json!({"account": "acme", "project": "web", "region": "eu-nl"})),
+            body in near_variants(&json!({
+                "account": "acme", "project": "web", "region": "eu-nl",
+                "organization": "o-1", "cloud_account": "123456789012",
+            })),
             text in ".{0,60}",
         ) {
             let _ = parse_entry(&text);
@@ -64,6 +83,8 @@ mod tests {
                 prop_assert_eq!(body["account"].as_str(), Some(entry.account.as_str()));
                 prop_assert_eq!(body["project"].as_str(), Some(entry.project.as_str()));
                 prop_assert_eq!(body["region"].as_str().unwrap_or("eu-de"), entry.region.as_str());
+                prop_assert_eq!(body["organization"].as_str(), entry.organization.as_ref().map(|id| id.as_str()));
+                prop_assert_eq!(body["cloud_account"].as_str(), entry.cloud_account.as_ref().map(|id| id.as_str()));
             }
         }
     }
@@ -93,6 +114,12 @@ mod tests {
             let body = format!(r#"{{"account":"acme","project":"web","region":{region}}}"#);
             assert!(error_text(&body).contains("region: expected 1 to 64"), "{body}");
         }
+        for account in ["7", "null", "\"\"", "\"12345678901\"", "\"1234-5678-9012\""] {
+            let body = format!(r#"{{"account":"acme","project":"web","cloud_account":{account}}}"#);
+            assert!(error_text(&body).contains("cloud_account: expected 12 digits"), "{body}");
+        }
+        let body = r#"{"account":"acme","project":"web","organization":"a b"}"#;
+        assert!(error_text(body).contains("organization: expected 1 to 64"));
         assert!(error_text(r#"{"account":"a"}"#).contains("project: expected"));
         assert!(
             error_text(r#"{"account":"a","project":"b","regoin":"c"}"#).contains("regoin: expected only")

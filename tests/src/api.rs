@@ -254,9 +254,14 @@ impl Api {
 
     async fn has_open_work(&self) -> bool {
         let table = self.server.embedded_table().expect("an embedded table");
-        // The changes of an executed job are there with its end, so the jobs come first.
-        self.dump().values().any(|item| item.contains("\"gpk\": S(\"W#"))
-            || next_batch(table, "local").await.expect("the table").is_some()
+        // A job makes changes, and a change may make a job.
+        for _ in 0..2 {
+            let has_changes = next_batch(table, "local").await.expect("the table").is_some();
+            if has_changes || self.dump().values().any(|item| item.contains("\"gpk\": S(\"W#")) {
+                return true;
+            }
+        }
+        false
     }
 
     /// Waits for the job of an accepted batch call. Returns it as its project sees it.

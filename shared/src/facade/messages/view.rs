@@ -17,7 +17,7 @@ pub(super) struct MessageJson<'a> {
     read: bool,
     image_count: usize,
     /// Whether `image_count` is a lower bound.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     image_count_is_more: bool,
     images: Vec<ImageJson<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -117,11 +117,6 @@ fn images_path(message: &Message, reader: &TenantId) -> Option<String> {
 
 fn members_path(owner: &TenantId, image: &ImageId) -> String {
     format!("/v1/{owner}/cloudimages/{image}/members")
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_false(value: &bool) -> bool {
-    !value
 }
 
 #[cfg(test)]

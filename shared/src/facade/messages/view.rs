@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::domain::{DirectoryEntry, ImageId, Message, MessageKind, TenantId};
+use crate::domain::{DirectoryEntry, ImageId, KeyId, Message, MessageKind, TenantId};
 use crate::usecases::MessageView;
 
 /// The number of images that a message shows. Its link leads to all of them.
@@ -74,7 +74,7 @@ impl<'a> MessageJson<'a> {
             image_count: message.images.len(),
             image_count_is_more: message.has_more_images,
             images: images.collect(),
-            key_id: message.key.as_ref().map(|key| key.as_str()),
+            key_id: message.key.as_ref().map(KeyId::as_str),
             counterpart: CounterpartJson::new(message, counterpart.as_ref()),
             expires_at: message.expires().to_iso_seconds(),
             links: Links {

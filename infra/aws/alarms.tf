@@ -76,6 +76,15 @@ locals {
         batches = { namespace = "AWS/SQS", name = "ApproximateNumberOfMessagesVisible", stat = "Maximum", dimensions = { QueueName = aws_sqs_queue.failed_batches.name } }
       }
     }
+    events-given-up = {
+      description = "An event of an image was not carried out; the queue has it, with the reason."
+      expression  = null
+      threshold   = 0
+      raise       = { period = 60, of = 1, last = 1 }
+      metrics = {
+        events = { namespace = "AWS/SQS", name = "ApproximateNumberOfMessagesVisible", stat = "Maximum", dimensions = { QueueName = aws_sqs_queue.failed_events.name } }
+      }
+    }
     table-throttles = {
       description = "DynamoDB throttles the table: ten requests or more in 5 minutes."
       expression  = "FILL(reads, 0) + FILL(writes, 0)"

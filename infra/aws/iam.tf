@@ -68,6 +68,14 @@ locals {
           Resource = [local.event_bus_arn]
         },
       ],
+      name != local.image_events ? [] : [
+        {
+          Sid      = "FailedEvents"
+          Effect   = "Allow"
+          Action   = ["sqs:SendMessage"]
+          Resource = [aws_sqs_queue.failed_events.arn]
+        },
+      ],
       contains(local.workers, name) ? [] : local.secret_statements,
       !local.function_settings[name].tracing ? [] : [
         {
@@ -82,7 +90,7 @@ locals {
         for key in var.kms_key_arn[*] : {
           Sid      = "Key"
           Effect   = "Allow"
-          Action   = concat(["kms:Decrypt"], contains([local.worker, local.effects], name) ? ["kms:GenerateDataKey"] : [])
+          Action   = concat(["kms:Decrypt"], contains(local.workers, name) ? ["kms:GenerateDataKey"] : [])
           Resource = [key]
         }
       ],

@@ -8,11 +8,13 @@
 data "aws_region" "current" {}
 
 locals {
-  # The functions without a route. job-worker carries out work; effects, what follows from a change.
-  workers  = toset(local.document["x-imageshare-workers"])
-  worker   = "job-worker"
-  effects  = "effects"
-  document = yamldecode(file("${path.module}/../openapi.yaml"))
+  # The functions without a route. job-worker carries out work; effects, what follows from a change; image-events follows the
+  # events of images.
+  workers      = toset(local.document["x-imageshare-workers"])
+  worker       = "job-worker"
+  effects      = "effects"
+  image_events = "image-events"
+  document     = yamldecode(file("${path.module}/../openapi.yaml"))
 
   methods = {
     get                              = ["GET", "HEAD"]

@@ -48,6 +48,11 @@ output "failed_batches_queue_url" {
   value       = aws_sqs_queue.failed_batches.url
 }
 
+output "failed_events_queue_url" {
+  description = "URL of the queue of events of images that were not carried out, with their errors."
+  value       = aws_sqs_queue.failed_events.url
+}
+
 output "event_bus_arn" {
   description = "ARN of the bus of the service's events."
   value       = local.event_bus_arn

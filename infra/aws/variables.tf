@@ -408,7 +408,7 @@ variable "table" {
 }
 
 variable "kms_key_arn" {
-  description = "Customer key for the table, the functions' environments, the logs and the queue. Its policy must let DynamoDB, Lambda, CloudWatch Logs and SQS use it. AWS's own keys without it."
+  description = "Customer key for the table, the functions' environments, the logs and the queues. Its policy must let DynamoDB, Lambda, CloudWatch Logs, SQS and EventBridge use it. AWS's own keys without it."
   type        = string
   default     = null
 
@@ -472,6 +472,22 @@ variable "event_bus_arn" {
   validation {
     condition     = var.event_bus_arn == null || can(regex("^arn:[a-z-]+:events:[a-z0-9-]+:[0-9]{12}:event-bus/.+$", var.event_bus_arn))
     error_message = "event_bus_arn must be the ARN of an event bus: arn:aws:events:REGION:ACCOUNT:event-bus/NAME."
+  }
+}
+
+variable "event_senders" {
+  description = "Accounts that may put events on the bus that the module makes, such as those of their AMIs."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for account in var.event_senders : can(regex("^[0-9]{12}$", account))])
+    error_message = "event_senders must be account IDs of 12 digits."
+  }
+
+  validation {
+    condition     = var.event_bus_arn == null || length(var.event_senders) == 0
+    error_message = "event_senders is for the bus that the module makes: with event_bus_arn, the policy of that bus says who may put events there."
   }
 }
 

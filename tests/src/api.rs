@@ -185,6 +185,12 @@ impl Api {
         response
     }
 
+    /// Sends a request to what only a server has, and the document does not.
+    pub async fn send_undocumented(&self, request: &ApiRequest) -> ApiResponse {
+        let response = timeout(RESPONSE_TIMEOUT, self.send_raw(request)).await;
+        response.unwrap_or_else(|_| panic!("no response to {request:?}"))
+    }
+
     /// The operations that have succeeded so far, for tests that have to cover all of them.
     pub fn succeeded_operations(&self) -> BTreeSet<String> {
         self.succeeded_operations.lock().expect("no panic").clone()

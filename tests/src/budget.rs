@@ -8,7 +8,8 @@ use std::time::Duration;
 use imageshare::App;
 use imageshare::domain::{
     Caller, Details, DirectoryEntry, Image, ImageId, Limits, Name, PermissionChange, Protection,
-    RecipientList, Role, Status, TenantId, TenantName, VaultDetails, VaultId, VaultStatus, Visibility,
+    RecipientList, Role, Status, TenantId, TenantName, Timestamp, VaultDetails, VaultId, VaultStatus,
+    Visibility,
 };
 use imageshare::store::{IdempotencyRequest, List, Store, Usage, WorkItemKey};
 use imageshare::usecases::{
@@ -95,6 +96,7 @@ pub async fn measure_calls() -> Vec<Measurement> {
 
     rows.extend(permission_calls(&world).await);
     rows.extend(share_by_name_calls(&world).await);
+    rows.extend(image_event_calls().await);
     rows.extend(key_and_vault_calls().await);
     rows.extend(list_calls().await);
     rows.extend(share_rules::measure().await);
@@ -113,6 +115,46 @@ pub async fn measure_calls() -> Vec<Measurement> {
     usecases::delete_image(&service, &owner, &images[1]).await.expect("deleted");
     rows.push(measurement("delete an image of 100 members: request", &service));
     rows.push(measure_idle_sweep().await);
+    rows
+}
+
+/// Binding a tenant to an account, and events of an AMI there.
+async fn image_event_calls() -> Vec<Measurement> {
+    const ACCOUNT: &str = "123456789012";
+    let (world, mut rows) = (LocalService::start(Limits::default()), Vec::new());
+    let service = metered_service(&world);
+    let entry = DirectoryEntry {
+        tenant: tenant("owner"),
+        account: "acme".parse().expect("a name"),
+        project: "web".parse().expect("a name"),
+        region: "local".parse().expect("a region"),
+        organization: "o-1".parse().ok(),
+        cloud_account: ACCOUNT.parse().ok(),
+    };
+    let admin = Caller { role: Role::Admin, ..caller("ops") };
+    usecases::put_tenant(&service, &admin, &entry).await.expect("entered");
+    rows.push(measurement("put a tenant with an organization and a cloud account", &service));
+    let calls = [
+        ("an AMI is available", usecases::CloudState::Available),
+        ("… the same event again", usecases::CloudState::Available),
+        ("… it is deregistered", usecases::CloudState::Gone),
+    ];
+    for (call, state) in calls {
+        let service = metered_service(&world);
+        let account = ACCOUNT.parse().expect("an account");
+        let owner = service.store.tenant_of_cloud_account(&account).await.expect("the table").expect("bound");
+        let event = usecases::CloudImage {
+            id: ImageId::derived(ACCOUNT),
+            state,
+            at: Timestamp::from_unix_millis(1_800_000_000_000),
+            visibility: Visibility::Shared,
+            default_name: Some("ami-1".to_owned()),
+            origin: [("ami_id".to_owned(), "ami-1".to_owned())].into(),
+            details: None,
+        };
+        usecases::follow_cloud_image(&service, &owner, &event).await.expect("followed");
+        rows.push(measurement(call, &service));
+    }
     rows
 }
 

@@ -8,6 +8,7 @@
 pub mod api;
 pub mod api_document;
 pub mod aws;
+pub mod aws_signer;
 pub mod binaries;
 pub mod blocking_table;
 pub mod budget;

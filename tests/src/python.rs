@@ -49,13 +49,21 @@ pub async fn client_python(tests: &Path, target: &Path, release: Release) -> Opt
     let made = tokio::task::spawn_blocking(move || {
         cell.get_or_init(|| create_environment(&requirements, &target)).clone()
     });
-    match made.await.expect("no panic") {
+    or_skip("the real clients", made.await.expect("no panic"))
+}
+
+/// The interpreter, or `None` after printing why there is none; fails the test in CI.
+///
+/// # Panics
+/// In CI, if there is none.
+pub fn or_skip(clients: &str, made: Result<PathBuf, SetupError>) -> Option<PathBuf> {
+    match made {
         Ok(python) => Some(python),
         Err(problem) if env::var_os("CI").is_some_and(|value| !value.is_empty()) => {
-            panic!("the real clients did not run: {problem}")
+            panic!("{clients} did not run: {problem}")
         }
         Err(problem) => {
-            print_notice(&format_args!("the real clients did not run: {problem}"));
+            print_notice(&format_args!("{clients} did not run: {problem}"));
             None
         }
     }

@@ -33,7 +33,7 @@ mock_provider "aws" {
 variables {
   packages = {
     bucket = "packages"
-    hashes = { for name in ["documents", "effects", "identity", "images", "job-status", "job-worker", "permission", "registry", "respond", "share", "unshare"] : name => "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=" }
+    hashes = { for name in toset(concat(yamldecode(file("../openapi.yaml"))["x-imageshare-workers"], flatten([for item in values(yamldecode(file("../openapi.yaml")).paths) : [for operation in values(item) : operation["x-imageshare-function"] if can(operation["x-imageshare-function"])]]))) : name => "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=" }
   }
   tokens            = { jwks_url = "https://issuer.example/jwks.json" }
   function_defaults = { tracing = true }

@@ -5,7 +5,7 @@ mock_provider "aws" {}
 variables {
   packages = {
     bucket = "packages"
-    hashes = { for name in ["documents", "effects", "identity", "images", "job-status", "job-worker", "permission", "registry", "respond", "share", "unshare"] : name => "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=" }
+    hashes = { for name in toset(concat(yamldecode(file("../openapi.yaml"))["x-imageshare-workers"], flatten([for item in values(yamldecode(file("../openapi.yaml")).paths) : [for operation in values(item) : operation["x-imageshare-function"] if can(operation["x-imageshare-function"])]]))) : name => "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=" }
   }
   tokens = { jwks_url = "https://issuer.example/jwks.json" }
 }
@@ -439,6 +439,37 @@ run "partition_key_conditions_is_refused" {
   }
 
   expect_failures = [var.partition_key_conditions]
+}
+
+run "name_of_a_bus_is_refused" {
+  command = plan
+
+  variables {
+    event_bus_arn = "shared"
+  }
+
+  expect_failures = [var.event_bus_arn]
+}
+
+run "sender_that_is_no_account_is_refused" {
+  command = plan
+
+  variables {
+    event_senders = ["acme"]
+  }
+
+  expect_failures = [var.event_senders]
+}
+
+run "senders_to_another_bus_are_refused" {
+  command = plan
+
+  variables {
+    event_bus_arn = "arn:aws:events:eu-central-1:000000000000:event-bus/shared"
+    event_senders = ["123456789012"]
+  }
+
+  expect_failures = [var.event_senders]
 }
 
 run "sweep_is_refused" {

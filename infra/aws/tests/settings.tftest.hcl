@@ -5,7 +5,7 @@ mock_provider "aws" {}
 variables {
   packages = {
     bucket = "packages"
-    hashes = { for name in ["documents", "effects", "identity", "images", "job-status", "job-worker", "permission", "registry", "respond", "share", "unshare"] : name => "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=" }
+    hashes = { for name in toset(concat(yamldecode(file("../openapi.yaml"))["x-imageshare-workers"], flatten([for item in values(yamldecode(file("../openapi.yaml")).paths) : [for operation in values(item) : operation["x-imageshare-function"] if can(operation["x-imageshare-function"])]]))) : name => "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=" }
   }
   tokens = { jwks_url = "https://issuer.example/jwks.json", claims = { project = "tenant", roles = "realm.roles" } }
 }
@@ -14,7 +14,7 @@ run "defaults" {
   command = plan
 
   assert {
-    condition     = alltrue([for name, function in aws_lambda_function.this : function.timeout == (contains(["effects", "job-worker"], name) ? 60 : 29) && function.memory_size == 256])
+    condition     = alltrue([for name, function in aws_lambda_function.this : function.timeout == (contains(local.workers, name) ? 60 : 29) && function.memory_size == 256])
     error_message = "The defaults of memory and time-out are not 256 MB and 29 seconds, 60 for those without a route."
   }
 
@@ -113,7 +113,7 @@ run "only_callers_functions_may_read_the_keys_that_aws_keeps" {
   }
 
   assert {
-    condition     = alltrue([for name, function in aws_lambda_function.this : contains(["effects", "job-worker"], name) ? !contains(keys(function.environment[0].variables), "IMAGESHARE_MASTER_KEYS") : function.environment[0].variables["IMAGESHARE_MASTER_KEYS"] == "ssm:/imageshare/master-keys" && function.environment[0].variables["IMAGESHARE_JWKS"] == "secretsmanager:imageshare/jwks"])
+    condition     = alltrue([for name, function in aws_lambda_function.this : contains(local.workers, name) ? !contains(keys(function.environment[0].variables), "IMAGESHARE_MASTER_KEYS") : function.environment[0].variables["IMAGESHARE_MASTER_KEYS"] == "ssm:/imageshare/master-keys" && function.environment[0].variables["IMAGESHARE_JWKS"] == "secretsmanager:imageshare/jwks"])
     error_message = "The functions that authenticate callers do not have the references, or job-worker has them."
   }
 
@@ -127,7 +127,7 @@ run "only_callers_functions_may_read_the_keys_that_aws_keeps" {
   }
 
   assert {
-    condition     = alltrue([for name, statements in local.statements : length([for statement in statements : statement if contains(["MasterKeys", "MasterKeysKey", "TokenKeys"], statement.Sid)]) == (contains(["effects", "job-worker"], name) ? 0 : 3)])
+    condition     = alltrue([for name, statements in local.statements : length([for statement in statements : statement if contains(["MasterKeys", "MasterKeysKey", "TokenKeys"], statement.Sid)]) == (contains(local.workers, name) ? 0 : 3)])
     error_message = "A function that authenticates callers may not read its keys, or job-worker may."
   }
 }
@@ -172,7 +172,7 @@ run "alarms_can_be_all" {
   }
 
   assert {
-    condition     = length(aws_cloudwatch_metric_alarm.this) == 39 && alltrue([for alarm in aws_cloudwatch_metric_alarm.this : contains(alarm.alarm_actions, "arn:aws:sns:eu-central-1:000000000000:operators")])
+    condition     = length(aws_cloudwatch_metric_alarm.this) == 11 + 3 * length(local.functions) && alltrue([for alarm in aws_cloudwatch_metric_alarm.this : contains(alarm.alarm_actions, "arn:aws:sns:eu-central-1:000000000000:operators")])
     error_message = "There are not all alarms, or one does not tell the topic."
   }
 }
@@ -222,8 +222,49 @@ run "metrics_of_the_log_can_be_off" {
   }
 
   assert {
-    condition     = length(setintersection(keys(aws_cloudwatch_metric_alarm.this), ["work-open", "work-ended"])) == 0 && length(aws_cloudwatch_metric_alarm.this) == 5 && length(local.graphs) == length(local.service_graphs)
+    condition     = length(setintersection(keys(aws_cloudwatch_metric_alarm.this), ["work-open", "work-ended"])) == 0 && length(aws_cloudwatch_metric_alarm.this) == 7 && length(local.graphs) == length(local.service_graphs)
     error_message = "An alarm or a graph looks at metrics that are not written."
+  }
+}
+
+run "events_go_to_a_bus_of_the_deployment" {
+  command = plan
+
+  variables {
+    event_senders = ["123456789012"]
+  }
+
+  assert {
+    condition     = aws_cloudwatch_event_bus.this[0].name == "imageshare" && aws_lambda_function.this["effects"].environment[0].variables["IMAGESHARE_EVENT_BUS"] == "imageshare"
+    error_message = "The module makes no bus, or effects does not publish on it."
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_event_bus_policy.senders) == 1
+    error_message = "Other accounts may not put events on the bus."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_event_rule.images["account"].event_bus_name == "default" && aws_cloudwatch_event_rule.images["bus"].event_bus_name == "imageshare"
+    error_message = "image-events is not told of events on both buses."
+  }
+
+  assert {
+    condition     = !contains(jsondecode(aws_cloudwatch_event_rule.images["bus"].event_pattern).source, "imageshare")
+    error_message = "The service would follow its own events."
+  }
+}
+
+run "events_can_go_to_another_bus" {
+  command = plan
+
+  variables {
+    event_bus_arn = "arn:aws:events:eu-central-1:000000000000:event-bus/shared"
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_event_bus.this) == 0 && aws_lambda_function.this["effects"].environment[0].variables["IMAGESHARE_EVENT_BUS"] == var.event_bus_arn && aws_cloudwatch_event_rule.images["bus"].event_bus_name == "shared"
+    error_message = "The module makes a bus of its own, or does not use the other one."
   }
 }
 

@@ -1,6 +1,7 @@
 //! The command line: its commands, arguments and help.
 
 mod backup;
+mod events;
 mod health;
 mod manual;
 mod remote;
@@ -19,6 +20,7 @@ use imageshare::domain::{AccessKeyId, Limit, LimitSetting, Limits, Role, TenantI
 use imageshare::http::parse_public_url;
 
 pub use self::backup::{BackupArguments, CheckArguments, RestoreArguments};
+pub use self::events::{EventFormat, EventsArguments};
 pub use self::health::HealthArguments;
 pub use self::manual::{write_completions, write_manual_page};
 pub use self::remote::{
@@ -91,6 +93,9 @@ pub enum Command {
     /// Import, list, show and delete tenants of a service's directory, which maps names to project ids
     #[command(subcommand, long_about = tenants::ABOUT, after_long_help = tenants::EXAMPLE)]
     Tenants(TenantsCommand),
+    /// Print and follow the events of a running server
+    #[command(long_about = events::ABOUT, after_long_help = events::EXAMPLE)]
+    Events(EventsArguments),
     /// Print a shell's completions for this command line
     Completions {
         /// The shell

@@ -3,21 +3,24 @@
 //! [`gateway`] accepts HTTP requests, turns each into the event that API Gateway would send, and calls its function.
 //! [`functions`] are the same as on AWS, here in one process. [`table`] is the embedded DynamoDB that they use, and
 //! [`remote`] a table in DynamoDB itself, which several servers share. [`dispatcher`] and `effects` replace the table's
-//! stream and the schedule of the sweep. [`clock_keeper`] keeps the clock from going back across restarts. [`server`] starts and
+//! stream and the schedule of the sweep, [`bus`] and `events_api` replace EventBridge. [`clock_keeper`] keeps the clock from going back across restarts. [`server`] starts and
 //! stops all of these.
 //!
 //! [`cli`] parses the command line, and `main.rs` runs its commands: [`server`], [`backup`] with its [`progress`],
-//! [`remote::create`], and [`health`], [`access_key`] and [`tenants`], which call a server over its own API
+//! [`remote::create`], and [`health`], [`access_key`], [`tenants`] and [`events`], which call a server over its own API
 //! ([`client`]).
 
 pub mod access_key;
 pub mod backup;
+pub mod bus;
 pub mod cli;
 pub mod client;
 pub mod clock_keeper;
 pub mod descriptors;
 pub mod dispatcher;
 pub mod effects;
+pub mod events;
+mod events_api;
 pub mod functions;
 pub mod gateway;
 pub mod health;

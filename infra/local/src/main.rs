@@ -12,15 +12,17 @@ use std::process::ExitCode;
 use imageshare::domain::Limits;
 use imageshare_local::backup::BackupError;
 use imageshare_local::cli::{
-    self, CheckArguments, Command, HealthArguments, KeysCommand, ServeArguments, TableCommand, TokenArguments,
+    self, CheckArguments, Command, EventsArguments, HealthArguments, KeysCommand, ServeArguments,
+    TableCommand, TokenArguments,
 };
+use imageshare_local::events::EventsError;
 use imageshare_local::health::HealthReport;
 use imageshare_local::keys::{SigningKey, open_master_keys};
 use imageshare_local::progress::{ProgressReporter, Stage};
 use imageshare_local::remote::create;
 use imageshare_local::server::Server;
 use imageshare_local::signals::Signals;
-use imageshare_local::{access_key, backup, descriptors, health, logging, tenants};
+use imageshare_local::{access_key, backup, descriptors, events, health, logging, tenants};
 use sd_notify::NotifyState;
 
 /// A third of a request's processor time goes into allocations, so a fast allocator pays. The feature `override` makes
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
         }
         Command::Check(arguments) => check(&arguments),
         Command::Tenants(command) => print(tenants::run(&command)),
+        Command::Events(arguments) => follow_events(&arguments),
         Command::Completions { shell } => {
             cli::write_completions(shell, &mut io::stdout()).map_err(Into::into)
         }
@@ -166,6 +169,15 @@ fn print<E: Error + 'static>(command: impl Future<Output = Result<String, E>>) -
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     write!(io::stdout(), "{}", runtime.block_on(command)?)?;
     Ok(())
+}
+
+/// Prints events as they come. A pipe that its reader has closed is the end.
+fn follow_events(arguments: &EventsArguments) -> Result<(), Box<dyn Error>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    match runtime.block_on(events::run(arguments, &mut io::stdout())) {
+        Err(EventsError::Output(problem)) if problem.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => Ok(result?),
+    }
 }
 
 /// Runs a command on a whole database, and returns its result. Reports progress on stderr if the command takes long.

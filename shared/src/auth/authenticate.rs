@@ -53,6 +53,24 @@ impl Authenticator {
         }
     }
 
+    /// Returns the caller of a request to a service of AWS, by its signature `AWS4-HMAC-SHA256` or its token. A signature
+    /// costs at most one read of the table.
+    ///
+    /// # Errors
+    /// [`AuthError`] if the credential is missing or invalid, or cannot be checked now.
+    pub async fn authenticate_aws(
+        &self,
+        request: &SignedRequest<'_>,
+        service: &str,
+        store: &Store,
+        now: Timestamp,
+    ) -> Result<Caller, AuthError> {
+        match signature::parse_aws(request, service, now)? {
+            Some(signed) => self.authenticate_signature(request, signed, store, now).await,
+            None => self.authenticate_token(request, store, now).await,
+        }
+    }
+
     /// Returns the caller of the token in the headers, if the token's access rules allow the request.
     async fn authenticate_token(
         &self,

@@ -7,6 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use sha1::{Digest, Sha1};
 use uuid::Uuid;
 
 use super::time::Timestamp;
@@ -166,6 +167,16 @@ impl ImageId {
     pub fn random() -> Self {
         Self(Uuid::new_v4().to_string())
     }
+
+    /// The id of an image that has a name of its own elsewhere: a version 5 UUID, the same for the same name.
+    pub fn derived(name: &str) -> Self {
+        /// The namespace of these names, drawn once.
+        const NAMESPACE: Uuid = Uuid::from_u128(0x6d4f_5c1e_8b1a_4f0e_9a57_3f0c_2d8e_71b4);
+        let digest = Sha1::new().chain_update(NAMESPACE.as_bytes()).chain_update(name).finalize();
+        let mut bytes = [0; 16];
+        bytes.iter_mut().zip(digest).for_each(|(byte, digit)| *byte = digit);
+        Self(uuid::Builder::from_sha1_bytes(bytes).into_uuid().to_string())
+    }
 }
 
 /// When a request was accepted, unique among all requests: a version 7 UUID, so that stamps order requests.
@@ -302,6 +313,14 @@ mod tests {
         assert_eq!(id(&lower.to_uppercase()), id(lower));
         assert_ne!(id("m-A"), id("m-a"), "only UUIDs are case-insensitive");
         assert_ne!(lower.to_uppercase().parse::<TenantId>(), lower.parse::<TenantId>());
+    }
+
+    #[test]
+    fn derived_image_id_is_a_version_5_uuid() {
+        let id = ImageId::derived("arn:aws:ec2:eu-west-1:123456789012:image/ami-1");
+        assert_eq!(id, ImageId::derived("arn:aws:ec2:eu-west-1:123456789012:image/ami-1"));
+        assert_ne!(id, ImageId::derived("arn:aws:ec2:eu-west-1:123456789012:image/ami-2"));
+        assert_eq!(Uuid::try_parse(id.as_str()).unwrap().get_version_num(), 5);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `CloudEvents` 1.0, as structured JSON (<https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md>).
+//! `CloudEvents` 1.0.2, as structured JSON.
 
 use serde::Serialize;
 

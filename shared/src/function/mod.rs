@@ -21,8 +21,8 @@ pub use self::run::{Error, run, run_publisher, run_worker};
 use crate::auth::{AuthError, Authenticator, signature};
 use crate::domain::{Caller, Timestamp};
 use crate::http::{
-    ApiError, AuthenticatedRequest, HttpResponse, IncomingRequest, ReadLimiter, RejectedRequest,
-    check_body_size, gateway_request_id,
+    ApiError, AuthenticatedRequest, HttpResponse, IncomingRequest, ReadLimiter, RejectedRequest, body_limit,
+    check_body_size, gateway_request_id, route_key,
 };
 use crate::{App, Settings};
 
@@ -87,11 +87,24 @@ impl HttpFunction {
     /// # Errors
     /// The rejected request, if the function is not ready, or the body is larger than the operation allows.
     pub fn receive(&self, request: Request) -> Result<IncomingRequest, Box<RejectedRequest>> {
+        let limit = body_limit(&route_key(&request));
+        self.receive_up_to(request, limit)
+    }
+
+    /// The same for an operation with this body limit, in bytes: one that is not in the API's document.
+    ///
+    /// # Errors
+    /// The rejected request, as for [`Self::receive`].
+    pub fn receive_up_to(
+        &self,
+        request: Request,
+        body_limit: usize,
+    ) -> Result<IncomingRequest, Box<RejectedRequest>> {
         let incoming = self.start(request);
         if let Some(unready) = incoming.unready().cloned() {
             return Err(Box::new(RejectedRequest::new(incoming, unready)));
         }
-        match check_body_size(incoming.body().len(), incoming.route(), incoming.headers()) {
+        match check_body_size(incoming.body().len(), body_limit, incoming.headers()) {
             Ok(()) => Ok(incoming),
             Err(error) => Err(Box::new(RejectedRequest::new(incoming, error))),
         }
@@ -112,6 +125,22 @@ impl HttpFunction {
         incoming.record_access_key(signature::claimed_access_key(&incoming.as_signed(), parameters));
         let (signed, store) = (incoming.as_signed(), &incoming.app.store);
         let caller = self.authenticator.authenticate_rpc(&signed, parameters, store, Timestamp::now()).await;
+        self.authenticated(incoming, caller)
+    }
+
+    /// Authenticates a request to a service of AWS by its signature `AWS4-HMAC-SHA256` or its token. Does not check the
+    /// read rate.
+    ///
+    /// # Errors
+    /// The rejected request, if its credential is missing or invalid.
+    pub async fn authenticate_aws(
+        &self,
+        incoming: IncomingRequest,
+        service: &str,
+    ) -> Result<AuthenticatedRequest, Box<RejectedRequest>> {
+        incoming.record_access_key(signature::claimed_access_key(&incoming.as_signed(), &[]));
+        let (signed, store) = (incoming.as_signed(), &incoming.app.store);
+        let caller = self.authenticator.authenticate_aws(&signed, service, store, Timestamp::now()).await;
         self.authenticated(incoming, caller)
     }
 

@@ -82,7 +82,7 @@ impl IncomingRequest {
     }
 
     /// The headers.
-    pub(crate) fn headers(&self) -> &HeaderMap {
+    pub fn headers(&self) -> &HeaderMap {
         self.request.headers()
     }
 

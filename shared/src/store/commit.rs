@@ -111,12 +111,6 @@ fn add_condition(write: Write, guard: &Guard, plan: &Plan, snapshot: &Snapshot) 
     }
 }
 
-/// The revision after the one that was read. The first is the time in seconds, so that the revisions of a membership that
-/// was forgotten and begins again go on: they order its events.
-fn next_revision(read: Option<u64>, now: Timestamp) -> u64 {
-    read.unwrap_or_else(|| now.unix_seconds().unsigned_abs()) + 1
-}
-
 /// Puts a membership. It is in a list of its tenant while it is active and the image's visibility is `shared`.
 fn put_membership(change: &Change, snapshot: &Snapshot, now: Timestamp) -> Result<Write, StoreError> {
     let pair = (change.image.clone(), change.tenant.clone());
@@ -125,7 +119,7 @@ fn put_membership(change: &Change, snapshot: &Snapshot, now: Timestamp) -> Resul
     let mut attributes = vec![
         (MEMBERSHIP, item::json(&change.membership)?),
         (UPDATED, item::number(updated.unix_millis())),
-        (item::REV, item::text(next_revision(revision.copied(), now))),
+        (item::REV, item::text(revision.copied().unwrap_or_default() + 1)),
     ];
     match &change.membership {
         Membership::Active(active) => {

@@ -51,8 +51,8 @@ pub enum MemberUpdate<'a> {
     RequireNone,
     /// It leaves them alone: nothing changes that their list entries hold.
     Keep,
-    /// It creates a job that rewrites their list entries. The job must name all of these recipients.
-    Refresh(&'a Recipients, &'a Job),
+    /// It creates a job that rewrites their list entries, or ends them. The job must name all of these recipients.
+    Change(&'a Recipients, &'a Job),
 }
 
 /// The outcome of deleting an image.
@@ -233,7 +233,7 @@ impl Store {
                 head.and_if(format!("{MEMBERS} = :none")).value(":none", item::number(0))
             }
             MemberUpdate::Keep => head,
-            MemberUpdate::Refresh(recipients, _) => if_members_unchanged(head, recipients),
+            MemberUpdate::Change(recipients, _) => if_members_unchanged(head, recipients),
         };
         let mut writes = vec![record, head];
         if image.visibility.is_visible_to_all() {
@@ -241,7 +241,7 @@ impl Store {
         } else if previous.visibility.is_visible_to_all() {
             writes.push(delete_listing(&image.id));
         }
-        if let MemberUpdate::Refresh(_, job) = members {
+        if let MemberUpdate::Change(_, job) = members {
             writes.extend(job_writes(job, JobStart::Immediate)?);
         }
         let lookups = LookupChanges::between(Some(previous), Some(image));
@@ -281,6 +281,15 @@ impl Store {
             Err(WriteError::ConditionFailed(_)) => Ok(Commit::Conflict),
             Err(WriteError::Store(error)) => Err(error),
         }
+    }
+
+    /// Leaves a tombstone for an image that does not exist, so that its id is never used. Does nothing if it exists, or
+    /// has existed. One put.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table fails.
+    pub async fn bury_image(&self, id: &ImageId) -> Result<Commit, StoreError> {
+        self.commit(&[Write::put(keys::head(id)).only_if("attribute_not_exists(pk)")]).await
     }
 
     /// Reads the number of images that a tenant owns. One read.

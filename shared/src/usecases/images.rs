@@ -110,12 +110,41 @@ pub async fn update_image<E: From<UseCaseError>>(
     id: &ImageId,
     change: impl Fn(&mut Image) -> Result<(), E>,
 ) -> Result<Image, E> {
+    Ok(change_image(app, caller, id, change, Task::Refresh).await?.into_image())
+}
+
+/// An image after an update.
+pub(super) enum ChangedImage {
+    /// It was changed.
+    Changed(Image),
+    /// The update has left it as it was.
+    Unchanged(Image),
+}
+
+impl ChangedImage {
+    fn into_image(self) -> Image {
+        match self {
+            Self::Changed(image) | Self::Unchanged(image) => image,
+        }
+    }
+}
+
+/// Updates an image as [`update_image`] does. `for_members` is the task of the job on its members: [`Task::Refresh`], or
+/// [`Task::Unshare`] to end their memberships; then `change` has to make the image private, so that it gets no others
+/// meanwhile.
+pub(super) async fn change_image<E: From<UseCaseError>>(
+    app: &App,
+    caller: &Caller,
+    id: &ImageId,
+    change: impl Fn(&mut Image) -> Result<(), E>,
+    for_members: Task,
+) -> Result<ChangedImage, E> {
     for attempt in 1..=MAX_ATTEMPTS {
         let (current, head) = load_owned_image(app, caller, id, ImageAction::Update).await?;
         let mut image = current.clone();
         change(&mut image)?;
         if image == current {
-            return Ok(current);
+            return Ok(ChangedImage::Unchanged(current));
         }
         if image.visibility != current.visibility {
             authorize_visibility(caller, image.visibility).map_err(UseCaseError::from)?;
@@ -129,30 +158,33 @@ pub async fn update_image<E: From<UseCaseError>>(
         if image.details.differs_materially_from(&current.details) && head.member_count > 0 {
             return Err(UseCaseError::SharedImageImmutable(current.id).into());
         }
-        if store_update(app, (&current, &head), &image).await? == UpdateOutcome::Updated {
-            return Ok(image);
+        let stored = store_update(app, (&current, &head), &image, for_members.clone()).await?;
+        if stored == UpdateOutcome::Updated {
+            return Ok(ChangedImage::Changed(image));
         }
         tokio::time::sleep(Duration::from_millis(fastrand::u64(0..5 * u64::from(attempt)))).await;
     }
     Err(UseCaseError::Conflict(id.clone()).into())
 }
 
-/// Writes an image, with a job that refreshes its memberships if they show or have shown it to recipients.
+/// Writes an image, with a job for its memberships: to end them, or to refresh them if they show or have shown it to
+/// recipients.
 async fn store_update(
     app: &App,
     (current, head): (&Image, &ImageHead),
     image: &Image,
+    for_members: Task,
 ) -> Result<UpdateOutcome, UseCaseError> {
     let is_shared = [current, image].iter().any(|image| image.visibility == Visibility::Shared);
-    if head.member_count == 0 || !is_shared {
+    if head.member_count == 0 || (for_members == Task::Refresh && !is_shared) {
         let members = if head.member_count == 0 { MemberUpdate::RequireNone } else { MemberUpdate::Keep };
         return Ok(app.store.update_image(current, image, members).await?);
     }
     let recipients = app.store.recipients(&image.id).await?;
-    let Some(refresh) = job_for_all_members(app, image, &recipients, Task::Refresh) else {
+    let Some(job) = job_for_all_members(app, image, &recipients, for_members) else {
         return Ok(UpdateOutcome::Conflict);
     };
-    Ok(app.store.update_image(current, image, MemberUpdate::Refresh(&recipients, &refresh)).await?)
+    Ok(app.store.update_image(current, image, MemberUpdate::Change(&recipients, &job)).await?)
 }
 
 /// A job on all members of an image; `None` if it has none.

@@ -6,6 +6,7 @@ mod access;
 mod access_keys;
 mod change_membership;
 mod change_permissions;
+mod cloud_images;
 mod conflict_retries;
 mod directory;
 mod earlier_jobs;
@@ -37,6 +38,10 @@ pub use self::access_keys::{
 };
 pub use self::change_membership::{add_member, decide_as_member, remove_member};
 pub use self::change_permissions::{DryRun, change_permissions};
+pub use self::cloud_images::{
+    CLOUD_DETAILS_TIME, CLOUD_STATE, CLOUD_STATE_TIME, CloudImage, CloudImageOutcome, CloudState,
+    follow_cloud_image,
+};
 pub use self::directory::{
     DirectoryError, delete_tenant, find_project, find_tenant, list_tenants, own_entry, put_tenant,
     show_tenant,

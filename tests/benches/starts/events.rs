@@ -49,6 +49,20 @@ impl Fixture {
         let event = match function {
             "documents" => HttpEvent::new("GET /health", "/health"),
             "identity" => read("GET /v1/access-keys", "/v1/access-keys", OWNER),
+            // Of an account that is bound to no tenant: the read of the account is what a start needs.
+            "image-events" => {
+                return json!({
+                    "version": "0",
+                    "id": "6f1c2a34-5b6d-4e7f-8091-a2b3c4d5e6f7",
+                    "detail-type": "EC2 AMI State Change",
+                    "source": "aws.ec2",
+                    "account": "012345678901",
+                    "time": "2026-01-01T00:00:00Z",
+                    "region": "eu-west-1",
+                    "resources": [],
+                    "detail": {"ImageId": "ami-1", "State": "available"},
+                });
+            }
             "images" => {
                 let list = "/v2/cloudimages?__imagetype=shared&member_status=pending";
                 read("GET /v2/cloudimages", list, recipient)

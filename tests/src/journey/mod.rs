@@ -7,6 +7,7 @@
 mod crashes;
 mod credentials;
 mod directory;
+mod image_events;
 mod images;
 mod jobs;
 mod lists;
@@ -50,12 +51,14 @@ pub trait Stage {
 pub struct Journey<S> {
     stage: S,
     document: Document,
+    /// How many events there were: the time of the last one, in seconds.
+    seconds: u32,
 }
 
 /// Makes every step of the journey, over an empty table.
 pub async fn make_journey<S: Stage>(stage: S) -> S {
     let document = Document::load().expect("infra/openapi.yaml is an API document");
-    let mut journey = Journey { stage, document };
+    let mut journey = Journey { stage, document, seconds: 0 };
     journey.use_documents().await;
     journey.use_directory().await;
     journey.use_images().await;
@@ -69,6 +72,7 @@ pub async fn make_journey<S: Stage>(stage: S) -> S {
     journey.sweep_left_work().await;
     journey.recover_from_crashed_worker().await;
     journey.use_credentials().await;
+    journey.follow_image_events().await;
     journey.stage
 }
 

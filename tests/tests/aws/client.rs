@@ -34,6 +34,19 @@ impl Client {
         Self { url: url.to_owned(), project: project.to_owned(), token: token(project, "member"), http }
     }
 
+    /// An administrator.
+    pub(crate) fn admin(url: &str) -> Self {
+        Self { token: token("ops", "admin"), ..Self::new(url, "ops") }
+    }
+
+    /// Makes one call with a body, which has to succeed.
+    pub(crate) async fn expect(&self, method: &str, path: &str, body: &Value) -> Value {
+        let method = method.parse().expect("a method");
+        let (status, found) = self.call(method, path, Some(body)).await;
+        assert!(status.is_success(), "{path}: {status} {found}");
+        found
+    }
+
     /// Makes one call and returns its status and body.
     pub(crate) async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> (StatusCode, Value) {
         let url = format!("{}{path}", self.url);

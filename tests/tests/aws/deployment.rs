@@ -24,6 +24,7 @@ use tokio::process::Command;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
+use super::ami_life::ami_is_shared_from_available_to_deregistered;
 use super::client::{Client, JOB_TIMEOUT, token};
 use super::{target, tests, workspace};
 
@@ -60,6 +61,8 @@ async fn deployment_serves_real_clients_from_apply_to_destroy() {
     // No client of a journey waits for the stream, so that the sweep's minutes pass beside them.
     let sweep = schedule_sweeps_what_the_stream_missed(world);
     stages.run("journeys and sweep", async { join!(real_clients_make_their_journeys(world), sweep) }).await;
+    let life = ami_is_shared_from_available_to_deregistered(&world.emulator, &world.address.url());
+    stages.run("life of an AMI", life).await;
     stages.run("ten thousand pairs", stream_carries_ten_thousand_pairs(world)).await;
     stages.run("an action less", role_with_an_action_less_cannot_share(world)).await;
     stages.run("upgrade", upgrade_under_load_loses_nothing(world)).await;
@@ -206,7 +209,9 @@ fn projects(prefix: &str, count: usize) -> Vec<String> {
 
 async fn schedule_sweeps_what_the_stream_missed(world: &World) {
     let mappings = world.emulator.call("lambda", "list_event_source_mappings", &json!({})).await;
-    let mapping = mappings["EventSourceMappings"][0]["UUID"].clone();
+    let mappings = mappings["EventSourceMappings"].as_array().unwrap();
+    let of_worker = |mapping: &&Value| mapping["FunctionArn"].as_str().unwrap().ends_with("job-worker");
+    let mapping = mappings.iter().find(of_worker).unwrap()["UUID"].clone();
     let enable = async |is_enabled: bool| {
         let arguments = json!({"UUID": mapping, "Enabled": is_enabled});
         world.emulator.call("lambda", "update_event_source_mapping", &arguments).await;

@@ -2,6 +2,7 @@
 //! [`imageshare_tests::aws`] lists the programs that this needs. Without them these tests print a notice and pass; in CI they
 //! fail.
 
+mod ami_life;
 mod client;
 mod deployment;
 mod documents;

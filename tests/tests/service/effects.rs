@@ -93,7 +93,7 @@ async fn repeated_changes_make_the_same_events() {
 }
 
 #[tokio::test]
-async fn sequence_grows_beyond_a_forgotten_membership() {
+async fn later_event_of_a_share_has_a_greater_sequence() {
     let functions = Functions::start();
     let image = functions.create_image("own", &json!({})).await;
     functions.share("own", &[&image], &["rec"]).await;
@@ -104,8 +104,7 @@ async fn sequence_grows_beyond_a_forgotten_membership() {
     let first = sequences(&functions.local.carry_out_effects().await);
     functions.respond("rec", &[&image], "rejected").await;
     let second = sequences(&functions.local.carry_out_effects().await);
-    assert_eq!(second, first + 1);
-    assert!(first > 1_700_000_000, "it begins with the time");
+    assert!(second > first && second < 1 << 53, "{first}, {second}");
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 
 mod access_keys;
 mod deployment_checks;
+mod events;
 mod hostile;
 mod issuers;
 mod journey;

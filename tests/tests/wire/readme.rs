@@ -14,6 +14,7 @@ const EXECUTED: [&str; 5] = [
     "shared/src/facade/registry/GUIDE.md",
     "shared/src/facade/share_rules/GUIDE.md",
     "shared/src/auth/CREDENTIALS.md",
+    "functions/image-events/EVENTS.md",
     "infra/local/OPERATING.md",
 ];
 

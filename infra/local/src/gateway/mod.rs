@@ -2,6 +2,7 @@
 //! to the HTTP response, within the limits of API Gateway and Lambda.
 
 mod body;
+mod bus_routes;
 mod connections;
 mod error;
 mod event;
@@ -33,13 +34,15 @@ use tokio::sync::RwLock;
 use uuid::Uuid;
 
 use self::body::BodyError;
+use self::bus_routes::BusRoutes;
+pub use self::bus_routes::{EVENTS, EVENTS_BODY_LIMIT};
 use self::error::{GatewayError, set_request_id};
 pub(crate) use self::event::ACCOUNT_ID;
 use self::event::{EventInput, MalformedRequest};
 pub use self::handlers::{BeforeHook, BoxFuture, Handler, Handlers};
 use self::memory_budget::{MemoryBudget, MemoryPermit};
 pub use self::routes::RoutesError;
-use self::routes::{RouteTarget, Routes};
+use self::routes::{Route, RouteTarget, Routes};
 pub use self::server::serve;
 use crate::metrics::Metrics;
 
@@ -77,6 +80,7 @@ pub type HealthCheck = Arc<dyn Fn() -> BoxFuture<Health> + Send + Sync>;
 /// The gateway.
 pub struct Gateway {
     routes: Routes,
+    bus_routes: Option<BusRoutes>,
     health: HealthCheck,
     domain: String,
     function_timeout: Duration,
@@ -88,7 +92,8 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Creates a gateway for the routes of an OpenAPI document. `domain` is the host name of requests without `Host`.
+    /// Creates a gateway for the routes of an OpenAPI document, and for those of the event bus if the handlers have one
+    /// named [`EVENTS`]. `domain` is the host name of requests without `Host`.
     ///
     /// # Errors
     /// [`RoutesError`]: the document is invalid, or names a function that is not among the handlers.
@@ -101,6 +106,7 @@ impl Gateway {
         let routes = Routes::parse(openapi, handlers)?;
         Ok(Self {
             routes,
+            bus_routes: BusRoutes::new(handlers),
             health,
             domain,
             function_timeout: FUNCTION_TIMEOUT,
@@ -126,7 +132,7 @@ impl Gateway {
         let started = Instant::now();
         let request_id = Uuid::new_v4().to_string();
         let (head, body) = request.into_parts();
-        let (route, path_parameters) = self.routes.find(&head.method, head.uri.path());
+        let (route, path_parameters) = self.find_route(&head);
         let result = match &route.target {
             RouteTarget::Health => Err(self.health().await),
             RouteTarget::Readiness => Err(self.readiness().await),
@@ -167,6 +173,14 @@ impl Gateway {
             set_empty_content_length(&mut response);
         }
         response
+    }
+
+    /// The route of a request, and the parameters of its path.
+    fn find_route<'a>(&'a self, head: &'a Parts) -> (&'a Route, Vec<(&'a str, &'a str)>) {
+        match self.bus_routes.as_ref().and_then(|routes| routes.find(head)) {
+            Some(route) => (route, Vec::new()),
+            None => self.routes.find(&head.method, head.uri.path()),
+        }
     }
 
     /// Returns when no function call is running.

@@ -11,7 +11,6 @@ use std::sync::Arc;
 use http::Uri;
 use imageshare::auth::{Authenticator, ExpectedClaims};
 use imageshare::domain::Limits;
-use imageshare::events::NoBus;
 use imageshare::function::HttpFunction;
 use imageshare::store::Store;
 use imageshare::table::Table;
@@ -24,8 +23,10 @@ use tokio::task::JoinHandle;
 use self::server_keys::ServerKeys;
 use self::server_table::ServerTable;
 pub use self::start_error::StartError;
+use crate::bus::LocalBus;
 use crate::cli::ServeArguments;
 use crate::clock_keeper::ClockKeeper;
+use crate::events_api::EventsApi;
 use crate::functions;
 use crate::gateway::{self, BeforeHook, Gateway, Health, HealthCheck, OPENAPI};
 use crate::keys::ISSUER;
@@ -45,6 +46,7 @@ pub struct Server {
     dispatcher: JoinHandle<()>,
     effects: JoinHandle<()>,
     cleanup: JoinHandle<()>,
+    bus: JoinHandle<()>,
     clock_keeper: Option<JoinHandle<()>>,
     metrics: Option<JoinHandle<()>>,
     table: Arc<ServerTable>,
@@ -79,7 +81,13 @@ impl Server {
         let (stop, stopped) = watch::channel(false);
         let stopping = || stop_requested(stopped.clone());
         let health = health_check(&core.table, &core.request_app.store, stopped.clone());
-        let functions = functions::handlers(HttpFunction::new(core.request_app, core.authenticator));
+        let function = HttpFunction::new(core.request_app, core.authenticator);
+        let bus = Arc::new(LocalBus::new(core.region.clone()));
+        let events = Arc::new(EventsApi::new(function.clone(), Arc::clone(&bus)));
+        let functions = functions::handlers(function).with(gateway::EVENTS, move |request| {
+            let events = Arc::clone(&events);
+            async move { events.handle(request).await }
+        });
         let functions = match &core.clock_keeper {
             Some(keeper) => functions.with_before_hook(begin_request_hook(keeper)),
             None => functions,
@@ -100,7 +108,7 @@ impl Server {
             cleanup: spawn_with(&table, |table| async move { table.clean_up().await }),
             effects: {
                 let (app, region, stopping) = (worker.clone(), region.clone(), stopping());
-                let bus = Arc::new(NoBus);
+                let bus = Arc::clone(&bus);
                 spawn_with(&table, |table| async move {
                     table.carry_out_effects(app, bus, region, stopping).await;
                 })
@@ -108,6 +116,13 @@ impl Server {
             dispatcher: {
                 let (region, stopping) = (region.clone(), stopping());
                 spawn_with(&table, |table| async move { table.dispatch(worker, region, stopping).await })
+            },
+            bus: {
+                let stopping = stopping();
+                tokio::spawn(async move {
+                    stopping.await;
+                    bus.close();
+                })
             },
             signs_tokens: core.keys.signing.is_some(),
             key_directory: core.keys.directory,
@@ -159,6 +174,7 @@ impl Server {
     pub async fn stop(self) {
         // The tasks own the receivers; one that has ended needs no signal, and one that panicked is logged.
         let _ = self.stop.send(true);
+        let _ = self.bus.await;
         let _ = self.gateway.await;
         let _ = self.dispatcher.await;
         let _ = self.effects.await;

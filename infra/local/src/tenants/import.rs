@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use imageshare::domain::{CloudAccountId, DirectoryEntry, Name, OrganizationId, Region, TenantId};
+use imageshare::domain::{CloudAccountId, DirectoryEntry, OrganizationId, Region, TenantId};
 use serde_json::{Value, json};
 
 use super::file::{self, LineError, TenantLine};

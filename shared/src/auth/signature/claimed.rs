@@ -16,9 +16,6 @@ pub const MAX_CLOCK_SKEW: Duration = Duration::from_mins(15);
 /// was first received can be replayed for that long.
 pub const NONCE_TTL: Duration = MAX_CLOCK_SKEW.saturating_mul(2);
 
-/// The last part of a scope.
-pub(super) const SCOPE_TERMINATOR: &str = "sdk_request";
-
 /// A signature as the request states it. It proves nothing until [`ClaimedSignature::is_signed_with`] returns true.
 #[derive(Debug)]
 pub struct ClaimedSignature {
@@ -37,9 +34,36 @@ pub(super) enum SigningMethod {
     /// HMAC-SHA256 with the secret.
     HmacSha256,
     /// HMAC-SHA256 with a key derived for a day, a region and a service.
-    ScopedHmacSha256 { date: String, region: String, service: String },
+    ScopedHmacSha256 { kind: ScopeKind, date: String, region: String, service: String },
     /// HMAC-SHA1 with the secret followed by an ampersand.
     HmacSha1,
+}
+
+/// Whose scopes a key is derived for: AWS's, or those that others have made after them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ScopeKind {
+    /// AWS.
+    Aws,
+    /// `gophertelekomcloud`.
+    Sdk,
+}
+
+impl ScopeKind {
+    /// What stands before the secret in the first key.
+    fn prefix(self) -> &'static [u8] {
+        match self {
+            Self::Aws => b"AWS4",
+            Self::Sdk => b"SDK",
+        }
+    }
+
+    /// The last part of a scope.
+    pub(super) fn terminator(self) -> &'static str {
+        match self {
+            Self::Aws => "aws4_request",
+            Self::Sdk => "sdk_request",
+        }
+    }
 }
 
 impl ClaimedSignature {
@@ -47,9 +71,9 @@ impl ClaimedSignature {
     pub fn is_signed_with(&self, secret: &str) -> bool {
         match &self.method {
             SigningMethod::HmacSha256 => self.verify_mac(hmac_sha256(secret.as_bytes())),
-            SigningMethod::ScopedHmacSha256 { date, region, service } => {
-                let mut key = [b"SDK", secret.as_bytes()].concat();
-                for part in [date, region, service, SCOPE_TERMINATOR] {
+            SigningMethod::ScopedHmacSha256 { kind, date, region, service } => {
+                let mut key = [kind.prefix(), secret.as_bytes()].concat();
+                for part in [date, region, service, kind.terminator()] {
                     key = hmac_sha256(&key).chain_update(part).finalize().into_bytes().to_vec();
                 }
                 self.verify_mac(hmac_sha256(&key))

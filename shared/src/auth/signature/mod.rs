@@ -3,7 +3,7 @@
 //!
 //! Each kind of signature is one file, which parses a request into a [`ClaimedSignature`]: the access key that claims
 //! to have signed it, and the message that is signed. They are [`sdk_hmac`] (two algorithms under the one name
-//! `SDK-HMAC-SHA256`), [`acs3`] and [`rpc`]. Nothing here reads the table: the caller of this module finds the secret
+//! `SDK-HMAC-SHA256`), [`acs3`], [`rpc`] and [`sigv4`]. Nothing here reads the table: the caller of this module finds the secret
 //! of the claimed key and calls [`ClaimedSignature::is_signed_with`].
 //!
 //! A signature covers what the client sent: the raw bytes of the body, and the raw query of the URL. The path is
@@ -20,6 +20,7 @@ mod claimed;
 mod request;
 mod rpc;
 mod sdk_hmac;
+mod sigv4;
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
@@ -67,11 +68,39 @@ pub fn parse_rpc(
     }
 }
 
+/// Parses the signature of a request to a service of AWS; `None` if the request is not signed.
+///
+/// # Errors
+/// [`SignatureError`] if the signature is incomplete, expired, of another algorithm or for another service, or does not
+/// cover what it must.
+pub fn parse_aws(
+    request: &SignedRequest<'_>,
+    service: &str,
+    now: Timestamp,
+) -> Result<Option<ClaimedSignature>, SignatureError> {
+    match parse_authorization(request.headers)? {
+        Some((sigv4::ALGORITHM, fields)) => sigv4::parse(request, fields, service, now).map(Some),
+        Some((other, _)) if is_unsupported(other) => {
+            Err(SignatureError::UnsupportedAlgorithm { accepted: sigv4::ALGORITHM })
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Returns the region that a request to a service of AWS is signed for; `None` if it is not signed so. It can be believed
+/// only once the signature is verified.
+pub fn aws_region(headers: &HeaderMap) -> Option<&str> {
+    match parse_authorization(headers) {
+        Ok(Some((sigv4::ALGORITHM, fields))) => sigv4::region(fields),
+        _ => None,
+    }
+}
+
 /// Returns the access key that a request claims to be signed with, for the log; empty if it names none. `parameters`
 /// are those of query and form of an Alibaba RPC request.
 pub fn claimed_access_key<'a>(request: &SignedRequest<'a>, parameters: &'a [(String, String)]) -> &'a str {
     let in_header = match parse_authorization(request.headers) {
-        Ok(Some((sdk_hmac::ALGORITHM | acs3::ALGORITHM, fields))) => {
+        Ok(Some((sdk_hmac::ALGORITHM | acs3::ALGORITHM | sigv4::ALGORITHM, fields))) => {
             Fields::parse(fields, "fields").ok().and_then(|fields| {
                 let scoped_key = fields.get("Credential").and_then(|credential| credential.split('/').next());
                 fields.get("Access").or(scoped_key)
@@ -88,7 +117,7 @@ fn parse_authorization(headers: &HeaderMap) -> Result<Option<(&str, &str)>, Sign
     let Some(first) = values.next().and_then(|value| value.to_str().ok()) else { return Ok(None) };
     let (scheme, rest) = first.trim().split_once(' ').unwrap_or((first, ""));
     match values.next() {
-        Some(_) if scheme == sdk_hmac::ALGORITHM || scheme == acs3::ALGORITHM => {
+        Some(_) if [sdk_hmac::ALGORITHM, acs3::ALGORITHM, sigv4::ALGORITHM].contains(&scheme) => {
             Err(SignatureError::Incomplete("one header Authorization"))
         }
         _ => Ok(Some((scheme, rest))),

@@ -17,7 +17,7 @@
 
 use super::authorization::{Fields, decode_hex};
 use super::canonical::{self, CanonicalRequest, QueryPair, hex_sha256};
-use super::claimed::{ClaimedSignature, SCOPE_TERMINATOR, SigningMethod, check_date};
+use super::claimed::{ClaimedSignature, ScopeKind, SigningMethod, check_date};
 use super::request::{SignatureError, SignedRequest};
 use crate::domain::Timestamp;
 
@@ -145,7 +145,9 @@ impl<'a> Scope<'a> {
         let incomplete = SignatureError::Incomplete(EXPECTED_SCOPE);
         let (access_key, text) = credential.split_once('/').ok_or(incomplete.clone())?;
         match *text.split('/').collect::<Vec<_>>().as_slice() {
-            [day, region, service, SCOPE_TERMINATOR] if date.split('T').next() == Some(day) => {
+            [day, region, service, terminator]
+                if terminator == ScopeKind::Sdk.terminator() && date.split('T').next() == Some(day) =>
+            {
                 Ok((access_key, Self { text, date: day, region, service }))
             }
             _ => Err(incomplete),
@@ -155,6 +157,7 @@ impl<'a> Scope<'a> {
     fn into_method(self) -> SigningMethod {
         let owned = str::to_owned;
         SigningMethod::ScopedHmacSha256 {
+            kind: ScopeKind::Sdk,
             date: owned(self.date),
             region: owned(self.region),
             service: owned(self.service),

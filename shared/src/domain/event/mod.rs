@@ -127,8 +127,7 @@ pub struct Event {
     pub tenant: TenantId,
     /// When it happened.
     pub at: Timestamp,
-    /// The revision that it made of an image or a membership. Of two events of the same pair, or image, the one with the
-    /// greater number is the later.
+    /// Orders the events of an image, or of a pair: the greater number is the later.
     pub sequence: Option<u64>,
     /// The request that it follows from: a job's id, for one that has a job.
     pub request: Option<Stamp>,

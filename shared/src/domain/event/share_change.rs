@@ -31,8 +31,10 @@ pub fn share_changes(before: Option<&Membership>, after: Option<&Membership>) ->
     // An unshare can leave a membership active: then it begins again, with a later share.
     let unshared = new.unshared.filter(|unshared| old.is_some_and(|old| *unshared > old.since));
     changes.extend(unshared.map(withdrawn));
-    let begins = old.is_none() || unshared.is_some();
-    let status = new.status();
+    let (status, old_status) = (new.status(), old.map(Active::status));
+    // It also begins again if a late unshare takes only the decision away.
+    let is_undecided_again = status == Status::Pending && old_status != Some(Status::Pending);
+    let begins = unshared.is_some() || is_undecided_again || old.is_none();
     if begins {
         changes.push(ShareChange {
             kind: EventKind::ShareOffered,
@@ -41,7 +43,7 @@ pub fn share_changes(before: Option<&Membership>, after: Option<&Membership>) ->
             is_decision: false,
         });
     }
-    if begins || old.map(Active::status) != Some(status) {
+    if begins || old_status != Some(status) {
         let decision = new.effective_decision();
         let kind = match status {
             Status::Accepted => EventKind::ShareAccepted,
@@ -135,6 +137,8 @@ mod tests {
                 let events = share_changes(current, Some(&next));
                 told = status_after(&events, told);
                 prop_assert_eq!(told, next.status());
+                // The sequence of events rests on it.
+                prop_assert!(current.is_none_or(|current| current.newest_stamp() <= next.newest_stamp()));
                 membership = Some(next);
             }
         }

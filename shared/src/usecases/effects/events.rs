@@ -48,7 +48,7 @@ impl<'a> Context<'a> {
             audience,
             tenant: tenant.clone(),
             at: change.updated,
-            sequence: Some(change.revision),
+            sequence: Some(sequence(change)),
             request: Some(what.request),
             subject: EventSubject::Share {
                 image: image.clone(),
@@ -67,6 +67,16 @@ impl<'a> Context<'a> {
             .map(|(audience, what)| share(audience, what))
             .collect()
     }
+}
+
+/// The number that orders the events of a share: the time of the newest request that has formed the membership, in
+/// milliseconds, and the last twelve bits of its revision.
+///
+/// The revision alone begins again once a membership was forgotten, two days after its end. The newest request is never
+/// older than before, and where it stays the same, the revision grows. The number has 53 bits, which JSON keeps.
+fn sequence(change: &MembershipChange) -> u64 {
+    let newest = change.new.newest_stamp().time().unix_millis().unsigned_abs();
+    newest << 12 | change.revision & 0xfff
 }
 
 /// The event of an image's change, for its owner.

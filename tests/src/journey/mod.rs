@@ -7,6 +7,7 @@
 mod crashes;
 mod credentials;
 mod directory;
+mod effects;
 mod image_events;
 mod images;
 mod jobs;
@@ -75,6 +76,7 @@ pub async fn make_journey<S: Stage>(stage: S) -> S {
     journey.use_credentials().await;
     journey.use_messages().await;
     journey.follow_image_events().await;
+    journey.carry_out_effects().await;
     journey.stage
 }
 

@@ -283,7 +283,8 @@ impl World {
             send_by("PUT", &format!("/v1/tenants/t-{n}"), tenant).await;
             let vault = json!({"protection_type": "backup", "capacity_gib": 1});
             send_by("PUT", &format!("/v1/vaults/v-{n}"), vault).await;
-            let rule = json!({"pattern": {"name": ["e"]}, "recipients": {"projects": ["m-0"]}});
+            let recipients = json!({"projects": ["m-9"]});
+            let rule = json!({"pattern": {"name": ["e"]}, "recipients": recipients, "enabled": false});
             send_by("PUT", &format!("/v1/share-rules/r-{n}"), rule).await;
             send_by("PUT", &format!("/v1/keys/k-1/grants/m-{n}"), Value::Null).await;
             create_message(&api.store(), "own1", &format!("m-{n}")).await;

@@ -9,7 +9,7 @@ use imageshare_tests::binaries::binary;
 use imageshare_tests::server_process::ServerProcess;
 
 /// The pages whose `sh` blocks are run, in order, in one shell.
-const EXECUTED: [&str; 5] = [
+const EXECUTED: [&str; 6] = [
     "README.md",
     "shared/src/facade/registry/GUIDE.md",
     "shared/src/facade/share_rules/GUIDE.md",

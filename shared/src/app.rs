@@ -1,9 +1,12 @@
 //! What every use case works with: the store, and the settings of the deployment.
 
+mod waiting_reads;
+
 use std::sync::Arc;
 
 use tokio::time::Instant;
 
+pub use self::waiting_reads::{Pause, TooManyWaiting, WaitingReads};
 use crate::domain::{Clock, Limits, Rules};
 use crate::store::Store;
 
@@ -19,6 +22,8 @@ pub struct Settings {
     pub directory_is_complete: bool,
     /// The limits in force.
     pub limits: Limits,
+    /// The requests that wait for a message. `None` if none may, as in a function, which is paid by its duration.
+    pub waiting_reads: Option<WaitingReads>,
 }
 
 impl Settings {

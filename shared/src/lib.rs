@@ -38,4 +38,4 @@ pub mod store;
 pub mod table;
 pub mod usecases;
 
-pub use app::{App, Settings};
+pub use app::{App, Settings, TooManyWaiting, WaitingReads};

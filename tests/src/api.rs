@@ -12,11 +12,15 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use dynoxide::types::AttributeValue;
-use imageshare::domain::{Role, Timestamp};
+use imageshare::domain::{Clock, Role, Timestamp};
+use imageshare::store::Store;
+use imageshare::table::Table;
 use imageshare_local::cli::{RemoteArguments, ServeArguments};
+use imageshare_local::effects::next_batch;
 use imageshare_local::issuers::IssuerArguments;
 use imageshare_local::keys::{ISSUER, SigningKey, TokenClaims};
 use imageshare_local::server::Server;
+use imageshare_local::table::Lane;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -24,6 +28,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::api_document::ApiDocument;
+use crate::checked_bus::CheckingBus;
 use crate::local_service::all_items;
 use crate::permissions::AuthorizedTable;
 pub use crate::response::ApiResponse;
@@ -141,7 +146,8 @@ impl Api {
             limits: limits.iter().map(|limit| limit.parse().expect("a limit")).collect(),
             issuers: IssuerArguments::default(),
         };
-        let server = Server::start_over(&arguments, |table| Arc::new(AuthorizedTable::new(table))).await;
+        let authorized = |table| Arc::new(AuthorizedTable::new(table)) as Arc<dyn Table>;
+        let server = Server::start_over(&arguments, authorized, |bus| Arc::new(CheckingBus::new(bus))).await;
         let server = server.expect("a server");
         let key = server.key_directory().expect("a directory of keys");
         let key = SigningKey::open_or_create(key).expect("the server's key");
@@ -201,15 +207,21 @@ impl Api {
         self.server.address()
     }
 
-    /// The table's items, once no work is open.
+    /// A store on the server's table, for what no request writes.
+    pub fn store(&self) -> Store {
+        let table = self.server.embedded_table().expect("an embedded table");
+        Store::new(table.lane(Lane::Worker), Clock::for_server())
+    }
+
+    /// Stops the server.
+    pub async fn stop(self) {
+        self.server.stop().await;
+    }
+
+    /// The table's items, once no work is open and what follows from every change is carried out.
     pub async fn dump_when_idle(&self) -> BTreeMap<String, String> {
-        loop {
-            let dump = self.dump();
-            if !dump.values().any(|item| item.contains("S(\"W#")) {
-                return dump;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        self.wait_until_idle().await;
+        self.dump()
     }
 
     /// The table's items by key. The server's clock is left out, since it changes without a request.
@@ -231,13 +243,25 @@ impl Api {
             .collect()
     }
 
-    /// Waits until no job is open.
+    /// Waits until no job is open, and what follows from every change is carried out.
     pub async fn wait_until_idle(&self) {
         let deadline = Instant::now() + RESPONSE_TIMEOUT;
-        while self.dump().values().any(|item| item.contains("\"gpk\": S(\"W#")) {
-            assert!(Instant::now() < deadline, "a job is still open");
+        while self.has_open_work().await {
+            assert!(Instant::now() < deadline, "a job is still open, or a change");
             sleep(Duration::from_millis(5)).await;
         }
+    }
+
+    async fn has_open_work(&self) -> bool {
+        let table = self.server.embedded_table().expect("an embedded table");
+        // A job makes changes, and a change may make a job.
+        for _ in 0..2 {
+            let has_changes = next_batch(table, "local").await.expect("the table").is_some();
+            if has_changes || self.dump().values().any(|item| item.contains("\"gpk\": S(\"W#")) {
+                return true;
+            }
+        }
+        false
     }
 
     /// Waits for the job of an accepted batch call. Returns it as its project sees it.

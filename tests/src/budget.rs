@@ -1,6 +1,7 @@
 //! What each call costs at the table. One measurement serves the benchmark, which prints it, and a test, which checks
 //! it.
 
+mod messages;
 mod share_rules;
 
 use std::time::Duration;
@@ -115,6 +116,7 @@ pub async fn measure_calls() -> Vec<Measurement> {
     usecases::delete_image(&service, &owner, &images[1]).await.expect("deleted");
     rows.push(measurement("delete an image of 100 members: request", &service));
     rows.push(measure_idle_sweep().await);
+    rows.extend(messages::message_calls().await);
     rows
 }
 

@@ -49,6 +49,7 @@ impl Deployment {
             public_url: None,
             directory_is_complete: false,
             limits: Limits::default(),
+            waiting_reads: None,
         });
         Self { table_server: database, service: App { store, settings } }
     }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use dynoxide::actions::scan::ScanRequest;
 use dynoxide::types::AttributeValue;
 use imageshare::domain::{
-    Bypass, Caller, Clock, Details, Image, ImageId, Job, JobId, JobReport, Limits, Role, Stamp, Task,
-    TenantId, Timestamp, Visibility,
+    Bypass, Caller, Clock, Details, Image, ImageId, Job, JobId, JobReport, Limits, MessageId, MessageKind,
+    MessagePart, Role, Stamp, Task, TenantId, Timestamp, Visibility,
 };
 use imageshare::events::BusEntry;
 use imageshare::store::{EnqueueOutcome, OPEN_SHARDS, Store, SubmitOutcome, WorkItemKey};
@@ -53,6 +53,7 @@ impl LocalService {
             public_url: None,
             directory_is_complete: false,
             limits,
+            waiting_reads: None,
         });
         Self { service: App { store, settings }, table, embedded }
     }
@@ -165,6 +166,19 @@ pub async fn queue_job(service: &App, job: &Job) {
     }
     let outcome = service.store.enqueue_job(job, &queues, u32::MAX, None).await.expect("the table");
     assert_eq!(outcome, EnqueueOutcome::Submitted(SubmitOutcome::Accepted));
+}
+
+/// Writes a message to a tenant, that an owner has offered it an image.
+///
+/// # Panics
+/// If the table fails.
+pub async fn create_message(store: &Store, recipient: &str, owner: &str) -> MessageId {
+    let (kind, counterpart) = (MessageKind::ShareOffered, tenant(owner));
+    let id = MessageId { stamp: store.clock().stamp(), kind, counterpart };
+    let images = [("i-1".parse().expect("an id"), Some("web".to_owned()))].into();
+    let part = MessagePart { images, key: None };
+    store.add_to_message(&tenant(recipient), &id, &part).await.expect("the table");
+    id
 }
 
 /// All items of a table.

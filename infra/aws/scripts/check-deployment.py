@@ -349,7 +349,14 @@ def lists(deployment):
         # In a full page it may be on a later one.
         if not any(image["id"] == deployment.image for image in images) and len(images) < 25:
             raise Different(f"{path}: {len(images)} images, and not {deployment.image}")
-    for path in ("/v1/cloudimages/quota", "/v1/access-keys", "/v1/vaults", "/v1/keys/check/grants"):
+    for path in (
+        "/v1/cloudimages/quota",
+        "/v1/access-keys",
+        "/v1/vaults",
+        "/v1/keys/check/grants",
+        "/v1/messages",
+        "/v1/messages?unread=true",
+    ):
         seen[path] = deployment.send("GET", path).expect(200).status
     return seen
 

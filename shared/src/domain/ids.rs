@@ -215,6 +215,11 @@ impl Stamp {
         Self(Uuid::from_u128(millis << 80 | 0x7 << 76 | high << 64 | 0b10 << 62 | low))
     }
 
+    /// The stamp of that moment for what has none: always the same one for the same moment and `id`.
+    pub(crate) fn derived(moment: Timestamp, id: Uuid) -> Self {
+        Self::first_of(moment).plus(id.as_u128() & ((1 << 74) - 1))
+    }
+
     /// The smallest stamp of a moment: every request accepted earlier has a smaller one.
     pub fn first_of(moment: Timestamp) -> Self {
         let millis = u128::from(moment.unix_millis().unsigned_abs()) & 0xffff_ffff_ffff;
@@ -344,6 +349,11 @@ mod tests {
             }
         }
         let moment = Timestamp::from_unix_millis(1_730_874_600_778);
+        for id in [Uuid::nil(), Uuid::max(), Uuid::new_v4()] {
+            let derived = Stamp::derived(moment, id);
+            assert_eq!((derived, derived.time()), (Stamp::derived(moment, id), moment));
+            assert_eq!(derived.to_string().parse(), Ok(derived));
+        }
         let (a, b) = (Stamp::at(moment, None), Stamp::at(moment, None));
         assert!(a != b && a.time() == moment && a >= Stamp::first_of(moment));
     }

@@ -15,6 +15,7 @@ mod key_grant;
 mod limits;
 mod member_view;
 mod membership;
+mod message;
 mod outcome;
 mod pattern;
 mod permission;
@@ -55,6 +56,10 @@ pub use self::key_grant::KeyGrant;
 pub use self::limits::{BadLimit, Limit, LimitSetting, Limits, MAX_MEMBERS_PER_IMAGE, MAX_NAMES_PER_BATCH};
 pub use self::member_view::MemberView;
 pub use self::membership::{Active, Decision, Ended, MAX_RESHARES, Membership, NotAMember, Status};
+pub use self::message::{
+    MAX_MESSAGE_IMAGES, MESSAGE_RETENTION, Message, MessageId, MessageKind, MessagePart, SeenMessages,
+    UnreadEntry,
+};
 pub use self::outcome::Outcome;
 pub use self::pattern::{MAX_PATTERN_BYTES, Pattern, PatternError};
 pub use self::permission::{AddedAndRemoved, PermissionChange, ShareRefused, plan_permissions};

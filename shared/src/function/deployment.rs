@@ -113,7 +113,14 @@ fn load_app(aws: &Aws) -> Result<App, BadDeployment> {
     let public_url = optional_var("IMAGESHARE_PUBLIC_URL");
     let is_valid = public_url.as_deref().map(parse_public_url).transpose();
     is_valid.map_err(invalid("IMAGESHARE_PUBLIC_URL"))?;
-    let settings = Settings { region: aws.region.clone(), public_url, directory_is_complete, limits };
+    let settings = Settings {
+        region: aws.region.clone(),
+        public_url,
+        directory_is_complete,
+        limits,
+        // A function is paid by its duration.
+        waiting_reads: None,
+    };
     Ok(App { store, settings: Arc::new(settings) })
 }
 

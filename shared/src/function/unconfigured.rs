@@ -19,6 +19,7 @@ pub(super) fn app() -> App {
         public_url: None,
         directory_is_complete: false,
         limits: Limits::default(),
+        waiting_reads: None,
     };
     App { store: Store::new(NoTable, Clock::for_function()), settings: Arc::new(settings) }
 }

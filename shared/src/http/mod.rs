@@ -17,6 +17,7 @@ mod gateway;
 pub mod health;
 pub(crate) mod idempotency;
 mod marker;
+pub(crate) mod object_body;
 pub(crate) mod page;
 mod parameters;
 pub mod query;

@@ -23,11 +23,14 @@
 //! | access key | `C#<access key>` | `A` | `C#<project>` | `<access key>` |
 //! | nonce | `N#<access key>#<hash>` | `A` | – | – |
 //! | revoked token | `R#<hash>` | `A` | – | – |
+//! | message | `B#<tenant>` | `<stamp>#<kind>#<counterpart>` | `B#<tenant>#unread`, `B#<tenant>#read` | `<arrived>` |
+//! | read mark: up to when a tenant has read its messages | `U#<tenant>` | `A` | – | – |
 //!
 //! An id never contains `#`. A name in the directory may, so it comes last in its key: everything after the prefix is
 //! the name, and no two names share a key.
 
 mod lists;
+mod messages;
 mod share_rules;
 
 use std::collections::HashMap;
@@ -35,6 +38,10 @@ use std::collections::HashMap;
 pub use self::lists::{
     Cursor, Index, List, ListQuery, LookupKey, Order, Position, list_entry_attributes, name_prefix,
     parse_received_owner, sortable_time,
+};
+pub use self::messages::{
+    marked_messages_partition, message, message_lower_bound, message_partition, parse_is_marked_read,
+    parse_message_sort_key, read_mark,
 };
 pub use self::share_rules::{
     parse_rule_lookup_sort_key, parse_share_rules_partition, rule_lookup, rule_lookup_partition, share_rule,
@@ -401,6 +408,7 @@ mod tests {
             let _ = WorkItemKey::parse(&pk, &sk);
             let _ = parse_membership_sort_key(&sk);
             let _ = (parse_tenant_names(&pk, &sk), SnapshotItem::parse(&pk, &sk));
+            let _ = (parse_message_sort_key(&sk), parse_is_marked_read(&pk));
             let _ = (parse_rule_lookup_sort_key(&sk), parse_share_rules_partition(&pk));
         }
 

@@ -45,6 +45,7 @@ mod images;
 mod jobs;
 mod key_grants;
 mod memberships;
+mod messages;
 mod nonces;
 mod pending_scan;
 mod queues;
@@ -71,6 +72,7 @@ pub use self::keys::{
 };
 pub use self::lists::{CursorPage, MAX_SKIPPED_ENTRIES};
 pub use self::memberships::Recipients;
+pub use self::messages::{DELIVERY_TIME, MessageContext};
 pub use self::meter::{Meter, Usage};
 pub(crate) use self::pending_scan::{PendingScan, ScanStep};
 pub use self::queues::{EnqueueOutcome, QueueTenant};

@@ -21,6 +21,7 @@ mod key_grants;
 mod list_images;
 mod list_members;
 mod marker;
+mod messages;
 mod outcome_error;
 mod page;
 mod quota;
@@ -61,6 +62,10 @@ pub use self::list_images::{
 };
 pub use self::list_members::{list_members, show_member};
 pub use self::marker::Marker;
+pub use self::messages::{
+    MAX_UNREAD_COUNT, MessageError, MessageList, MessageView, UnreadCount, deliver_message, list_messages,
+    list_unread_messages, mark_message, mark_messages_read, show_message, wait_for_unread_messages,
+};
 pub(crate) use self::outcome_error::{outcome_code, outcome_error, rule_error};
 pub use self::page::Page;
 pub use self::quota::{Quota, quota};

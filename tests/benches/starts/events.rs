@@ -72,6 +72,7 @@ impl Fixture {
                 read("GET /v1/{project_id}/jobs/{job_id}", &target, OWNER)
             }
             "job-worker" => return schedule_event(),
+            "messages" => read("GET /v1/messages", "/v1/messages", recipient),
             "permission" => {
                 let action = "Action=ModifyImagePermission&Version=2020-09-30&RegionId=eu-west-1";
                 let target = format!("/?{action}&AddAccount.1=account-of-{recipient}&ImageId={image}");

@@ -78,7 +78,8 @@ impl EnforcedStage {
         let client = client_of(&emulator.url(), REGION);
         let store = Store::new(DynamoDb::new(client.clone(), TABLE), Clock::for_function());
         let (region, limits) = (REGION.to_owned(), Limits::default());
-        let settings = Settings { region, public_url: None, directory_is_complete: false, limits };
+        let settings =
+            Settings { region, public_url: None, directory_is_complete: false, limits, waiting_reads: None };
         let app = App { store, settings: Arc::new(settings) };
         let mut by_function = HashMap::<_, Vec<_>>::new();
         for run in runs {

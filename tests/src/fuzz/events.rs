@@ -27,6 +27,7 @@ static WORKER: LazyLock<Worker> = LazyLock::new(|| {
         public_url: None,
         directory_is_complete: false,
         limits: Limits::default(),
+        waiting_reads: None,
     };
     let service = App {
         store: Store::new(UnavailableTable, imageshare::domain::Clock::for_function()),

@@ -27,7 +27,7 @@ use tokio::runtime::Runtime;
 
 use super::table::DiscardingTable;
 use crate::deployment::authenticator;
-use crate::local_service::{LocalService, caller, tenant};
+use crate::local_service::{LocalService, caller, create_message, tenant};
 
 /// The deployment.
 pub struct Fixture {
@@ -36,7 +36,7 @@ pub struct Fixture {
     runtime: Runtime,
     gateway: Gateway,
     /// Placeholders of inputs, each with its value in this deployment.
-    placeholders: [(&'static str, String); 4],
+    placeholders: [(&'static str, String); 5],
 }
 
 /// The one deployment of the process.
@@ -115,7 +115,7 @@ impl Fixture {
     }
 }
 
-async fn populate(service: &App, keyring: &Keyring) -> [(&'static str, String); 4] {
+async fn populate(service: &App, keyring: &Keyring) -> [(&'static str, String); 5] {
     let own1 = caller("own1");
     for to in ["mem1", "mem2"] {
         grant_key(service, &own1, "k-1".parse().expect("an id"), tenant(to)).await.expect("granted");
@@ -166,7 +166,9 @@ async fn populate(service: &App, keyring: &Keyring) -> [(&'static str, String); 
     let new = NewAccessKey { name: "ci".to_owned(), roles: vec![Role::Member] };
     let (key, secret) = create_access_key(service, keyring, &own1, new, None).await.expect("an access key");
     let token = keyring.issue_token(&key, Timestamp::now()).expect("a token").token;
+    let message = create_message(&service.store, "own1", "other").await;
     [
+        ("@MESSAGE@", message.to_string()),
         ("@JOB@", job.to_string()),
         ("@KEY@", key.id.to_string()),
         ("@SECRET@", secret.reveal().to_owned()),

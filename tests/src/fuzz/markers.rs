@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::Request;
-use imageshare::facade::{glance, identity, ims, registry, share_rules};
+use imageshare::facade::{glance, identity, ims, messages, registry, share_rules};
 use imageshare::http::{Listing, query};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
@@ -31,7 +31,7 @@ struct List {
     marker_parameter: &'static str,
 }
 
-const LISTS: [List; 9] = [
+const LISTS: [List; 10] = [
     List { path: "/v2/cloudimages", items_pointer: "/images", id_field: "id", marker_parameter: "marker" },
     List { path: "/v2/images", items_pointer: "/images", id_field: "id", marker_parameter: "marker" },
     List { path: "/", items_pointer: "/Images", id_field: "ImageId", marker_parameter: "NextToken" },
@@ -61,6 +61,7 @@ const LISTS: [List; 9] = [
         id_field: "project_id",
         marker_parameter: "marker",
     },
+    List { path: "/v1/messages", items_pointer: "/messages", id_field: "id", marker_parameter: "marker" },
 ];
 
 /// Sends a text as a marker, and as a sealed position.
@@ -108,6 +109,7 @@ fn listing(path: &str, project: &str, pairs: &[(String, String)]) -> Listing {
         "/v1/vaults" => listing(registry::vaults::list::ROUTE),
         "/v1/share-rules" => listing(share_rules::list::ROUTE),
         "/v1/keys/k-1/grants" => listing(registry::key_grants::list::ROUTE).with("k-1"),
+        "/v1/messages" => listing(messages::list::ROUTE),
         _ => listing("DescribeImages"),
     }
 }

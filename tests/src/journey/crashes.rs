@@ -12,7 +12,7 @@ use super::{Journey, Stage};
 use crate::deployment::TABLE;
 use crate::local_service::{job_at, queue_job, tenant};
 
-type Item = HashMap<String, AttributeValue>;
+pub(super) type Item = HashMap<String, AttributeValue>;
 
 impl<S: Stage> Journey<S> {
     pub(super) async fn recover_from_crashed_worker(&mut self) {
@@ -43,7 +43,7 @@ impl<S: Stage> Journey<S> {
     }
 
     /// Makes the queue and the job that was held what they were before the first job ended.
-    async fn undo_end(&self, queue: &Item, held: &Item) {
+    pub(super) async fn undo_end(&self, queue: &Item, held: &Item) {
         let client = self.stage.client();
         for item in self.scan(|item| text(item, "pk") == text(held, "pk")).await {
             let delete = client.delete_item().table_name(TABLE).key("pk", item["pk"].clone());
@@ -56,18 +56,18 @@ impl<S: Stage> Journey<S> {
     }
 
     /// The only item of a partition.
-    async fn item(&self, partition: &str) -> Item {
+    pub(super) async fn item(&self, partition: &str) -> Item {
         let mut found = self.scan(|item| text(item, "pk") == partition).await;
         found.pop().unwrap_or_else(|| panic!("no item {partition}"))
     }
 
-    async fn held_job(&self) -> Item {
+    pub(super) async fn held_job(&self) -> Item {
         let mut found = self.scan(|item| text(item, "gpk").starts_with("H#")).await;
         assert_eq!(found.len(), 1, "one job is held");
         found.remove(0)
     }
 
-    async fn scan(&self, is_wanted: impl Fn(&Item) -> bool) -> Vec<Item> {
+    pub(super) async fn scan(&self, is_wanted: impl Fn(&Item) -> bool) -> Vec<Item> {
         let scan = self.stage.client().scan().table_name(TABLE).consistent_read(true);
         let items = scan.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
         items.expect("the table").into_iter().filter(is_wanted).collect()

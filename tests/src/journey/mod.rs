@@ -7,11 +7,13 @@
 mod crashes;
 mod credentials;
 mod directory;
+mod effects;
 mod image_events;
 mod images;
 mod jobs;
 mod lists;
 mod members;
+mod messages;
 mod recording;
 mod share_rules;
 mod sharing;
@@ -72,7 +74,9 @@ pub async fn make_journey<S: Stage>(stage: S) -> S {
     journey.sweep_left_work().await;
     journey.recover_from_crashed_worker().await;
     journey.use_credentials().await;
+    journey.use_messages().await;
     journey.follow_image_events().await;
+    journey.carry_out_effects().await;
     journey.stage
 }
 

@@ -61,7 +61,8 @@ async fn deployment_serves_real_clients_from_apply_to_destroy() {
     // No client of a journey waits for the stream, so that the sweep's minutes pass beside them.
     let sweep = schedule_sweeps_what_the_stream_missed(world);
     stages.run("journeys and sweep", async { join!(real_clients_make_their_journeys(world), sweep) }).await;
-    let life = ami_is_shared_from_available_to_deregistered(&world.emulator, &world.address.url());
+    let url = world.address.url();
+    let life = ami_is_shared_from_available_to_deregistered(&world.emulator, &url);
     stages.run("life of an AMI", life).await;
     stages.run("ten thousand pairs", stream_carries_ten_thousand_pairs(world)).await;
     stages.run("an action less", role_with_an_action_less_cannot_share(world)).await;

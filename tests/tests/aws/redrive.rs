@@ -51,6 +51,7 @@ impl World {
             public_url: None,
             directory_is_complete: false,
             limits: Limits::default(),
+            waiting_reads: None,
         });
         emulator.call("dynamodb", "create_table", &table_definition(TABLE)).await;
         let queue =

@@ -133,6 +133,7 @@ pub async fn run(seed: u64, database: &TableServer, counts: &mut ScheduleCounts)
         public_url: None,
         directory_is_complete: false,
         limits,
+        waiting_reads: None,
     });
     let table = database.embedded();
     let behind = App { store: Store::new(table.lane(Lane::Request), Clock::for_function()), settings };

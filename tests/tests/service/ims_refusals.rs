@@ -51,7 +51,7 @@ impl Fixture {
 
     /// Sends a body as `own1`. Checks the code, and what the message names.
     async fn expect_error(&self, method: &str, body: &Value, code: &str, named: &str) {
-        let before = self.api.dump();
+        let before = self.api.dump_when_idle().await;
         let response = self.send("own1", ApiRequest::new(method, MEMBERS).json(body)).await;
         let status = if code == "IMG.0026" { 403 } else { 400 };
         response.expect_error(status, code);

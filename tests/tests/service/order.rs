@@ -98,6 +98,7 @@ fn start_service(table: &EmbeddedTable, clock: Clock) -> App {
         public_url: None,
         directory_is_complete: false,
         limits: Limits::default(),
+        waiting_reads: None,
     };
     let table = BlockingTable::new(table.lane(Lane::Request));
     App { store: Store::new(table, clock), settings: Arc::new(settings) }

@@ -1,7 +1,7 @@
 //! A tenant that exceeds its read rate gets a 429 in the form of each facade; no other tenant does.
 
 use imageshare::domain::{Limits, Role};
-use imageshare::facade::{alibaba, glance, identity, ims, registry, share_rules};
+use imageshare::facade::{alibaba, glance, identity, ims, messages, registry, share_rules};
 use imageshare_tests::api::{Api, ApiRequest};
 use imageshare_tests::api_document::ApiDocument;
 use imageshare_tests::deployment::Deployment;
@@ -68,6 +68,7 @@ async fn throttled_read_uses_the_error_format_of_its_facade() {
         (registry::tenants::show::ROUTE, "/v1/tenants/own1".to_owned()),
         (registry::key_grants::list::ROUTE, "/v1/keys/k/grants".to_owned()),
         (identity::list_keys::ROUTE, "/v1/access-keys".to_owned()),
+        (messages::list::ROUTE, "/v1/messages".to_owned()),
     ] {
         let response = functions.send_without_body("own1", route, &path).await;
         assert_eq!(check_throttled(&response, "GET", &path), "IMG.0060", "{path}");

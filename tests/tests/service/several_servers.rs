@@ -54,6 +54,7 @@ fn app(table: impl Table + 'static) -> App {
         public_url: None,
         directory_is_complete: false,
         limits: Limits::default(),
+        waiting_reads: None,
     };
     App { store: Store::new(table, Clock::for_function()), settings: Arc::new(settings) }
 }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use imageshare::domain::{JobId, Role, Stamp, Timestamp};
+use imageshare::domain::{JobId, MessageId, Role, Stamp, Timestamp};
 use imageshare_tests::api::{Api, ApiRequest, ApiResponse};
 use imageshare_tests::api_document::Operation;
+use imageshare_tests::local_service::create_message;
 use serde_json::{Value, json};
 
 const MEMBERS: &str = "/v1/cloudimages/members";
@@ -26,6 +27,7 @@ struct Fixture {
     private: String,
     job: String,
     access_key: String,
+    message: MessageId,
 }
 
 impl Fixture {
@@ -70,7 +72,8 @@ impl Fixture {
         for put in [vault, grant, rule] {
             api.send(&put.token(&owner)).await.expect_status(200);
         }
-        Self { api, shared, private, job, access_key }
+        let message = create_message(&api.store(), "own1", "mem1").await;
+        Self { api, shared, private, job, access_key, message }
     }
 
     /// Requests on what exists, by all of their paths, each with the same request on what does not exist.
@@ -154,6 +157,7 @@ impl Fixture {
             // They name nothing that has an owner.
             "createAccessKey"
             | "createToken"
+            | "markMessagesRead"
             | "showCatalog"
             | "listOwnProjects"
             | "showDocument"
@@ -301,8 +305,20 @@ impl Fixture {
                 let request = |id: &str| ApiRequest::new("DELETE", format!("/v1/access-keys/{id}"));
                 vec![(request(&self.access_key), request(NO_IMAGE))]
             }
+            "listMessages" | "showMessage" | "markMessage" => self.message_pairs(operation),
             other => panic!("{other} is new: add the requests of a stranger"),
         }
+    }
+
+    /// The same for messages: one of the owner, and one that no tenant has.
+    fn message_pairs(&self, operation: &str) -> Vec<(ApiRequest, ApiRequest)> {
+        let none = MessageId { stamp: Stamp::now(), ..self.message.clone() };
+        let request = |id: &MessageId| match operation {
+            "listMessages" => ApiRequest::new("GET", format!("/v1/messages?marker={id}")),
+            "showMessage" => ApiRequest::new("GET", format!("/v1/messages/{id}")),
+            _ => ApiRequest::new("PUT", format!("/v1/messages/{id}")).json(&json!({"read": true})),
+        };
+        vec![(request(&self.message), request(&none))]
     }
 
     /// The same for vaults and key grants. Each project has its own, and writes those only: another project's do not
@@ -384,6 +400,8 @@ impl Fixture {
             "putVault" => ApiRequest::new("PUT", format!("/v1/vaults/{VAULT}"))
                 .json(&json!({"protection_type": "backup", "capacity_gib": 1})),
             "putKeyGrant" => ApiRequest::new("PUT", format!("/v1/keys/{KEY}/grants/mem1")),
+            "markMessagesRead" => ApiRequest::new("PUT", "/v1/messages")
+                .json(&json!({"read_up_to": "2024-11-06T06:30:00.778Z"})),
             "putShareRule" => ApiRequest::new("PUT", format!("/v1/share-rules/{RULE}"))
                 .json(&json!({"pattern": {"name": ["new"]}, "recipients": {"projects": ["mem1"]}})),
             "listTenants" => ApiRequest::new("GET", "/v1/tenants?account=acme&project=web"),

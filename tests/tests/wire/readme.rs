@@ -9,9 +9,10 @@ use imageshare_tests::binaries::binary;
 use imageshare_tests::server_process::ServerProcess;
 
 /// The pages whose `sh` blocks are run, in order, in one shell.
-const EXECUTED: [&str; 6] = [
+const EXECUTED: &[&str] = &[
     "README.md",
     "shared/src/facade/registry/GUIDE.md",
+    "shared/src/facade/messages/GUIDE.md",
     "shared/src/facade/share_rules/GUIDE.md",
     "shared/src/auth/CREDENTIALS.md",
     "functions/image-events/EVENTS.md",
@@ -19,7 +20,7 @@ const EXECUTED: [&str; 6] = [
 ];
 
 /// The pages whose `sh` blocks are not run, with the reason.
-const NOT_EXECUTED: [(&str, &str); 9] = [
+const NOT_EXECUTED: &[(&str, &str)] = &[
     ("infra/aws/README.md", "changes an account of AWS"),
     ("infra/aws/docs/alarms.md", "a test of the module checks its commands, which need AWS"),
     ("infra/aws/docs/limits.md", "a test of the module checks its commands, which need AWS"),
@@ -49,13 +50,13 @@ fn sh_blocks(page: &str) -> Vec<&str> {
 
 /// The commands of all executed pages, with this server and binary in place of the reader's own.
 fn documented_commands(address: &str, imageshare: &Path) -> String {
-    let pages = EXECUTED.map(|path| {
+    let pages = EXECUTED.iter().map(|path| {
         let page = page(path);
         let blocks = sh_blocks(&page);
         assert!(!blocks.is_empty(), "{path} has no sh block");
         blocks.concat()
     });
-    let commands = pages.concat();
+    let commands: String = pages.collect();
     let (first, rest) =
         commands.split_once("imageshare() { ./target/release/imageshare \"$@\"; }\n").expect("the set-up");
     assert_eq!(first, "U=http://127.0.0.1:8080\n");
@@ -158,7 +159,8 @@ fn pages() -> BTreeSet<String> {
 
 #[test]
 fn every_page_with_commands_is_run_or_listed_with_a_reason() {
-    let listed: BTreeSet<_> = EXECUTED.into_iter().chain(NOT_EXECUTED.map(|(path, _)| path)).collect();
+    let listed: BTreeSet<_> =
+        EXECUTED.iter().chain(NOT_EXECUTED.iter().map(|(path, _)| path)).copied().collect();
     let pages = pages();
     let with_commands: BTreeSet<_> =
         pages.iter().map(String::as_str).filter(|path| !sh_blocks(&page(path)).is_empty()).collect();

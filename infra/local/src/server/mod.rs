@@ -11,10 +11,11 @@ use std::sync::Arc;
 use http::Uri;
 use imageshare::auth::{Authenticator, ExpectedClaims};
 use imageshare::domain::Limits;
+use imageshare::events::Bus;
 use imageshare::function::HttpFunction;
 use imageshare::store::Store;
 use imageshare::table::Table;
-use imageshare::{App, Settings};
+use imageshare::{App, Settings, WaitingReads};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -60,25 +61,28 @@ impl Server {
     /// # Errors
     /// [`StartError`], with what the operator can do.
     pub async fn start(arguments: &ServeArguments) -> Result<Self, StartError> {
-        Self::start_over(arguments, |table| table).await
+        Self::start_over(arguments, |table| table, |bus| bus).await
     }
 
-    /// The same over a table that `wrap` returns for each lane's own. For tests.
+    /// The same over a table that `wrap` returns for each lane's own, and with events published on what `wrap_bus` returns
+    /// for the server's bus. For tests.
     ///
     /// # Errors
     /// As for [`Self::start`].
     pub async fn start_over(
         arguments: &ServeArguments,
         wrap: impl Fn(Arc<dyn Table>) -> Arc<dyn Table>,
+        wrap_bus: impl FnOnce(Arc<dyn Bus>) -> Arc<dyn Bus>,
     ) -> Result<Self, StartError> {
         let temporary = if arguments.memory { Some(create_temporary_directory()?) } else { None };
         // The address comes first: if a second server is started by mistake, the error is about the address.
         let (listener, address) = listen(&arguments.listen).await?;
         let (metrics_listener, metrics_address) =
             listen_for_metrics(arguments.metrics.as_deref()).await?.unzip();
-        let core = Core::open(arguments, temporary.as_ref().map(TempDir::path), wrap).await?;
-
         let (stop, stopped) = watch::channel(false);
+        let temporary_path = temporary.as_ref().map(TempDir::path);
+        let core = Core::open(arguments, temporary_path, wrap, WaitingReads::new(stopped.clone())).await?;
+
         let stopping = || stop_requested(stopped.clone());
         let health = health_check(&core.table, &core.request_app.store, stopped.clone());
         let function = HttpFunction::new(core.request_app, core.authenticator);
@@ -108,7 +112,7 @@ impl Server {
             cleanup: spawn_with(&table, |table| async move { table.clean_up().await }),
             effects: {
                 let (app, region, stopping) = (worker.clone(), region.clone(), stopping());
-                let bus = Arc::clone(&bus);
+                let bus = wrap_bus(Arc::clone(&bus) as Arc<dyn Bus>);
                 spawn_with(&table, |table| async move {
                     table.carry_out_effects(app, bus, region, stopping).await;
                 })
@@ -205,6 +209,7 @@ impl Core {
         arguments: &ServeArguments,
         temporary: Option<&Path>,
         wrap: impl Fn(Arc<dyn Table>) -> Arc<dyn Table>,
+        waiting_reads: WaitingReads,
     ) -> Result<Self, StartError> {
         let keys = match &arguments.remote.table {
             Some(_) => ServerKeys::shared(arguments)?,
@@ -213,7 +218,7 @@ impl Core {
         let table = Arc::new(ServerTable::open(arguments).await?);
         let region = arguments.region.clone().unwrap_or_else(|| table.default_region().to_owned());
         let (clock, metrics) = (table.clock(), Arc::new(Metrics::default()));
-        let settings = Arc::new(settings(arguments, &region));
+        let settings = Arc::new(settings(arguments, &region, waiting_reads));
         let app = |lane| {
             let counted = metrics.counted_table(wrap(table.lane(lane)), lane);
             App { store: Store::new(counted, clock.clone()), settings: Arc::clone(&settings) }
@@ -291,12 +296,13 @@ fn create_temporary_directory() -> Result<TempDir, StartError> {
     tempfile::Builder::new().prefix("imageshare-").tempdir().map_err(StartError::TemporaryDirectory)
 }
 
-fn settings(arguments: &ServeArguments, region: &str) -> Settings {
+fn settings(arguments: &ServeArguments, region: &str, waiting_reads: WaitingReads) -> Settings {
     Settings {
         region: region.to_owned(),
         public_url: arguments.public_url.as_ref().map(ToString::to_string),
         directory_is_complete: arguments.directory_complete,
         limits: arguments.limits.iter().copied().collect::<Limits>(),
+        waiting_reads: Some(waiting_reads),
     }
 }
 

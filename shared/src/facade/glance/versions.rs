@@ -59,6 +59,7 @@ mod tests {
             directory_is_complete: false,
             public_url: public_url.map(str::to_owned),
             limits: Limits::default(),
+            waiting_reads: None,
         };
         let request = http::Request::get(url).body(Body::Empty).unwrap();
         let response = handler("GET /").unwrap()(&settings, &request);

@@ -3,7 +3,8 @@
 //!
 //! One operation, one file, in one order: route, handler, wire types, tests. Errors are those of IMS.
 
-mod body;
 pub mod key_grants;
 pub mod tenants;
 pub mod vaults;
+
+use crate::http::object_body as body;

@@ -7,6 +7,7 @@ pub mod image;
 pub mod job;
 pub mod key_grant;
 pub mod membership;
+pub mod message;
 pub mod share_rule;
 pub mod tenant;
 pub mod vault;

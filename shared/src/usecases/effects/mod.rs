@@ -4,6 +4,7 @@
 //! done again: an event has the same id.
 
 mod events;
+mod messages;
 
 use std::collections::BTreeSet;
 
@@ -12,11 +13,12 @@ use crate::App;
 use crate::domain::{Bypass, Event, JobId, JobReport};
 use crate::store::{ItemChange, StoreError};
 
-/// Carries out what follows from changes, and returns the events that they make, in order; the caller publishes them.
-/// Share rules act on images and on entries of the directory, by jobs whose own changes come later.
+/// Carries out what follows from changes: writes the messages of the events that they make. Returns these events, in
+/// order; the caller publishes them. Share rules act on images and on entries of the directory, by jobs whose own changes
+/// come later.
 ///
-/// Costs one batch read for every 100 images and recipients of changed memberships, and a query for each large job of
-/// which a work item has ended; and what share rules cost ([`image_changed`], [`tenant_joined`]).
+/// Costs one batch read for every 100 images and recipients of changed memberships, a query for each large job of which a
+/// work item has ended, and one write for each message; and what share rules cost ([`image_changed`], [`tenant_joined`]).
 ///
 /// # Errors
 /// [`StoreError`] if the table failed. Everything is done again, then, when the changes are delivered again.
@@ -45,6 +47,7 @@ pub async fn carry_out_effects(app: &App, changes: &[ItemChange]) -> Result<Vec<
         ended_jobs.extend(ended_report(app, job).await?.as_ref().and_then(events::of_job));
     }
     found.append(&mut ended_jobs);
+    messages::deliver(app, &found).await?;
     Ok(found)
 }
 

@@ -149,6 +149,7 @@ async fn finish_deletions(store: &Store, recorded: &[Record]) {
         public_url: None,
         directory_is_complete: false,
         limits: Limits::default(),
+        waiting_reads: None,
     };
     let service = App { store: store.clone(), settings: Arc::new(settings) };
     for shard in 0..OPEN_SHARDS {

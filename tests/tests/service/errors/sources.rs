@@ -15,13 +15,15 @@ const NOT_ERRORS: [&str; 7] = [
 ];
 
 /// Texts of errors that take more than one request; other tests produce them.
-const NEED_MORE_THAN_A_REQUEST: [&str; 5] = [
+const NEED_MORE_THAN_A_REQUEST: [&str; 6] = [
     // Needs ten thousand images, as in `long_lists`.
     "More than {MAX_IMAGES} images would have to be counted. Narrow the list by ImageId, ImageName or ImageOwnerAlias.",
     "None of the first {examined} images matches. Narrow the list by ImageName or ImageId, or go on with NextToken={}",
     "None of the first {examined} images matches. Narrow the list by name, id, tag or owner, or go on with marker={next}",
     // Needs a conflict that does not end.
     "The members of image {image} are being changed by others. Try again in a second.",
+    // Needs a marker, which is another one each time.
+    "it only without a marker",
     // Needs a bug in this program.
     "Unknown system error. Try again.",
 ];

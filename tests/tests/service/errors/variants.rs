@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use imageshare::TooManyWaiting;
 use imageshare::auth::signature::SignatureError;
 use imageshare::auth::{Algorithm, AuthError, CredentialError};
 use imageshare::domain::{
@@ -15,7 +16,7 @@ use imageshare::store::StoreError;
 use imageshare::table::StorageFault;
 use imageshare::usecases::share_rules::ShareRuleError;
 use imageshare::usecases::{
-    AccessKeyError, DirectoryError, ExceededLimit, KeyGrantError, UseCaseError, VaultError,
+    AccessKeyError, DirectoryError, ExceededLimit, KeyGrantError, MessageError, UseCaseError, VaultError,
 };
 use imageshare_tests::api::ApiResponse;
 use imageshare_tests::deployment::authenticator;
@@ -266,6 +267,17 @@ fn vault_errors() -> Vec<VaultError> {
     .into()
 }
 
+fn message_errors() -> Vec<MessageError> {
+    every!(MessageError {
+        Denied(_) => MessageError::Denied(Denied::ReadOnly);
+        NotFound => MessageError::NotFound;
+        CannotWait => MessageError::CannotWait;
+        TooManyWaiting(_) => MessageError::TooManyWaiting(TooManyWaiting);
+        Store(_) => MessageError::Store(StoreError::Unreadable("attribute"));
+    })
+    .into()
+}
+
 fn share_rule_errors() -> Vec<ShareRuleError> {
     let name = || "golden".parse().unwrap();
     every!(ShareRuleError {
@@ -310,6 +322,9 @@ pub(super) fn sections() -> Vec<Section> {
         section("ims, use cases", &use_cases, |error| ApiError::from(error).into_response().into()),
         section("ims, authentication", &auth, |error| ApiError::from(error).into_response().into()),
         section("registry, directory", &directory_errors(), |error| {
+            ApiError::from(error).into_response().into()
+        }),
+        section("messages, use cases", &message_errors(), |error| {
             ApiError::from(error).into_response().into()
         }),
         section("registry, vaults", &vault_errors(), |error| ApiError::from(error).into_response().into()),

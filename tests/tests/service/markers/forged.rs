@@ -2,7 +2,7 @@
 //! needs no secret, show nothing of others.
 
 use imageshare::domain::{ImageId, Role};
-use imageshare::facade::{glance, identity, ims, registry, share_rules};
+use imageshare::facade::{glance, identity, ims, messages, registry, share_rules};
 use imageshare::http::Listing;
 use imageshare_tests::api::ApiRequest;
 use imageshare_tests::deployment::Deployment as Tokens;
@@ -37,16 +37,18 @@ fn marker_for(operation: &str, project: &str, position: &str) -> String {
             of_grant.encode_marker(position)
         }
         "listTenants" => listing(registry::tenants::list::ROUTE).encode_marker(position),
+        "listMessages" => listing(messages::list::ROUTE).encode_marker(position),
         other => panic!("{other} is new: say here which list its marker is of"),
     }
 }
 
 /// A position that is valid in the list.
 fn valid_position(operation: &str) -> &'static str {
-    let is_of_images = ["listCloudImages", "listImages", "callAction", "listDependents"].contains(&operation);
     match operation {
+        "listCloudImages" | "listImages" | "callAction" | "listDependents" => "i-1~1700000000000",
+        // 019abc0e4f1c7d3e9b5a6c7d8e9f0a1b share.offered own1
+        "listMessages" => "MDE5YWJjMGU0ZjFjN2QzZTliNWE2YzdkOGU5ZjBhMWIgc2hhcmUub2ZmZXJlZCBvd24x",
         "listShareRuleJobs" => "0192f0c1a00070008000000000000000",
-        _ if is_of_images => "i-1~1700000000000",
         _ => "m-1",
     }
 }

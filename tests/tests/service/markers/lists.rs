@@ -1,8 +1,9 @@
 //! The paged lists, each with five entries of `own1`.
 
 use imageshare::domain::Role;
-use imageshare::facade::{alibaba, glance, identity, ims, registry, share_rules};
+use imageshare::facade::{alibaba, glance, identity, ims, messages, registry, share_rules};
 use imageshare_tests::api::{Api, ApiRequest, ApiResponse};
+use imageshare_tests::local_service::create_message;
 use serde_json::{Value, json};
 
 /// A list: its request, and the parts of its response.
@@ -146,6 +147,14 @@ pub fn image_lists() -> Vec<List> {
 }
 
 fn other_lists(image: &str) -> Vec<List> {
+    let messages = List {
+        operation: "listMessages",
+        target: "/v1/messages?unread=true".to_owned(),
+        variations: &[],
+        max_length: 100,
+        items_pointer: "/messages",
+        ..ims_list()
+    };
     vec![
         List {
             operation: "listImageMembers",
@@ -215,6 +224,13 @@ fn other_lists(image: &str) -> Vec<List> {
             id_field: "project_id",
             ..ims_list()
         },
+        List {
+            operation: "listMessages",
+            target: "/v1/messages?".to_owned(),
+            variations: &["unread=true"],
+            ..messages.clone()
+        },
+        messages,
     ]
 }
 
@@ -240,11 +256,12 @@ pub fn marker_routes() -> Vec<(&'static str, &'static str, &'static str)> {
             "/v1/keys/k-1/grants/m-0/memberships?marker=",
         ),
         ("listTenants", registry::tenants::list::ROUTE, "/v1/tenants?marker="),
+        ("listMessages", messages::list::ROUTE, "/v1/messages?marker="),
     ]
 }
 
 /// A server with five images of `own1` under a key that five projects may use, one of which is a member of all of
-/// them; with five members of one image, and five access keys, vaults and tenants.
+/// them; with five members of one image, and five access keys, vaults, tenants and messages.
 pub struct World {
     pub api: Api,
     pub image: String,
@@ -266,9 +283,11 @@ impl World {
             send_by("PUT", &format!("/v1/tenants/t-{n}"), tenant).await;
             let vault = json!({"protection_type": "backup", "capacity_gib": 1});
             send_by("PUT", &format!("/v1/vaults/v-{n}"), vault).await;
-            let rule = json!({"pattern": {"name": ["e"]}, "recipients": {"projects": ["m-0"]}});
+            let recipients = json!({"projects": ["m-9"]});
+            let rule = json!({"pattern": {"name": ["e"]}, "recipients": recipients, "enabled": false});
             send_by("PUT", &format!("/v1/share-rules/r-{n}"), rule).await;
             send_by("PUT", &format!("/v1/keys/k-1/grants/m-{n}"), Value::Null).await;
+            create_message(&api.store(), "own1", &format!("m-{n}")).await;
         }
         let mut image = String::new();
         for name in ["c", "a", "e", "b", "d"] {

@@ -5,6 +5,7 @@ use std::sync::{Mutex, Once};
 use imageshare::domain::{JobId, Role, Stamp};
 use imageshare_tests::api::{Api, ApiRequest, ApiResponse};
 use imageshare_tests::api_document::{Operation, Parameter};
+use imageshare_tests::local_service::create_message;
 use serde_json::{Value, json};
 
 /// A server with one image, whose owner sends the attacks, or an admin where only an admin gets that far, and an
@@ -16,6 +17,7 @@ pub struct World {
     pub image: String,
     pub secret_image: String,
     job: String,
+    message: String,
 }
 
 /// Every panic of the process, including the server's threads.
@@ -48,7 +50,8 @@ impl World {
         let secret = ApiRequest::new("POST", "/v2/images").token(&api.token("other", Role::Member));
         let secret = api.send(&secret.json(&json!({"name": Self::SECRET_NAME}))).await;
         let secret_image = secret.body["id"].as_str().unwrap().to_owned();
-        Self { api, token, admin, image, secret_image, job: JobId(Stamp::now()).to_string() }
+        let message = create_message(&api.store(), "own1", "other").await.to_string();
+        Self { api, token, admin, image, secret_image, job: JobId(Stamp::now()).to_string(), message }
     }
 
     /// Every operation, also at the path of a minor version if it has one.
@@ -78,6 +81,7 @@ impl World {
             "job_id" => &self.job,
             "key_id" => "019abc0e4f1c7d3e9b5a6c7d8e9f0a1b",
             "vault_id" => "v-1",
+            "message_id" => &self.message,
             "schema_name" => "member",
             "tag" => "t",
             "domain_id" => "acme",
@@ -135,6 +139,8 @@ impl World {
             }
             "createAccessKey" => json!({"name": "ci", "roles": ["member"]}),
             "updateImage" => json!([{"op": "replace", "path": "/name", "value": "b"}]),
+            "markMessage" => json!({"read": true}),
+            "markMessagesRead" => json!({"read_up_to": "2024-11-06T06:30:00.778Z"}),
             "importImageData" => json!({"method": {"name": "glance-direct"}}),
             "addMember" => json!({"member": "mem1"}),
             "updateMember" => json!({"status": "accepted", "vault_id": "v-1"}),

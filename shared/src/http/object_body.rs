@@ -1,14 +1,14 @@
-//! JSON bodies of this facade. An unknown or duplicate member is an error.
+//! The JSON bodies of the service's own API. An unknown or duplicate member is an error.
 
 use serde_json::{Map, Value};
 
-use crate::http::{ApiError, strict_json};
+use super::{ApiError, strict_json};
 
 /// Parses a body that has to be an object with no other members than these.
 ///
 /// # Errors
 /// [`ApiError`] says what is wrong with the body, and names an unknown member.
-pub(super) fn parse_object(body: &[u8], members: &[&str]) -> Result<Map<String, Value>, ApiError> {
+pub(crate) fn parse_object(body: &[u8], members: &[&str]) -> Result<Map<String, Value>, ApiError> {
     if body.trim_ascii().is_empty() {
         let message = format!("The request body is empty. Send a JSON object with {}.", members.join(", "));
         return Err(ApiError::bad_request("IMG.0007", message));

@@ -1,0 +1,5 @@
+//! The Lambda function `messages`.
+
+fn main() -> Result<(), imageshare::function::Error> {
+    imageshare::function::run(messages::handle)
+}

@@ -31,10 +31,10 @@ impl<S: Stage> Journey<S> {
         self.fill_the_queue_of_rules().await;
     }
 
-    /// Puts a rule of `rule4` for images of its name.
-    async fn put_rule(&mut self, name: &str, recipients: Value) {
+    /// Puts a rule for images of its name.
+    async fn put_rule(&mut self, owner: &str, name: &str, recipients: Value) {
         let body = json!({"pattern": {"name": [name]}, "recipients": recipients, "withdraw_unmatched": true});
-        self.call(&format!("rule4 PUT /v1/share-rules/{name}"), body, 200).await;
+        self.call(&format!("{owner} PUT /v1/share-rules/{name}"), body, 200).await;
     }
 
     async fn share_by_rules(&mut self) {
@@ -52,22 +52,28 @@ impl<S: Stage> Journey<S> {
             ("names", json!({"accounts": [named("acme", "shop"), named("other", "web"), {"name": "other"}]})),
             ("members", json!({"organizations": ["rules"]})),
         ] {
-            self.put_rule(name, recipients).await;
-            self.create_and_deliver(json!({"name": name})).await;
+            self.put_rule("rule4", name, recipients).await;
+            self.create_and_deliver("rule4", json!({"name": name})).await;
         }
-        for (name, projects) in [("sealed-1", vec!["mem1"]), ("sealed-2", vec!["mem2", "mem3"])] {
-            self.put_rule(name, json!({"projects": projects})).await;
-            self.create_and_deliver(json!({"name": name, "__system__cmkid": "key"})).await;
+        // A pair that fails leaves its membership as it was read. `str1` has no grant.
+        let sealed = [
+            ("sealed-1", vec!["mem1"]),
+            ("sealed-2", vec!["mem2", "mem3"]),
+            ("sealed-3", vec!["mem1", "str1"]),
+        ];
+        for (name, projects) in sealed {
+            self.put_rule("rule4", name, json!({"projects": projects})).await;
+            self.create_and_deliver("rule4", json!({"name": name, "__system__cmkid": "key"})).await;
         }
-        self.create_and_deliver(json!({"name": "one", "visibility": "private"})).await;
+        self.create_and_deliver("rule4", json!({"name": "one", "visibility": "private"})).await;
     }
 
     /// A full-ECS image that a recipient has accepted into a vault.
     async fn withdraw_by_a_rule(&mut self) {
-        self.put_rule("whole", json!({"projects": ["mem1"]})).await;
+        self.put_rule("rule4", "whole", json!({"projects": ["mem1"]})).await;
         let details = json!({"name": "whole", "__whole_image": "true", "__backup_id": "b",
             "__system_disk_backup_gib": "40"});
-        let image = self.create_and_deliver(details).await;
+        let image = self.create_and_deliver("rule4", details).await;
         let accept =
             json!({"images": [image], "project_id": "mem1", "status": "accepted", "vault_id": "vault"});
         self.batch("mem1 PUT", accept, 200).await;
@@ -90,8 +96,9 @@ impl<S: Stage> Journey<S> {
             let joined = self.item_of("T#joined", "A").await;
             self.deliver_changes([(None, joined)]).await;
         }
-        self.put_rule("other-1", json!({"accounts": [{"name": "joined"}]})).await;
-        self.put_rule("other-2", json!({"accounts": [{"name": "joined", "project": "joined"}]})).await;
+        self.put_rule("rule4", "other-1", json!({"accounts": [{"name": "joined"}]})).await;
+        self.put_rule("rule4", "other-2", json!({"accounts": [{"name": "joined", "project": "joined"}]}))
+            .await;
         self.call("ops PUT /v1/tenants/joined", json!({"account": "joined", "project": "joined"}), 200).await;
         let joined = self.item_of("T#joined", "A").await;
         self.deliver_changes([(None, joined)]).await;
@@ -103,31 +110,31 @@ impl<S: Stage> Journey<S> {
         let large = many_projects();
         let mut images = Vec::new();
         for _ in 0..3 {
-            images.push(self.create_image("rule4", json!({"name": "queue"})).await);
+            images.push(self.create_image("rule5", json!({"name": "queue"})).await);
         }
-        self.put_rule("queue", json!({"projects": hundred_projects()})).await;
+        self.put_rule("rule5", "queue", json!({"projects": hundred_projects()})).await;
         for number in 0..MAX_OPEN_JOBS {
             let is_large = number < 2;
             let tenants = large.iter().take(if is_large { large.len() } else { 1 });
             let images = images.iter().take(if is_large { 3 } else { 1 });
             let images = images.map(|image| image.parse().expect("an id")).collect();
             let tenants = tenants.map(|id| tenant(id)).collect();
-            let job = job_at(Stamp::now(), "rule4", Task::Share, images, tenants);
+            let job = job_at(Stamp::now(), "rule5", Task::Share, images, tenants);
             queue_job(self.stage.app(), &job).await;
         }
-        let (queue, held) = (self.item("T#rule4").await, self.held_job().await);
+        let (queue, held) = (self.item("T#rule5").await, self.held_job().await);
         self.run_open_work().await;
         self.undo_end(&queue, &held).await;
-        self.call("rule4 POST /v1/share-rules/queue/apply", Value::Null, 200).await;
+        self.call("rule5 POST /v1/share-rules/queue/apply", Value::Null, 200).await;
         self.run_open_work().await;
         self.undo_end(&queue, &held).await;
-        self.create_and_deliver(json!({"name": "queue"})).await;
+        self.create_and_deliver("rule5", json!({"name": "queue"})).await;
         self.run_open_work().await;
     }
 
-    /// Registers an image of `rule4`, and delivers the change. Returns its id.
-    async fn create_and_deliver(&mut self, details: Value) -> String {
-        let image = self.create_image("rule4", details).await;
+    /// Registers an image, and delivers the change. Returns its id.
+    async fn create_and_deliver(&mut self, owner: &str, details: Value) -> String {
+        let image = self.create_image(owner, details).await;
         let record = self.item_of(&format!("I#{image}"), "A").await;
         self.deliver_changes([(None, record)]).await;
         self.run_open_work().await;

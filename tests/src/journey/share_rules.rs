@@ -50,8 +50,11 @@ impl<S: Stage> Journey<S> {
         }
         self.put_share_rule("sealed", json!({"projects": ["mem1"]})).await;
         self.apply_share_rule("sealed").await;
-        self.put_share_rule("sealed", json!({"projects": ["mem2", "mem3"]})).await;
-        self.apply_share_rule("sealed").await;
+        // A pair that fails leaves its membership as it was read. `str1` has no grant.
+        for projects in [["mem2", "mem3"], ["mem1", "str1"]] {
+            self.put_share_rule("sealed", json!({"projects": projects})).await;
+            self.apply_share_rule("sealed").await;
+        }
         self.apply_share_rule("golden").await;
         let many = many_projects();
         self.put_share_rule("golden", json!({"projects": many})).await;

@@ -115,8 +115,9 @@ resource "aws_lambda_permission" "images" {
 
 # An event that fails is tried twice more; the queue then has it, with its error.
 resource "aws_lambda_function_event_invoke_config" "images" {
-  function_name          = aws_lambda_function.this[local.image_events].function_name
-  maximum_retry_attempts = 2
+  function_name                = aws_lambda_function.this[local.image_events].function_name
+  maximum_retry_attempts       = 2
+  maximum_event_age_in_seconds = 21600
 
   destination_config {
     on_failure {

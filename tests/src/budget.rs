@@ -1,10 +1,9 @@
 //! What each call costs at the table. One measurement serves the benchmark, which prints it, and a test, which checks
 //! it.
 
+mod idle;
 mod messages;
 mod share_rules;
-
-use std::time::Duration;
 
 use imageshare::App;
 use imageshare::domain::{
@@ -115,7 +114,7 @@ pub async fn measure_calls() -> Vec<Measurement> {
     let service = metered_service(&world);
     usecases::delete_image(&service, &owner, &images[1]).await.expect("deleted");
     rows.push(measurement("delete an image of 100 members: request", &service));
-    rows.push(measure_idle_sweep().await);
+    rows.push(idle::measure_sweep().await);
     rows.extend(messages::message_calls().await);
     rows
 }
@@ -158,15 +157,6 @@ async fn image_event_calls() -> Vec<Measurement> {
         rows.push(measurement(call, &service));
     }
     rows
-}
-
-/// A sweep that finds no open work.
-async fn measure_idle_sweep() -> Measurement {
-    let service = metered_service(&LocalService::start(Limits::default()));
-    let deadline = service.clock().now().plus(Duration::from_secs(45));
-    let report = usecases::sweep(&service, deadline).await.expect("swept");
-    assert_eq!(report, usecases::SweepReport::default());
-    measurement("sweep without open work", &service)
 }
 
 /// The cost of sharing and deciding if the image's properties are as large as allowed.

@@ -18,7 +18,7 @@ pub struct ServerProcess {
 }
 
 impl ServerProcess {
-    /// Starts the binary with these arguments, and waits until it listens.
+    /// Starts the binary with these arguments, and waits until it listens: on a free port, unless they name an address.
     pub async fn start(binary: &Path, arguments: &[&str]) -> Self {
         Self::start_with_env(binary, arguments, Vec::new()).await
     }
@@ -46,8 +46,11 @@ impl ServerProcess {
         arguments: &[String],
         environment: Vec<(&'static str, String)>,
     ) -> Self {
+        let is_placed = arguments.iter().any(|argument| argument == "--listen");
+        let free_port: &[&str] = if is_placed { &[] } else { &["--listen", "127.0.0.1:0"] };
         let mut process = Command::new(&binary)
-            .args(["serve", "--listen", "127.0.0.1:0"])
+            .arg("serve")
+            .args(free_port)
             .args(arguments)
             .env("RUST_LOG", "warn,imageshare=info")
             .envs(environment)

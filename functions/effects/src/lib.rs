@@ -7,7 +7,7 @@
 use aws_lambda_events::dynamodb::{Event as StreamEvent, EventRecord};
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use imageshare::App;
-use imageshare::domain::Timestamp;
+use imageshare::domain::{Event, Timestamp};
 use imageshare::events::{Bus, BusEntry, PublishError};
 use imageshare::http::METRICS_TARGET;
 use imageshare::store::{ItemChange, StoreError};
@@ -58,7 +58,10 @@ async fn handle_records(app: &App, bus: &dyn Bus, records: &[EventRecord]) -> Re
     if changes.is_empty() {
         return Ok(());
     }
-    let events = carry_out_effects(app, &changes).await?;
+    let events = match carry_out_effects(app, &changes).await {
+        Err(StoreError::Unreadable(_)) => carry_out_one_by_one(app, &changes).await?,
+        result => result?,
+    };
     let entries: Vec<BusEntry> = events.iter().map(BusEntry::from).collect();
     bus.publish(&entries).await?;
     let used = app.store.usage();
@@ -72,6 +75,25 @@ async fn handle_records(app: &App, bus: &dyn Bus, records: &[EventRecord]) -> Re
         "effects carried out"
     );
     Ok(())
+}
+
+/// Carries out the effects of changes one after the other, without those that need an item which cannot be read: it would
+/// hold up all changes after it, and never be readable.
+async fn carry_out_one_by_one(app: &App, changes: &[ItemChange]) -> Result<Vec<Event>, StoreError> {
+    let mut events = Vec::new();
+    for change in changes {
+        match carry_out_effects(app, std::slice::from_ref(change)).await {
+            Ok(mut more) => events.append(&mut more),
+            Err(StoreError::Unreadable(attribute)) => {
+                tracing::error!(
+                    attribute,
+                    "an item cannot be read; nothing follows from a change that needs it"
+                );
+            }
+            Err(problem) => return Err(problem),
+        }
+    }
+    Ok(events)
 }
 
 /// Reads a record; `None` if nothing follows from it.

@@ -201,8 +201,8 @@ impl SeenMessages {
 }
 
 fn digest(entry: &UnreadEntry) -> EntryDigest {
-    let [a, b, c, d, e, f, ..] = <[u8; 32]>::from(Sha256::digest(entry.to_string()));
-    [a, b, c, d, e, f]
+    let whole = Sha256::digest(entry.to_string());
+    whole.first_chunk().copied().unwrap_or_default()
 }
 
 /// `<milliseconds>.<digests>`

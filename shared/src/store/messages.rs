@@ -174,9 +174,10 @@ impl Store {
         tenants.dedup();
         keys.extend(tenants.into_iter().map(keys::tenant));
         let mut context = MessageContext::default();
-        let found = match consistent {
-            true => self.read(keys).await?,
-            false => self.read_eventually(keys, Projection::All).await?,
+        let found = if consistent {
+            self.read(keys).await?
+        } else {
+            self.read_eventually(keys, Projection::All).await?
         };
         for found in found {
             if found.contains_key(message::UP_TO) {

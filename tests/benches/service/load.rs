@@ -70,8 +70,13 @@ impl LoadResult {
 
     /// A percentile of the latency.
     pub fn percentile(&self, percent: usize) -> Duration {
-        self.latencies.get(self.latencies.len() * percent / 100).copied().unwrap_or_default()
+        percentile(&self.latencies, percent)
     }
+}
+
+/// A percentile of sorted durations.
+pub fn percentile(sorted: &[Duration], percent: usize) -> Duration {
+    sorted.get(sorted.len() * percent / 100).copied().unwrap_or_default()
 }
 
 /// A duration in milliseconds, to a hundredth.

@@ -1,7 +1,7 @@
 //! How fast the service is, and what it uses of the table. `cargo bench --bench service` builds the release binary,
 //! runs it, loads it over HTTP, and prints each figure beside its target. `cargo bench --bench service -- share list`
 //! runs only these parts; the parts are `signature`, `capacity`, `share` (or its half `disk`), `slow-disk`, `job`,
-//! `list`, `glance` and `idle`.
+//! `list`, `messages`, `glance` and `idle`.
 //!
 //! The load comes from this process, on the same cores as the server, so the figures are those of both together.
 
@@ -13,6 +13,7 @@ mod idle;
 mod job;
 mod list;
 mod load;
+mod messages;
 mod server;
 mod share;
 mod signature;
@@ -72,6 +73,9 @@ fn main() {
         }
         if is_wanted("list") {
             list::run().await;
+        }
+        if is_wanted("messages") {
+            messages::run().await;
         }
         if is_wanted("glance") {
             glance::run().await;

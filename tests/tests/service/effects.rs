@@ -2,6 +2,7 @@
 
 use imageshare::domain::Limits;
 use imageshare::events::BusEntry;
+use imageshare::table::{AttributeValue, Table, Write};
 use imageshare_tests::in_process::Functions;
 use serde_json::{Value, json};
 
@@ -135,4 +136,17 @@ async fn large_job_ends_once() {
     assert!(jobs.windows(2).all(|pair| pair[0].detail["id"] == pair[1].detail["id"]));
     let offered = entries.iter().filter(|entry| entry.detail["kind"] == "share.offered");
     assert_eq!(offered.count(), 600);
+}
+
+#[tokio::test]
+async fn unreadable_item_holds_up_no_other_change() {
+    let functions = Functions::start();
+    let image = functions.create_image("own", &json!({})).await;
+    functions.share("own", &[&image], &["rec", "broken"]).await;
+    let broken = [("pk", "T#broken"), ("sk", "A"), ("clock", "no stamp")];
+    let broken = broken.map(|(name, text)| (name.to_owned(), AttributeValue::S(text.to_owned())));
+    functions.local.table.write_item(&Write::put(broken.into())).await.unwrap();
+    let told = events(&functions).await;
+    assert!(told.iter().any(|event| event == "recipient rec share.offered rec pending"), "{told:?}");
+    assert!(!told.iter().any(|event| event.contains("broken")), "{told:?}");
 }

@@ -100,3 +100,28 @@ fn json(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Option<Value
         rusqlite::Error::FromSqlConversionFailure(column, kind, Box::new(problem))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::super::EmbeddedTable;
+    use super::*;
+
+    /// Which index a statement uses, as `SQLite` plans it.
+    fn plan(connection: &Connection, statement: &str) -> String {
+        let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {statement}")).unwrap();
+        let steps = explain.query_map([], |row| row.get::<_, String>(3)).unwrap();
+        steps.collect::<Result<Vec<_>, _>>().unwrap().join("; ")
+    }
+
+    /// The statement is the embedded database's own (`next_stream_sequence_number` in dynoxide 3.2.0).
+    #[test]
+    fn write_finds_the_last_number_by_an_index() {
+        let table = EmbeddedTable::open(None).unwrap();
+        let statement = "SELECT COALESCE(MAX(CAST(sequence_number AS INTEGER)), 0) + 1 FROM _stream_records \
+                         WHERE table_name = 'imageshare'";
+        let plan = plan(&table.opened.changes.connection(), statement);
+        assert!(plan.contains("imageshare_stream_numbers") && !plan.contains("SCAN"), "{plan}");
+    }
+}

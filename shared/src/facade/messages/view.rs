@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::domain::{DirectoryEntry, ImageId, Message, MessageKind, TenantId};
+use crate::domain::{DirectoryEntry, ImageId, KeyId, Message, MessageKind, TenantId};
 use crate::usecases::MessageView;
 
 /// The number of images that a message shows. Its link leads to all of them.
@@ -17,7 +17,7 @@ pub(super) struct MessageJson<'a> {
     read: bool,
     image_count: usize,
     /// Whether `image_count` is a lower bound.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     image_count_is_more: bool,
     images: Vec<ImageJson<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -74,7 +74,7 @@ impl<'a> MessageJson<'a> {
             image_count: message.images.len(),
             image_count_is_more: message.has_more_images,
             images: images.collect(),
-            key_id: message.key.as_ref().map(|key| key.as_str()),
+            key_id: message.key.as_ref().map(KeyId::as_str),
             counterpart: CounterpartJson::new(message, counterpart.as_ref()),
             expires_at: message.expires().to_iso_seconds(),
             links: Links {
@@ -117,11 +117,6 @@ fn images_path(message: &Message, reader: &TenantId) -> Option<String> {
 
 fn members_path(owner: &TenantId, image: &ImageId) -> String {
     format!("/v1/{owner}/cloudimages/{image}/members")
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_false(value: &bool) -> bool {
-    !value
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 mod idle;
 mod messages;
+mod owner_policies;
 mod share_rules;
 
 use imageshare::App;
@@ -349,6 +350,7 @@ async fn key_and_vault_calls() -> Vec<Measurement> {
         .expect("a job");
     rows.push(measurement("accept 1 full-ECS image", &service));
 
+    rows.extend(owner_policies::calls().await);
     for _ in 0..99 {
         share(world.create_image("owner").await).await;
     }

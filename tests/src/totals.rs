@@ -1,4 +1,4 @@
-//! Compares every counter that the table keeps with the memberships that it counts.
+//! Compares every counter that the table keeps with the memberships and policies that it counts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,10 +8,10 @@ use imageshare_local::table::EmbeddedTable;
 
 use crate::local_service::all_items;
 
-/// Counters by name: `members of I#…`, `reserved of V#…#…`. Zeros are left out.
+/// Counters by name: `members of I#…`, `reserved of V#…#…`, `policies of …`. Zeros are left out.
 pub type Totals = BTreeMap<String, i64>;
 
-/// The counters as stored, and as counted from the memberships.
+/// The counters as stored, and as counted from the memberships and policies.
 pub fn stored_and_actual(table: &EmbeddedTable) -> (Totals, Totals) {
     let (mut stored, mut actual) = (Totals::new(), Totals::new());
     let mut images = BTreeSet::new();
@@ -31,8 +31,12 @@ pub fn stored_and_actual(table: &EmbeddedTable) -> (Totals, Totals) {
         let sums = [
             (format!("members of {pk}"), number("members")),
             (format!("reserved of {pk}#{sk}"), number("reserved_gib")),
+            (format!("policies of {}", pk.trim_start_matches("T#")), number("owner_policies")),
         ];
         stored.extend(sums.into_iter().filter(|(_, sum)| *sum != 0));
+        if let Some(tenant) = pk.strip_prefix("P#") {
+            *actual.entry(format!("policies of {tenant}")).or_default() += 1;
+        }
         let (Some(tenant), true) = (sk.strip_prefix("M#"), pk.starts_with("I#")) else { continue };
         let membership: Membership = serde_json::from_str(text("membership")).expect("a membership");
         let mut add = |counter: String, growth: i64| *actual.entry(counter).or_default() += growth;

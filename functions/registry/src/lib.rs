@@ -1,6 +1,6 @@
-//! The function `registry`: the directory of tenants, vaults, and key grants.
+//! The function `registry`: the directory of tenants, vaults, key grants, and trusted and blocked owners.
 
-use imageshare::facade::registry::{key_grants, tenants, vaults};
+use imageshare::facade::registry::{key_grants, owners, tenants, vaults};
 use imageshare::facade::{self, ims};
 use imageshare::function::HttpFunction;
 use imageshare::http::{AuthenticatedRequest, HttpResponse};
@@ -26,6 +26,10 @@ async fn dispatch(request: &AuthenticatedRequest) -> HttpResponse {
         key_grants::put::ROUTE => key_grants::put::handle(request).await,
         key_grants::withdraw::ROUTE => key_grants::withdraw::handle(request).await,
         key_grants::dependents::ROUTE => key_grants::dependents::handle(request).await,
+        owners::list::ROUTE => owners::list::handle(request).await,
+        owners::show::ROUTE => owners::show::handle(request).await,
+        owners::put::ROUTE => owners::put::handle(request).await,
+        owners::delete::ROUTE => owners::delete::handle(request).await,
         _ => ims::route_not_found(""),
     }
 }

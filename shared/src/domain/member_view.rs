@@ -1,6 +1,6 @@
 //! A membership, as the APIs show it.
 
-use super::{Active, ImageId, Status, TenantId, Timestamp};
+use super::{AcceptedBy, Active, ImageId, Status, TenantId, Timestamp};
 
 /// An active membership, as its owner or recipient sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub struct MemberView {
     pub tenant: TenantId,
     /// The membership's status.
     pub status: Status,
+    /// The recipient's policy by which it is accepted. Only the recipient sees it.
+    pub accepted_by: Option<AcceptedBy>,
     /// When the membership began.
     pub created: Timestamp,
     /// When the membership last changed.
@@ -22,6 +24,7 @@ impl MemberView {
     pub fn new(image: ImageId, tenant: TenantId, active: &Active, written: Timestamp) -> Self {
         // A stamp may be a little ahead of the time at which it was issued.
         let created = active.since.time().min(written);
-        Self { image, tenant, status: active.status(), created, updated: written }
+        let (status, accepted_by) = (active.status(), active.accepted_by());
+        Self { image, tenant, status, accepted_by, created, updated: written }
     }
 }

@@ -9,8 +9,9 @@
 //! * an unshare ends the membership that earlier shares began; if a later share has been applied already, the
 //!   membership begins again with that one, `pending` (decision 19);
 //! * sharing again while the membership is active changes no status (decision 6);
-//! * an auto-accepted share needs no consent (decision 11): a membership that has one is accepted until its recipient
-//!   decides, and a decision of the recipient stays in force.
+//! * an auto-accepted share needs no consent (decision 11), or has it in advance, since the recipient trusts the owner
+//!   (decision 34): a membership that has one is accepted until its recipient decides, and a decision of the recipient
+//!   stays in force.
 //!
 //! The recipient's decisions are ordered in the same way. A decision counts only if the membership is active when it
 //! is executed, and never after an unshare that is newer: no recipient has consented to what was shared after a
@@ -67,10 +68,13 @@ pub struct Active {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(rename = "answered")]
     pub decision: Option<Decision>,
-    /// The newest of the shares above that needs no consent.
+    /// The newest of the shares above that is auto-accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(rename = "granted")]
     pub auto_accepted: Option<Stamp>,
+    /// The policy of the recipient by which that share is accepted; `None` if it needs no consent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted_by: Option<AcceptedBy>,
     /// The capacity that an accepted full-ECS image has reserved in a vault of the recipient.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(rename = "reserved")]
@@ -118,6 +122,23 @@ impl Decision {
     }
 }
 
+/// The policy by which a share is accepted at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AcceptedBy {
+    /// The recipient trusts the owner (`contract/decisions.md` 34).
+    TrustedOwner,
+}
+
+impl AcceptedBy {
+    /// The policy as it appears in responses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::TrustedOwner => "trusted_owner",
+        }
+    }
+}
+
 /// The maximum number of repeated shares that a membership stores. They matter only until older unshares have been
 /// executed, which takes minutes.
 pub const MAX_RESHARES: usize = 16;
@@ -143,15 +164,27 @@ impl Membership {
         Some(Self::Active(active))
     }
 
-    /// Applies an auto-accepted share. Returns the new membership, or `None` if nothing changes.
+    /// Applies a share that needs no consent. Returns the new membership, or `None` if nothing changes.
     pub fn share_auto_accepted(current: Option<&Self>, at: Stamp) -> Option<Self> {
+        Self::auto_accept(current, at, None)
+    }
+
+    /// Applies a share that is accepted by a policy. Returns the new membership, or `None` if nothing changes.
+    pub fn share_accepted_by(current: Option<&Self>, at: Stamp, policy: AcceptedBy) -> Option<Self> {
+        Self::auto_accept(current, at, Some(policy))
+    }
+
+    fn auto_accept(current: Option<&Self>, at: Stamp, accepted_by: Option<AcceptedBy>) -> Option<Self> {
         let shared = Self::share(current, at);
         let active = shared.as_ref().or(current)?.active()?;
         if active.unshared.is_some_and(|unshared| at < unshared) {
             return None;
         }
-        let next =
-            Self::Active(Active { auto_accepted: active.auto_accepted.max(Some(at)), ..active.clone() });
+        let mut next = active.clone();
+        if active.auto_accepted < Some(at) {
+            (next.auto_accepted, next.accepted_by) = (Some(at), accepted_by);
+        }
+        let next = Self::Active(next);
         (Some(&next) != current).then_some(next)
     }
 
@@ -221,11 +254,18 @@ impl Membership {
         }
     }
 
-    /// The same membership without a decision of its recipient, and so without a reservation.
+    /// The same membership without its recipient's consent, be it a decision or in advance, and so without a
+    /// reservation.
     #[must_use]
-    pub fn without_decision(self) -> Self {
+    pub fn without_consent(self) -> Self {
         match self {
-            Self::Active(active) => Self::Active(Active { decision: None, reservation: None, ..active }),
+            Self::Active(active) => Self::Active(Active {
+                decision: None,
+                auto_accepted: None,
+                accepted_by: None,
+                reservation: None,
+                ..active
+            }),
             Self::Ended(ended) => Self::Ended(Ended { decision: None, ..ended }),
         }
     }
@@ -270,13 +310,26 @@ impl Membership {
 
 impl Active {
     fn new(since: Stamp, unshared: Option<Stamp>, decision: Option<Decision>) -> Self {
-        Self { since, reshared: Vec::new(), unshared, decision, auto_accepted: None, reservation: None }
+        Self {
+            since,
+            reshared: Vec::new(),
+            unshared,
+            decision,
+            auto_accepted: None,
+            accepted_by: None,
+            reservation: None,
+        }
     }
 
     /// Its status: that of the decision in force. Without one, an auto-accepted share counts as accepted.
     pub fn status(&self) -> Status {
         let undecided = if self.auto_accepted.is_some() { Status::Accepted } else { Status::Pending };
         self.effective_decision().map_or(undecided, |decision| decision.status)
+    }
+
+    /// The policy by which it is accepted; `None` if that is not why it is.
+    pub fn accepted_by(&self) -> Option<AcceptedBy> {
+        self.accepted_by.filter(|_| self.auto_accepted.is_some() && self.effective_decision().is_none())
     }
 
     /// The decision in force.
@@ -306,12 +359,14 @@ impl Active {
             iter::once(self.since).chain(self.reshared.iter().copied()).filter(|share| *share > at);
         let Some(since) = later.next() else { return Some(Membership::new_ended(at, self.decision, true)) };
         let decision = self.decision.filter(|decision| decision.at > at);
+        let auto_accepted = self.auto_accepted.filter(|share| *share > at);
         let mut next = Self {
             reshared: later.collect(),
-            auto_accepted: self.auto_accepted.filter(|share| *share > at),
+            auto_accepted,
+            accepted_by: self.accepted_by.filter(|_| auto_accepted.is_some()),
             ..Self::new(since, Some(at), decision)
         };
-        if next.effective_decision().is_some() {
+        if next.status() == Status::Accepted {
             next.reservation.clone_from(&self.reservation);
         }
         Some(Membership::Active(next))

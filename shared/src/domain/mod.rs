@@ -17,6 +17,7 @@ mod member_view;
 mod membership;
 mod message;
 mod outcome;
+mod owner_policy;
 mod pattern;
 mod permission;
 mod property_rules;
@@ -55,12 +56,15 @@ pub use self::job::{Job, JobReport, JobStatus, Task, WorkItem};
 pub use self::key_grant::KeyGrant;
 pub use self::limits::{BadLimit, Limit, LimitSetting, Limits, MAX_MEMBERS_PER_IMAGE, MAX_NAMES_PER_BATCH};
 pub use self::member_view::MemberView;
-pub use self::membership::{Active, Decision, Ended, MAX_RESHARES, Membership, NotAMember, Status};
+pub use self::membership::{
+    AcceptedBy, Active, Decision, Ended, MAX_RESHARES, Membership, NotAMember, Status,
+};
 pub use self::message::{
     MAX_MESSAGE_IMAGES, MESSAGE_RETENTION, Message, MessageId, MessageKind, MessagePart, SeenMessages,
     UnreadEntry,
 };
 pub use self::outcome::Outcome;
+pub use self::owner_policy::{MAX_OWNER_POLICIES, OwnerPolicy, OwnerPolicyKey, Policy, PolicyKind};
 pub use self::pattern::{MAX_PATTERN_BYTES, Pattern, PatternError};
 pub use self::permission::{AddedAndRemoved, PermissionChange, ShareRefused, plan_permissions};
 pub use self::property_rules::{is_reserved_property, property};
@@ -71,8 +75,8 @@ pub use self::share_rule::{
     RuleProblem, RuleProblemKind, RuleRecipients, ShareRule, ShareRuleCause, is_visible_change,
 };
 pub use self::step::{
-    Change, ExtraReads, Guard, Guards, Plan, PlanItem, Rule, Rules, StepInput, extra_reads, plan,
-    plan_dry_run, plan_failure, reads_recipients,
+    Change, ExtraReads, Guard, Guards, Plan, PlanItem, Rule, Rules, StepInput, extra_reads,
+    owner_policy_reads, plan, plan_dry_run, plan_failure, reads_recipients,
 };
 pub use self::tenant::{Inbox, Queue, QueueKind, Tenant};
 pub use self::time::Timestamp;

@@ -27,6 +27,8 @@ pub enum Outcome {
     PendingLimit,
     /// The tenant has reached its limit of pending images of this owner.
     OwnerPendingLimit,
+    /// The tenant blocks the image's owner (`contract/decisions.md` 34).
+    OwnerBlocked,
     /// A later request has decided otherwise, and wins (`contract/decisions.md` 26).
     Superseded,
     /// The request names no vault for a full-ECS image, or the tenant has none with that id.
@@ -42,7 +44,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    const BYTE_CODES: [(Self, u8); 18] = [
+    const BYTE_CODES: [(Self, u8); 19] = [
         (Self::Done, b'.'),
         (Self::ImageDeleted, b'i'),
         (Self::NotShareable, b'v'),
@@ -55,6 +57,7 @@ impl Outcome {
         (Self::OtherRegion, b'r'),
         (Self::PendingLimit, b'p'),
         (Self::OwnerPendingLimit, b'q'),
+        (Self::OwnerBlocked, b'j'),
         (Self::Superseded, b's'),
         (Self::NoVault, b'n'),
         (Self::NotABackupVault, b'o'),

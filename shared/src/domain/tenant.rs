@@ -1,4 +1,4 @@
-//! What the service stores about a tenant: its account, its region and its open jobs.
+//! What the service stores about a tenant: its account, its region, its open jobs, and whether it has owner policies.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -14,6 +14,8 @@ pub struct Tenant {
     /// The stamp of the newest queued request of the tenant, or about its images. Every later request gets a greater
     /// one (`contract/decisions.md` 26).
     pub last_queued: Option<Stamp>,
+    /// The number of its policies on owners. A share reads them only if there are any.
+    pub owner_policies: u32,
     /// Its open jobs.
     pub queue: Queue,
 }

@@ -59,7 +59,7 @@ mod tests {
     use serde::Serialize;
 
     use super::*;
-    use crate::domain::{Protection, Status, VaultStatus, Visibility};
+    use crate::domain::{PolicyKind, Protection, Status, VaultStatus, Visibility};
 
     fn check<T>(all: &[T], expected: &str)
     where
@@ -80,6 +80,7 @@ mod tests {
         check(&Visibility::ALL, Visibility::EXPECTED);
         check(&Protection::ALL, Protection::EXPECTED);
         check(&VaultStatus::ALL, VaultStatus::EXPECTED);
+        check(&PolicyKind::ALL, PolicyKind::EXPECTED);
     }
 
     #[test]

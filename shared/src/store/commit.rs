@@ -73,6 +73,7 @@ pub(super) fn plan_writes(
                 Some(delta) => count_members(image, *delta),
             },
             PlanItem::KeyGrant(grant) => Write::check(keys::key_grant(grant)),
+            PlanItem::OwnerPolicy(policy) => Write::check(keys::owner_policy(policy)),
             PlanItem::Vault(vault) => match plan.reserved_gib_deltas.get(vault) {
                 Some(0) | None => Write::check(keys::vault(vault)),
                 Some(delta) => add_reserved(vault, *delta),
@@ -95,6 +96,7 @@ fn add_condition(write: Write, guard: &Guard, plan: &Plan, snapshot: &Snapshot) 
         // The head of a deleted image is a tombstone, without this attribute.
         Guard::ImageExists(_) => write.and_if(format!("attribute_exists({HEAD})")),
         Guard::ImageUnchanged { revision, .. } => item::if_unchanged(write, revision),
+        Guard::OwnerPolicyUnchanged { revision, .. } => item::if_unchanged(write, revision),
         Guard::MemberLimit { image, limit } => {
             let delta = plan.member_deltas.get(image).copied().unwrap_or_default();
             let room = i128::from(*limit) - i128::from(delta);

@@ -16,6 +16,7 @@
 //! | cloud account that a tenant is bound to | `X#<cloud account>` | `A` | – | – |
 //! | vault | `V#<tenant>` | `<vault>` | – | – |
 //! | key grant | `G#<owner>#<key>` | `<tenant>` | – | – |
+//! | owner policy of a tenant | `P#<tenant>` | `<owner>` | – | – |
 //! | share rule | `Q#<owner>` | `<rule>` | – | – |
 //! | job of a share rule | `Q#<owner>#<rule>` | `<job>` | – | – |
 //! | lookup of a share rule by a recipient | `Y#a#<account name>`, `Y#o#<organization>` | `<owner>#<rule>` | – | – |
@@ -48,8 +49,8 @@ pub use self::share_rules::{
     share_rule_job, share_rule_jobs_partition, share_rules_partition,
 };
 use crate::domain::{
-    AccessKeyId, CloudAccountId, ImageId, JobId, KeyGrant, KeyId, Name, OrganizationId, Stamp, TenantId,
-    Timestamp, VaultKey,
+    AccessKeyId, CloudAccountId, ImageId, JobId, KeyGrant, KeyId, Name, OrganizationId, OwnerPolicyKey,
+    Stamp, TenantId, Timestamp, VaultKey,
 };
 pub use crate::table::Key;
 use crate::table::{Action, AttributeValue, Write};
@@ -254,6 +255,16 @@ pub fn key_grant(grant: &KeyGrant) -> Key {
     key(key_grant_partition(&grant.owner, &grant.key), grant.tenant.as_str())
 }
 
+/// The partition of a tenant's owner policies.
+pub fn owner_policies_partition(tenant: &TenantId) -> String {
+    format!("P#{tenant}")
+}
+
+/// An owner policy.
+pub fn owner_policy(OwnerPolicyKey { recipient, owner }: &OwnerPolicyKey) -> Key {
+    key(owner_policies_partition(recipient), owner.as_str())
+}
+
 /// The kinds of items in a snapshot.
 #[derive(Debug, PartialEq, Eq)]
 pub enum SnapshotItem {
@@ -267,6 +278,8 @@ pub enum SnapshotItem {
     Vault(VaultKey),
     /// A key grant.
     KeyGrant(KeyGrant),
+    /// An owner policy.
+    OwnerPolicy(OwnerPolicyKey),
 }
 
 impl SnapshotItem {
@@ -282,6 +295,10 @@ impl SnapshotItem {
                 let (owner, key) = id.split_once('#')?;
                 let (owner, key) = (owner.parse().ok()?, key.parse().ok()?);
                 Self::KeyGrant(KeyGrant { owner, key, tenant: sk.parse().ok()? })
+            }
+            "P" => {
+                let (recipient, owner) = (id.parse().ok()?, sk.parse().ok()?);
+                Self::OwnerPolicy(OwnerPolicyKey { recipient, owner })
             }
             _ => return None,
         })
@@ -432,6 +449,8 @@ mod tests {
         assert_eq!(parsed(&super::tenant(&tenant)), Some(SnapshotItem::Tenant(tenant.clone())));
         let key = (tenant.clone(), "A".parse().unwrap());
         assert_eq!(parsed(&vault(&key)), Some(SnapshotItem::Vault(key)));
+        let policy = OwnerPolicyKey { recipient: tenant.clone(), owner: "o".parse().unwrap() };
+        assert_eq!(parsed(&owner_policy(&policy)), Some(SnapshotItem::OwnerPolicy(policy)));
         let grant = KeyGrant { owner: "o".parse().unwrap(), key: "k".parse().unwrap(), tenant };
         assert_eq!(parsed(&key_grant(&grant)), Some(SnapshotItem::KeyGrant(grant)));
         assert_eq!(parsed(&listing(&image)), None);

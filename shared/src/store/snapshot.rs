@@ -8,12 +8,12 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use super::client::Store;
 use super::error::StoreError;
 use super::item::{self, Item};
-use super::items::{image, membership, tenant, vault};
+use super::items::{image, membership, owner_policy, tenant, vault};
 use super::keys::{self, Key, PK, SK, SnapshotItem};
 use crate::domain::{
     Change, ImageHead, ImageId, Job, Membership, PermissionChange, Plan, Rules, ShareRefused, Stamp,
-    StepInput, Task, Tenant, TenantId, Timestamp, Unauthorized, extra_reads, plan, plan_dry_run,
-    plan_failure, plan_permissions, reads_recipients,
+    StepInput, Task, Tenant, TenantId, Timestamp, Unauthorized, extra_reads, owner_policy_reads, plan,
+    plan_dry_run, plan_failure, plan_permissions, reads_recipients,
 };
 
 /// An image and a tenant.
@@ -100,9 +100,9 @@ impl Store {
         Ok(current.revisions.get(&pair) == snapshot.revisions.get(&pair))
     }
 
-    /// Adds the reads of a task that depend on the pairs read before: key grants and vaults, in one batch read for
-    /// every 100, or none; and the inboxes of recipients that have to decide, each from the cache or by a query. All
-    /// in parallel.
+    /// Adds the reads of a task that depend on the pairs read before: key grants, vaults and owner policies, in one
+    /// batch read for every 100, or none; and the inboxes of recipients that have to decide, each from the cache or by
+    /// a query. All in parallel. Another batch read follows if a policy names a vault for a full-ECS image.
     pub(crate) async fn read_extra(
         &self,
         snapshot: &mut Snapshot,
@@ -111,7 +111,8 @@ impl Store {
     ) -> Result<(), StoreError> {
         let extra = extra_reads(task, pairs.iter().copied(), &snapshot.input);
         let grants = extra.key_grants.iter().map(keys::key_grant);
-        let items: Vec<_> = grants.chain(extra.vaults.iter().map(keys::vault)).collect();
+        let policies = extra.owner_policies.iter().map(keys::owner_policy);
+        let items: Vec<_> = grants.chain(extra.vaults.iter().map(keys::vault)).chain(policies).collect();
         let counts = stream::iter(extra.inboxes).map(|tenant| async move {
             let inbox = self.inbox(&tenant).await?;
             Ok::<_, StoreError>((tenant, inbox))
@@ -120,7 +121,25 @@ impl Store {
         let read = async { if items.is_empty() { Ok(Vec::new()) } else { self.read(items).await } };
         let (counts, found) = tokio::try_join!(counts, read)?;
         snapshot.input.inboxes.extend(counts);
-        found.iter().try_for_each(|item| snapshot.add(item))
+        found.iter().try_for_each(|item| snapshot.add(item))?;
+        if snapshot.input.owner_policies.is_empty() {
+            return Ok(());
+        }
+        let policy_vaults = extra_reads(task, pairs.iter().copied(), &snapshot.input).vaults;
+        let missing: Vec<_> = policy_vaults.difference(&extra.vaults).map(keys::vault).collect();
+        if missing.is_empty() { Ok(()) } else { snapshot.load(self, missing).await }
+    }
+
+    /// Adds the owner policies that shares of pairs depend on: those of recipients that have any. One batch read for
+    /// every 100, or none.
+    pub(crate) async fn read_owner_policies(
+        &self,
+        snapshot: &mut Snapshot,
+        pairs: &[Pair<'_>],
+    ) -> Result<(), StoreError> {
+        let policies = owner_policy_reads(pairs.iter().copied(), &snapshot.input);
+        let keys: Vec<_> = policies.iter().map(keys::owner_policy).collect();
+        if keys.is_empty() { Ok(()) } else { snapshot.load(self, keys).await }
     }
 }
 
@@ -223,6 +242,9 @@ impl Snapshot {
             }
             Some(SnapshotItem::KeyGrant(grant)) => {
                 input.key_grants.insert(grant);
+            }
+            Some(SnapshotItem::OwnerPolicy(key)) => {
+                input.owner_policies.insert(key, owner_policy::parse(item)?);
             }
             Some(SnapshotItem::Vault(key)) => {
                 input.vaults.insert(key, vault::parse(item)?);

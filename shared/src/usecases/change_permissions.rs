@@ -31,7 +31,8 @@ pub enum DryRun {
 /// image. The shares are auto-accepted (`contract/decisions.md` 11); a tenant that has rejected the image has still
 /// rejected it.
 ///
-/// Costs one batch read and one transaction, both again after a conflict.
+/// Costs one batch read and one transaction, both again after a conflict; and one batch read more if a tenant that is
+/// added has owner policies.
 ///
 /// # Errors
 /// [`UseCaseError`]; then nothing was changed,
@@ -48,14 +49,16 @@ pub async fn change_permissions(
     let tenants: BTreeSet<_> = changes.add().iter().chain(changes.remove()).chain([&caller.tenant]).collect();
     let tenants: Vec<_> = tenants.into_iter().collect();
     let pairs: Vec<_> = tenants.iter().map(|tenant| (id, *tenant)).collect();
+    let added: Vec<_> = changes.add().iter().map(|tenant| (id, tenant)).collect();
     for attempt in 1..=MAX_ATTEMPTS {
-        let snapshot = app.store.snapshot(&pairs, &tenants).await?;
+        let mut snapshot = app.store.snapshot(&pairs, &tenants).await?;
         let at = app.clock().stamp_after(snapshot.stamps());
-        let image = authorize_permission_change(app, caller, id, changes, &snapshot).await?;
+        let image = authorize_permission_change(app, caller, id, changes, &snapshot).await?.clone();
         reject_names_as_ids(app, caller, &snapshot, changes.add()).await?;
-        let plan = snapshot.plan_permissions(image, changes, at, rules);
+        app.store.read_owner_policies(&mut snapshot, &added).await?;
+        let plan = snapshot.plan_permissions(&image, changes, at, rules);
         let plan = plan.or_else(|ShareRefused { tenant, outcome }| {
-            check_outcome(outcome, image, &tenant, rules).map(|()| Plan::default())
+            check_outcome(outcome, &image, &tenant, rules).map(|()| Plan::default())
         })?;
         let now = app.clock().now();
         if dry_run == DryRun::Off {

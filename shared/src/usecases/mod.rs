@@ -23,6 +23,7 @@ mod list_members;
 mod marker;
 mod messages;
 mod outcome_error;
+mod owner_policies;
 mod page;
 mod quota;
 mod respond;
@@ -67,6 +68,9 @@ pub use self::messages::{
     list_unread_messages, mark_message, mark_messages_read, show_message, wait_for_unread_messages,
 };
 pub(crate) use self::outcome_error::{outcome_code, outcome_error, rule_error};
+pub use self::owner_policies::{
+    OwnerPolicyError, delete_owner_policy, list_owner_policies, put_owner_policy, show_owner_policy,
+};
 pub use self::page::Page;
 pub use self::quota::{Quota, quota};
 pub use self::respond::{respond, respond_to_all};

@@ -52,6 +52,10 @@ pub(crate) fn outcome_error(outcome: Outcome, task: &Task) -> Option<(&'static s
             "IMG.0088",
             "The project has reached its limit of pending images from you. Ask it to accept or reject some; then share again.",
         )),
+        // What a rejection tells, and no more (`contract/decisions.md` 34).
+        Outcome::OwnerBlocked => {
+            Some(("IMG.0112", "The project has rejected the image. Ask it whether it wants images from you."))
+        }
         Outcome::NoVault => Some((
             "IMG.0184",
             "vault_id: expected the id of one of the project's vaults, since a full-ECS image is accepted into one. Register a vault with PUT /v1/vaults/{vault_id}.",

@@ -13,9 +13,10 @@ use crate::store::{IdempotencyRequest, SubmitOutcome};
 /// queued otherwise. `idempotency` is the request's digest under its idempotency key.
 ///
 /// Costs one batch read, one transaction and, where that is cheaper, one put for the job; one batch read more if the
-/// directory contains the caller but not every recipient; a count of each inbox whose count is not cached; the reads
-/// that resolve tenant names; and one read if a request with an idempotency key is refused. A share that is executed
-/// before the response also costs one batch read for every 100 recipients that are not in the sender cache, and one
+/// directory contains the caller but not every recipient; a count of each inbox whose count is not cached; one batch
+/// read if a recipient has owner policies, and another if one of them names a vault for a full-ECS image; the reads that
+/// resolve tenant names; and one read if a request with an idempotency key is refused. A share that is executed before
+/// the response also costs one batch read for every 100 recipients that are not in the sender cache, and one
 /// write for each that receives from this owner for the first time (`COST.md`).
 ///
 /// # Errors

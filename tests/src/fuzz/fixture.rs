@@ -12,14 +12,14 @@ use http_body_util::{BodyExt, Full};
 use imageshare::App;
 use imageshare::auth::{Keyring, MasterKeys};
 use imageshare::domain::{
-    Caller, Details, DirectoryEntry, Limits, Protection, Role, Status, Timestamp, VaultDetails, VaultStatus,
-    Visibility,
+    Caller, Details, DirectoryEntry, Limits, Policy, Protection, Role, Status, Timestamp, VaultDetails,
+    VaultStatus, Visibility,
 };
 use imageshare::function::HttpFunction;
 use imageshare::store::Store;
 use imageshare::usecases::{
-    NewAccessKey, NewImage, add_member, create_access_key, decide_as_member, grant_key, put_tenant,
-    put_vault, register_image, share,
+    NewAccessKey, NewImage, add_member, create_access_key, decide_as_member, grant_key, put_owner_policy,
+    put_tenant, put_vault, register_image, share,
 };
 use imageshare_local::functions;
 use imageshare_local::gateway::{Gateway, Health, OPENAPI};
@@ -124,6 +124,9 @@ async fn populate(service: &App, keyring: &Keyring) -> [(&'static str, String); 
         let (protection, status) = (Protection::Backup, VaultStatus::Available);
         let details = VaultDetails { protection, status, capacity_gib };
         put_vault(service, &own1, id.parse().expect("an id"), &details).await.expect("a vault");
+    }
+    for (owner, policy) in [("own2", Policy::Trusted { vault: None }), ("own3", Policy::Blocked)] {
+        put_owner_policy(service, &own1, tenant(owner), policy).await.expect("a policy");
     }
     for (id, owner, visibility, properties, members) in IMAGES {
         let owner = Caller { role: Role::Admin, ..caller(owner) };

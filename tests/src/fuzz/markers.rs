@@ -31,7 +31,7 @@ struct List {
     marker_parameter: &'static str,
 }
 
-const LISTS: [List; 10] = [
+const LISTS: [List; 11] = [
     List { path: "/v2/cloudimages", items_pointer: "/images", id_field: "id", marker_parameter: "marker" },
     List { path: "/v2/images", items_pointer: "/images", id_field: "id", marker_parameter: "marker" },
     List { path: "/", items_pointer: "/Images", id_field: "ImageId", marker_parameter: "NextToken" },
@@ -48,6 +48,7 @@ const LISTS: [List; 10] = [
         id_field: "project_id",
         marker_parameter: "marker",
     },
+    List { path: "/v1/owners", items_pointer: "/owners", id_field: "project_id", marker_parameter: "marker" },
     List { path: "/v1/vaults", items_pointer: "/vaults", id_field: "vault_id", marker_parameter: "marker" },
     List {
         path: "/v1/share-rules",
@@ -106,6 +107,10 @@ fn listing(path: &str, project: &str, pairs: &[(String, String)]) -> Listing {
         "/members" => listing(ims::members::LIST_ROUTE).with(IMAGE),
         "/v1/access-keys" => listing(identity::list_keys::ROUTE),
         "/v1/tenants" => listing(registry::tenants::list::ROUTE),
+        "/v1/owners" => {
+            let kind = pairs.filter(|(name, _)| *name == "policy").map(|(_, kind)| kind);
+            kind.fold(listing(registry::owners::list::ROUTE), Listing::with)
+        }
         "/v1/vaults" => listing(registry::vaults::list::ROUTE),
         "/v1/share-rules" => listing(share_rules::list::ROUTE),
         "/v1/keys/k-1/grants" => listing(registry::key_grants::list::ROUTE).with("k-1"),

@@ -38,7 +38,14 @@ impl<S: Stage> Journey<S> {
         self.decide_on_everything(&sealed, &full).await;
     }
 
-    async fn queue_job(&self, at: Stamp, creator: &str, task: Task, images: &[&String], tenants: &[&str]) {
+    pub(super) async fn queue_job(
+        &self,
+        at: Stamp,
+        creator: &str,
+        task: Task,
+        images: &[&String],
+        tenants: &[&str],
+    ) {
         let images = images.iter().map(|image| image.parse().expect("an id")).collect();
         let tenants = tenants.iter().map(|id| tenant(id)).collect();
         queue_job(self.stage.app(), &job_at(at, creator, task, images, tenants)).await;

@@ -14,6 +14,7 @@ mod jobs;
 mod lists;
 mod members;
 mod messages;
+mod owners;
 mod recording;
 mod share_rules;
 mod sharing;
@@ -73,6 +74,7 @@ pub async fn make_journey<S: Stage>(stage: S) -> S {
     journey.run_jobs().await;
     journey.sweep_left_work().await;
     journey.recover_from_crashed_worker().await;
+    journey.use_owner_policies().await;
     journey.use_credentials().await;
     journey.use_messages().await;
     journey.follow_image_events().await;

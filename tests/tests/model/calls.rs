@@ -2,16 +2,18 @@
 
 use imageshare::App;
 use imageshare::domain::{
-    Details, Image, ImageId, JobId, PermissionChange, Protection, VaultDetails, VaultId, VaultStatus,
+    self, Details, Image, ImageId, JobId, PermissionChange, Protection, VaultDetails, VaultId, VaultStatus,
 };
 use imageshare::store::{IdempotencyRequest, WorkItemKey};
 use imageshare::table::AttributeValue;
-use imageshare::usecases::{self, DryRun, KeyGrantError, NewImage, UseCaseError, VaultError};
+use imageshare::usecases::{
+    self, DryRun, KeyGrantError, NewImage, OwnerPolicyError, UseCaseError, VaultError,
+};
 use imageshare_tests::events::{stream_event, stream_record};
 use imageshare_tests::local_service::caller;
 use serde_json::{Value, json};
 
-use crate::history::{KEY, Request, vault_id};
+use crate::history::{KEY, Policy, Request, vault_id};
 use crate::state::{ImageKind, image_kind};
 
 /// The result of a request.
@@ -22,6 +24,8 @@ pub enum CallResult {
     Refused(UseCaseError),
     /// More is reserved of the vault than the request would leave.
     InUse,
+    /// The policy names a vault that does not exist.
+    MissingVault,
     /// The worker's response to the stream.
     WorkerResponse(Value),
 }
@@ -118,6 +122,21 @@ pub async fn call(service: &App, request: Request) -> CallResult {
                 other => panic!("{other}"),
             })
         }
+        Request::SetPolicy { by, owner, policy } => {
+            let by = caller(by.as_str());
+            let response = match policy {
+                None => usecases::delete_owner_policy(service, &by, owner).await,
+                Some(policy) => {
+                    usecases::put_owner_policy(service, &by, owner, stored_policy(policy)).await.map(drop)
+                }
+            };
+            match response {
+                Ok(()) => Ok(CallResult::Done),
+                Err(OwnerPolicyError::NoVault(_)) => Ok(CallResult::MissingVault),
+                Err(OwnerPolicyError::Store(problem)) => Err(problem.into()),
+                Err(other) => panic!("{other}"),
+            }
+        }
         Request::SetVault { by, vault: number, gib } => {
             let (by, id) = (caller(by.as_str()), vault_id_of(number));
             let response = match gib {
@@ -138,6 +157,14 @@ pub async fn call(service: &App, request: Request) -> CallResult {
 /// The id of a vault.
 pub fn vault_id_of(number: u8) -> VaultId {
     vault_id(number).parse().expect("an id")
+}
+
+/// A policy as the service stores it.
+pub fn stored_policy(policy: Policy) -> domain::Policy {
+    match policy {
+        Policy::Trusted { vault } => domain::Policy::Trusted { vault: vault.map(vault_id_of) },
+        Policy::Blocked => domain::Policy::Blocked,
+    }
 }
 
 fn backup_vault(capacity_gib: u32) -> VaultDetails {

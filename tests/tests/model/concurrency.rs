@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::history::{
-    Action, Decision, Event, IMAGES, Request, TENANTS, any_decision, any_pair, any_tenant, any_visibility,
-    extra_tenants, image_id, owner_of,
+    Action, Decision, Event, IMAGES, Policy, Request, TENANTS, any_decision, any_pair, any_policy,
+    any_tenant, any_visibility, extra_tenants, image_id, owner_of,
 };
 
 /// An image is shared, and its owner and the tenant make further requests, which are executed in another order.
@@ -172,6 +172,7 @@ enum Operation {
     DeleteImage,
     WithdrawKeyGrant(usize),
     SetVault(usize, Option<u32>),
+    SetPolicy(usize, Option<Policy>),
 }
 
 fn any_operation() -> impl Strategy<Value = Operation> {
@@ -188,6 +189,7 @@ fn any_operation() -> impl Strategy<Value = Operation> {
         2 => any_visibility().prop_map(Operation::SetVisibility),
         1 => Just(Operation::DeleteImage),
         1 => index().prop_map(Operation::WithdrawKeyGrant),
+        2 => (index(), any_policy()).prop_map(|(index, policy)| Operation::SetPolicy(index, policy)),
         1 => (index(), select(vec![None, Some(40), Some(60)])).prop_map(|(index, gib)| Operation::SetVault(index, gib)),
     ]
 }
@@ -223,6 +225,7 @@ impl Subject {
             Operation::WithdrawKeyGrant(index) => {
                 Request::SetKeyGrant { by, to: to(index), is_granted: false }
             }
+            Operation::SetPolicy(index, policy) => Request::SetPolicy { by: to(index), owner: by, policy },
             Operation::SetVault(index, gib) => Request::SetVault { by: to(index), vault: 0, gib },
         }
     }

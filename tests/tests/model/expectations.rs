@@ -8,12 +8,12 @@ use imageshare::domain::{
 };
 use imageshare::usecases::UseCaseError;
 
-use crate::history::{Decision, Request};
+use crate::history::{Decision, Policy, Request};
 use crate::refusals::{
     admin_only, exceeds_member_limit, image_not_found, member_limit_refusal, not_owner, not_shared,
     other_project_refusals, self_share, unshareable,
 };
-use crate::state::{ImageKind, ImageRecord, Pair, PairId, State, image_kind};
+use crate::state::{ImageKind, ImageRecord, Pair, PairId, PolicyEffect, State, image_kind};
 
 /// The expected response to a request.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +25,8 @@ pub enum ExpectedResult {
     Refused(Vec<UseCaseError>),
     /// More is reserved of the vault than would be left.
     InUse,
+    /// The policy names a vault that does not exist.
+    MissingVault,
 }
 
 /// What a job does to each of its pairs.
@@ -45,6 +47,8 @@ pub struct PairResult {
     pub outcome: Outcome,
     /// Whether the pair changes.
     pub changes: bool,
+    /// Whether it is a share that a policy accepts.
+    pub is_accepted: bool,
 }
 
 impl Request {
@@ -71,6 +75,11 @@ impl Request {
             && state.reserved_gib(by, *vault) > gib.unwrap_or_default()
         {
             return ExpectedResult::InUse;
+        }
+        if let Self::SetPolicy { by, policy: Some(Policy::Trusted { vault: Some(vault) }), .. } = self
+            && !state.vaults.contains_key(&(by.clone(), *vault))
+        {
+            return ExpectedResult::MissingVault;
         }
         match self.refusals(state, limits) {
             refusals if refusals.is_empty() => ExpectedResult::Accepted,
@@ -146,6 +155,7 @@ impl Request {
             | Self::SetVisibility { by, .. }
             | Self::DeleteImage { by, .. }
             | Self::SetKeyGrant { by, .. }
+            | Self::SetPolicy { by, .. }
             | Self::SetVault { by, .. } => by,
         }
     }
@@ -168,6 +178,7 @@ impl Request {
             Self::Respond { .. }
             | Self::RespondToAll { .. }
             | Self::SetKeyGrant { .. }
+            | Self::SetPolicy { .. }
             | Self::SetVault { .. } => Vec::new(),
             Self::AddMember { by, image, to } => member_call_refusals(state, by, image, |state| {
                 add_member_refusals(state, limits, by, image, to)
@@ -210,7 +221,20 @@ impl Request {
                     (ImageKind::FullEcs(_), Some(to)) => rule_refusal(image, to, Some(Outcome::NoVault)),
                     _ => None,
                 };
-                refusal.or_else(no_vault).or_else(full).into_iter().collect()
+                // The first tenant at fault decides which of these it is.
+                let blocked = add.iter().filter_map(|to| {
+                    let pair = (image.clone(), to.clone());
+                    let is_blocked = state.policy_effect(&pair, max_stamp()) == PolicyEffect::Refused;
+                    let was = state.pair(image, to);
+                    let mut then = was.clone();
+                    then.share(max_stamp(), true, image_kind(image));
+                    let is_refused = is_blocked && then.status() != was.status();
+                    rule_refusal(image, to, is_refused.then_some(Outcome::OwnerBlocked))
+                });
+                match refusal.or_else(no_vault) {
+                    Some(refusal) => vec![refusal],
+                    None => full().into_iter().chain(blocked).collect(),
+                }
             }
             Self::SetVisibility { by, image, visibility } => {
                 let changes = state.image(image).is_some_and(|known| known.visibility != *visibility);
@@ -243,13 +267,17 @@ impl Task {
         match self.check_change(state, limits, at, pair) {
             Ok(changes) => {
                 let mut then = state.pair(&pair.0, &pair.1);
+                let effect = state.policy_effect(pair, at);
                 if changes {
-                    self.apply_to(&mut then, state.image(&pair.0).is_none(), at, image_kind(&pair.0));
+                    let is_gone = state.image(&pair.0).is_none();
+                    self.apply_to(&mut then, is_gone, at, (image_kind(&pair.0), effect));
                 }
                 let outcome = if self.is_done(&then) { Outcome::Done } else { Outcome::Superseded };
-                PairResult { outcome, changes }
+                let is_accepted =
+                    changes && self == Self::Share && matches!(effect, PolicyEffect::Accepted(_));
+                PairResult { outcome, changes, is_accepted }
             }
-            Err(outcome) => PairResult { outcome, changes: false },
+            Err(outcome) => PairResult { outcome, changes: false, is_accepted: false },
         }
     }
 
@@ -310,18 +338,18 @@ impl Task {
         }
     }
 
-    /// Applies the task to a pair.
-    pub fn execute(self, state: &mut State, at: Stamp, (image, tenant): &PairId) {
+    /// Applies the task to a pair. `effect` is what a policy does to a share.
+    pub fn execute(self, state: &mut State, at: Stamp, (image, tenant): &PairId, effect: PolicyEffect) {
         let is_gone = state.image(image).is_none();
-        self.apply_to(state.pair_mut(image, tenant), is_gone, at, image_kind(image));
+        self.apply_to(state.pair_mut(image, tenant), is_gone, at, (image_kind(image), effect));
     }
 
-    fn apply_to(self, pair: &mut Pair, is_gone: bool, at: Stamp, make: ImageKind) {
+    fn apply_to(self, pair: &mut Pair, is_gone: bool, at: Stamp, (make, effect): (ImageKind, PolicyEffect)) {
         match self {
             Self::Refresh => {}
-            Self::Share => pair.share(at, false, make),
-            Self::Unshare if is_gone => pair.end(at),
-            Self::Unshare => pair.unshare(at),
+            Self::Share => pair.share_by_policy(at, effect, make),
+            Self::Unshare if is_gone => pair.end(at, make),
+            Self::Unshare => pair.unshare(at, make),
             Self::Respond(decision) | Self::RespondToAll(decision) => pair.decide(at, decision, make),
         }
     }
@@ -345,13 +373,20 @@ fn check_share(
     if pair.status().is_none() && exceeds_member_limit(state, limits, image, 1) {
         return Err(Outcome::MemberLimit);
     }
+    let effect = state.policy_effect(&(image.clone(), tenant.clone()), at);
     let mut then = pair.clone();
     then.share(at, false, image_kind(image));
     let grant = (state.images[image].owner.clone(), tenant.clone());
+    // A member keeps what was shared while there was a key grant, or before its owner was blocked.
+    let refuse = |outcome| if then.status() == pair.status() { Ok(false) } else { Err(outcome) };
     if image_kind(image) == ImageKind::Encrypted && !state.grants.contains(&grant) {
-        // A member keeps what was shared while there was a key grant.
-        return if then.status() == pair.status() { Ok(false) } else { Err(Outcome::KeyNotGranted) };
+        return refuse(Outcome::KeyNotGranted);
     }
+    if effect == PolicyEffect::Refused {
+        return refuse(Outcome::OwnerBlocked);
+    }
+    let mut then = pair.clone();
+    then.share_by_policy(at, effect, image_kind(image));
     check_pending_limits(limits, Task::Share.needs_decision(&pair, &then)).map(|()| true)
 }
 
@@ -390,7 +425,7 @@ fn check_pending_limits(limits: &Limits, asks: bool) -> Result<(), Outcome> {
 }
 
 /// A stamp above all that a clock generates.
-fn max_stamp() -> Stamp {
+pub fn max_stamp() -> Stamp {
     "ffffffffffff7fffbfffffffffffffff".parse().expect("a stamp")
 }
 

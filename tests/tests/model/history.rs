@@ -110,12 +110,25 @@ pub enum Request {
         to: TenantId,
         is_granted: bool,
     },
+    /// A tenant sets its policy on an owner, or removes it.
+    SetPolicy {
+        by: TenantId,
+        owner: TenantId,
+        policy: Option<Policy>,
+    },
     /// A vault gets this capacity, or is deleted.
     SetVault {
         by: TenantId,
         vault: u8,
         gib: Option<u32>,
     },
+}
+
+/// A policy on an owner; trust with the vault for accepted images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Policy {
+    Trusted { vault: Option<u8> },
+    Blocked,
 }
 
 /// A decision, with the vault for accepted images.
@@ -306,6 +319,7 @@ pub fn any_request() -> impl Strategy<Value = Request> {
         1 => any_pair().prop_map(|(by, image, _)| Request::DeleteImage { by, image }),
         2 => key_grant_request(),
         2 => vault_request(),
+        2 => policy_request(),
     ]
 }
 
@@ -358,6 +372,18 @@ fn key_grant_request() -> impl Strategy<Value = Request> {
 fn vault_request() -> impl Strategy<Value = Request> {
     let gib = prop::option::weighted(0.8, select(vec![40, 60, 100, 120]));
     (any_tenant(), 0..VAULTS, gib).prop_map(|(by, vault, gib)| Request::SetVault { by, vault, gib })
+}
+
+fn policy_request() -> impl Strategy<Value = Request> {
+    let pair = (any_tenant(), select(&TENANTS[..2]).prop_map(tenant));
+    let pair = pair.prop_filter("another owner", |(by, owner)| by != owner);
+    (pair, any_policy()).prop_map(|((by, owner), policy)| Request::SetPolicy { by, owner, policy })
+}
+
+/// Generates a policy, or none, mostly trust with a vault.
+pub fn any_policy() -> impl Strategy<Value = Option<Policy>> {
+    let trusted = prop::option::weighted(0.7, 0..VAULTS).prop_map(|vault| Some(Policy::Trusted { vault }));
+    prop_oneof![4 => trusted, 2 => Just(Some(Policy::Blocked)), 2 => Just(None)]
 }
 
 fn permissions_request() -> impl Strategy<Value = Request> {

@@ -5,7 +5,7 @@ use imageshare_tests::events::HttpEvent;
 use serde_json::{Value, json};
 
 use crate::calls::image_properties;
-use crate::history::{Decision, KEY, Request, vault_id};
+use crate::history::{Decision, KEY, Policy, Request, vault_id};
 
 const BATCH_PATH: &str = "/v1/cloudimages/members";
 
@@ -69,6 +69,18 @@ pub fn request_event(request: &Request) -> HttpEvent {
             let method = if *is_granted { "PUT" } else { "DELETE" };
             let route = format!("{method} /v1/keys/{{key_id}}/grants/{{project_id}}");
             (by, HttpEvent::new(&route, &format!("/v1/keys/{KEY}/grants/{to}")))
+        }
+        Request::SetPolicy { by, owner, policy } => {
+            let method = if policy.is_some() { "PUT" } else { "DELETE" };
+            let event = HttpEvent::new(
+                &format!("{method} /v1/owners/{{project_id}}"),
+                &format!("/v1/owners/{owner}"),
+            );
+            let body = |policy: &Policy| match policy {
+                Policy::Trusted { vault } => json!({"policy": "trusted", "vault_id": vault.map(vault_id)}),
+                Policy::Blocked => json!({"policy": "blocked"}),
+            };
+            (by, policy.as_ref().map(body).iter().fold(event, HttpEvent::json))
         }
         Request::SetVault { by, vault, gib } => {
             let method = if gib.is_some() { "PUT" } else { "DELETE" };

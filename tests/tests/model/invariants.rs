@@ -9,7 +9,7 @@ use imageshare_local::table::EmbeddedTable;
 use imageshare_tests::local_service::tenant;
 use imageshare_tests::totals::stored_and_actual;
 
-use crate::calls::vault_id_of;
+use crate::calls::{stored_policy, vault_id_of};
 use crate::expectations::Task;
 use crate::history::{KEY, TENANTS, VAULTS};
 use crate::model::{Model, PairChange, Violation};
@@ -57,7 +57,7 @@ async fn check_image(store: &Store, state: &State, id: &ImageId) -> Result<(), V
     )
 }
 
-/// The counters of a tenant, the reserved capacity of its vaults, and its key grants.
+/// The counters of a tenant, the reserved capacity of its vaults, its key grants, and its policies on owners.
 async fn check_tenant(store: &Store, state: &State, tenant: &TenantId) -> Result<(), Violation> {
     let images = store.image_count(tenant).await.map_err(store_violation)?;
     expect_equal(&format!("images counted of {tenant}"), &(images as usize), &state.owned(tenant).len())?;
@@ -75,7 +75,12 @@ async fn check_tenant(store: &Store, state: &State, tenant: &TenantId) -> Result
     let (granted, _) = store.key_grants((tenant, &key), None, MAX_ITEMS).await.map_err(store_violation)?;
     let granted: BTreeSet<_> = granted.into_iter().map(|granted| granted.tenant).collect();
     let must_be = state.grants.iter().filter(|(owner, _)| owner == tenant).map(|(_, to)| to.clone());
-    expect_equal(&format!("key grants of {tenant}"), &granted, &must_be.collect())
+    expect_equal(&format!("key grants of {tenant}"), &granted, &must_be.collect())?;
+    let (found, _) = store.owner_policies(tenant, None, None, MAX_ITEMS).await.map_err(store_violation)?;
+    let found: Vec<_> = found.into_iter().map(|found| (found.owner, found.policy.policy)).collect();
+    let must_be = state.policies.iter().filter(|((by, _), _)| by == tenant);
+    let must_be = must_be.map(|((_, owner), policy)| (owner.clone(), stored_policy(*policy)));
+    expect_equal(&format!("policies of {tenant}"), &found, &must_be.collect())
 }
 
 /// Every list has exactly the images of the model.

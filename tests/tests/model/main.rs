@@ -269,6 +269,44 @@ fn acknowledged_share_is_visible_to_concurrent_requests() {
     }
 }
 
+/// A policy changes while its owner shares with the tenant that has it.
+#[test]
+fn policy_holds_for_every_share_requested_after_it() {
+    use self::history::{Action, Event, IMAGES, Policy, Request, image_id};
+    use imageshare_tests::gated_table::Verdict;
+    use imageshare_tests::local_service::tenant;
+    let (owner, to) = (tenant("owner-a"), tenant("tenant-c"));
+    let set = |policy| Request::SetPolicy { by: to.clone(), owner: owner.clone(), policy };
+    let policies = [None, Some(Policy::Blocked), Some(Policy::Trusted { vault: Some(0) })];
+    let changes = policies.iter().flat_map(|before| policies.iter().map(move |after| (*before, *after)));
+    for ((before, after), id) in changes.flat_map(|change| IMAGES[..2].iter().map(move |id| (change, *id))) {
+        let (image, images) = (image_id(id), vec![image_id(id)]);
+        let add = [to.clone()].into();
+        let shares = [
+            Request::Share { by: owner.clone(), images, to: vec![to.clone()], key: None },
+            Request::AddMember { by: owner.clone(), image: image.clone(), to: to.clone() },
+            Request::ChangePermissions {
+                by: owner.clone(),
+                image,
+                add,
+                remove: std::collections::BTreeSet::new(),
+            },
+        ];
+        for (turns, share) in (0..7).flat_map(|turns| shares.iter().map(move |share| (turns, share))) {
+            let first = Event::new(Action::Send(set(before)), None);
+            let held = |at_once| Event {
+                immediate_verdict: at_once,
+                ..Event::new(Action::Send(share.clone()), Some(vec![0; turns]))
+            };
+            let change = Event::new(Action::Send(set(after)), Some(vec![1; 6]));
+            run_once(vec![first.clone(), held(Verdict::Execute), change.clone()]);
+            let deliver = Action::DeliverRecent { place: 0, workers: 1 };
+            let (queued, deliver) = (held(Verdict::LoseRequest), Event::new(deliver, Some(vec![0; turns])));
+            run_once(vec![first, Event { turns: None, ..queued }, deliver, change]);
+        }
+    }
+}
+
 /// The worker of a large job's last work item is killed before it can start the next large job.
 #[test]
 fn queued_job_is_executed_after_a_worker_crash() {

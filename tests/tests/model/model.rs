@@ -7,10 +7,10 @@
 use imageshare::domain::{ImageId, JobId, Limits, Outcome, Stamp, Status, TenantId, Visibility};
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::expectations::{ExpectedResult, Task};
+use crate::expectations::{ExpectedResult, Task, max_stamp};
 use crate::history::Request;
 use crate::inbox::{InboxCounts, Room};
-use crate::state::{ImageRecord, PairId, State, image_kind};
+use crate::state::{ImageRecord, PairId, PolicyEffect, State, image_kind};
 use crate::steps::{observable_states, with_images_of};
 
 /// A difference between the model and the service.
@@ -92,12 +92,14 @@ pub struct ReadContext<'a> {
 }
 
 /// What a request has written.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct AppliedRequest {
     /// The stamp of an immediate change.
     pub at: Stamp,
     /// The job that was created, and its origin.
     pub job: Option<(JobId, JobOrigin)>,
+    /// The pairs whose share a policy accepts; `None` if unknown, so that those are assumed that had to be.
+    pub accepted: Option<BTreeSet<PairId>>,
 }
 
 impl Model {
@@ -181,6 +183,34 @@ impl Model {
         rooms.into_iter().map(|room| room.apply_to(&self.limits)).collect()
     }
 
+    /// Whether a request to remove a policy had nothing to remove in some state since then.
+    pub fn was_without_policy(&self, request: &Request, began: usize) -> bool {
+        let Request::SetPolicy { by, owner, policy: None } = request else { return false };
+        self.states[began..].iter().any(|state| !state.policies.contains_key(&(by.clone(), owner.clone())))
+    }
+
+    /// What a policy has done to a member that a request added. It accepts a share only while it is there, and leaves
+    /// one as it is if it was not there at some moment since the read.
+    fn policy_effect(
+        &self,
+        pair: &PairId,
+        reading: ReadContext<'_>,
+        granted: &AppliedRequest,
+    ) -> Result<PolicyEffect, Violation> {
+        let present = self.state().policy_effect(pair, granted.at);
+        let would_be = matches!(present, PolicyEffect::Accepted(_));
+        let is_accepted = granted.accepted.as_ref().map_or(would_be, |accepted| accepted.contains(pair));
+        let past = || {
+            let read = &self.states[reading.since..];
+            self.state().possible_policy_effects(read, pair, granted.at)
+        };
+        match is_accepted {
+            true if would_be => Ok(present),
+            false if past().contains(&PolicyEffect::None) => Ok(PolicyEffect::None),
+            _ => Err(format!("{pair:?} was accepted by a policy: {is_accepted}; expected {present:?}")),
+        }
+    }
+
     /// Checks a successful request: it had to succeed in a state that it read, and to wait for earlier requests.
     fn check_accepted(&self, request: &Request, reading: ReadContext<'_>) -> Result<(), Violation> {
         let began = reading.began;
@@ -197,7 +227,23 @@ impl Model {
             (false, _) if !request.adds_members() => {
                 self.states[since..].iter().any(|then| is_granted(&with_images_of(then, next)))
             }
-            (false, _) => is_granted(next),
+            (false, _) if matches!(request, Request::SetPolicy { .. }) => {
+                self.states[began..].iter().any(is_granted)
+            }
+            // A policy that is set in between leaves a new member.
+            (false, _) => {
+                let with_policies_of =
+                    |then: &State| State { policies: then.policies.clone(), ..next.clone() };
+                let is_granted_by = |then: &State| match request.pair() {
+                    Some(pair) if matches!(request, Request::AddMember { .. }) => {
+                        let effects = next.possible_policy_effects(&self.states[since..], &pair, max_stamp());
+                        let assume = |effect| State { assumed_effect: Some(effect), ..next.clone() };
+                        effects.into_iter().any(|effect| is_granted(&assume(effect)))
+                    }
+                    _ => is_granted(&with_policies_of(then)),
+                };
+                is_granted(next) || self.states[since..].iter().any(is_granted_by)
+            }
             (true, None) => self.states[began..].iter().any(is_granted),
             (true, Some((by, key))) => {
                 let is_new = !next.keys.contains_key(&(by.clone(), key));
@@ -272,7 +318,13 @@ impl Model {
                 }
             }
             Request::AddMember { image, to, .. } => {
-                self.record_share(&mut next, (image, to), at, false);
+                let effect = self.policy_effect(&(image.clone(), to.clone()), reading, &granted)?;
+                self.record_share(
+                    &mut next,
+                    (image, to),
+                    at,
+                    (matches!(effect, PolicyEffect::Accepted(_)), effect),
+                );
             }
             Request::RemoveMember { image, to, .. } => self.record_unshare(&mut next, (image, to), at),
             Request::Decide { image, named, decision, .. } => {
@@ -286,6 +338,12 @@ impl Model {
             Request::SetKeyGrant { by, to, is_granted: false } => {
                 next.grants.remove(&(by.clone(), to.clone()));
             }
+            Request::SetPolicy { by, owner, policy: Some(policy) } => {
+                next.policies.insert((by.clone(), owner.clone()), *policy);
+            }
+            Request::SetPolicy { by, owner, policy: None } => {
+                next.policies.remove(&(by.clone(), owner.clone()));
+            }
             Request::SetVault { by, vault, gib: Some(gib) } => {
                 next.vaults.insert((by.clone(), *vault), *gib);
             }
@@ -294,7 +352,7 @@ impl Model {
             }
             Request::ChangePermissions { image, add, remove, .. } => {
                 for to in add {
-                    self.record_share(&mut next, (image, to), at, true);
+                    self.record_share(&mut next, (image, to), at, (true, PolicyEffect::None));
                 }
                 for to in remove {
                     self.record_unshare(&mut next, (image, to), at);
@@ -322,6 +380,16 @@ impl Model {
             limits.iter().map(|limits| request.expected_result(state, limits)).collect::<Vec<_>>()
         };
         let expected: Vec<_> = match request.pair() {
+            // Policies are read after everything else.
+            None if matches!(request, Request::ChangePermissions { .. }) => {
+                let states = &self.states[reading.began..];
+                let later = |(place, then): (usize, &State)| {
+                    let policies = states.iter().skip(place).map(|state| state.policies.clone());
+                    policies.map(|policies| State { policies, ..then.clone() }).collect::<Vec<_>>()
+                };
+                let moments: Vec<_> = states.iter().enumerate().flat_map(later).collect();
+                moments.iter().flat_map(judged).collect()
+            }
             None => self.states[reading.began..].iter().flat_map(judged).collect(),
             Some(pair) => {
                 let waits_for = self.awaited_pair(request);
@@ -331,7 +399,14 @@ impl Model {
                 };
                 let moments = observable_states(&self.states[reading.since..], &pair);
                 let moments = moments.iter().filter(|(place, _)| is_free(place));
-                moments.flat_map(|(_, state)| judged(state)).collect()
+                let states = &self.states[reading.since..];
+                // A policy, and then its vault, are read after the pair.
+                let by_policies = |state: &State| {
+                    let effects = state.possible_policy_effects(states, &pair, max_stamp());
+                    let assume = |effect| State { assumed_effect: Some(effect), ..state.clone() };
+                    effects.into_iter().flat_map(|effect| judged(&assume(effect))).collect::<Vec<_>>()
+                };
+                moments.flat_map(|(_, state)| by_policies(state)).collect()
             }
         };
         if expected.iter().any(is) {
@@ -399,14 +474,18 @@ impl Model {
         state: &mut State,
         (image, to): (&ImageId, &TenantId),
         at: Stamp,
-        asks_nothing: bool,
+        (asks_nothing, effect): (bool, PolicyEffect),
     ) {
-        state.pair_mut(image, to).share(at, asks_nothing, image_kind(image));
+        let pair = state.pair_mut(image, to);
+        match effect {
+            PolicyEffect::Accepted(_) => pair.share_by_policy(at, effect, image_kind(image)),
+            PolicyEffect::None | PolicyEffect::Refused => pair.share(at, asks_nothing, image_kind(image)),
+        }
         self.pair_changes.push(((image.clone(), to.clone()), at, PairChange::Share { asks_nothing }));
     }
 
     fn record_unshare(&mut self, state: &mut State, (image, to): (&ImageId, &TenantId), at: Stamp) {
-        state.pair_mut(image, to).unshare(at);
+        state.pair_mut(image, to).unshare(at, image_kind(image));
         self.pair_changes.push(((image.clone(), to.clone()), at, PairChange::Unshare));
     }
 }

@@ -168,7 +168,7 @@ impl Schedule<'_> {
             match call(&self.direct_service, request.clone()).await {
                 CallResult::Done => {
                     let at = Stamp::first_of(Timestamp::now());
-                    self.apply_request(&request, AppliedRequest { at, job: None })?;
+                    self.apply_request(&request, AppliedRequest { at, job: None, accepted: None })?;
                 }
                 other => return Err(format!("{request:?}: {other:?}")),
             }
@@ -291,10 +291,11 @@ impl Schedule<'_> {
                         request,
                         Request::SetVisibility { .. }
                             | Request::SetKeyGrant { .. }
+                            | Request::SetPolicy { .. }
                             | Request::SetVault { .. }
                     )
                 }
-                ExpectedResult::Refused(_) | ExpectedResult::InUse => false,
+                ExpectedResult::Refused(_) | ExpectedResult::InUse | ExpectedResult::MissingVault => false,
             }),
             (503, true) => {
                 self.counts.unavailable_but_done += 1;
@@ -303,7 +304,7 @@ impl Schedule<'_> {
             (503, false) if response.headers.contains_key("retry-after") => Ok(()),
             (400..500, false) => {
                 let is_refused = |expected: &ExpectedResult| {
-                    matches!(expected, ExpectedResult::Refused(_) | ExpectedResult::InUse)
+                    !matches!(expected, ExpectedResult::Accepted | ExpectedResult::Replayed(_))
                 };
                 self.model.check_response(request, reading, is_refused)
             }
@@ -325,10 +326,10 @@ impl Schedule<'_> {
         let at = memberships.max().unwrap_or(Stamp::first_of(Timestamp::now()));
         let has_unwritten_job = self.apply_unwritten_job(request, (changed, at), &created)?;
         if created.is_empty() && !has_unwritten_job {
-            self.apply_request(request, AppliedRequest { at, job: None })?;
+            self.apply_request(request, AppliedRequest { at, job: None, accepted: None })?;
         }
         for (job, how) in &created {
-            self.apply_request(request, AppliedRequest { at, job: Some((*job, *how)) })?;
+            self.apply_request(request, AppliedRequest { at, job: Some((*job, *how)), accepted: None })?;
             if *how == JobOrigin::Immediate {
                 self.counts.immediate += 1;
                 self.check_job(*job).await?;
@@ -354,7 +355,10 @@ impl Schedule<'_> {
         if !is_batch || request.key().is_some() || is_written || written.is_empty() {
             return Ok(false);
         }
-        self.apply_request(request, AppliedRequest { at, job: Some((JobId(at), JobOrigin::Immediate)) })?;
+        self.apply_request(
+            request,
+            AppliedRequest { at, job: Some((JobId(at), JobOrigin::Immediate)), accepted: None },
+        )?;
         let now = self.model.current_index();
         self.model.apply_unwritten_job(JobId(at), &written, &InboxCounts::counted_in(now))?;
         Ok(true)
@@ -409,7 +413,7 @@ impl Schedule<'_> {
         let report = report.ok_or("no job")?.bypass(Bypass::Test);
         let since = self.model.current_index();
         let counts = InboxCounts::counted_in(since);
-        let written = StepWrites { since, memberships: None, counts: &counts };
+        let written = StepWrites { since, memberships: None, accepted: None, counts: &counts };
         self.model.apply_step(&JobProgress::from_report(&report), written)
     }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use imageshare::domain::{ImageId, JobId, Stamp, Status, TenantId, Visibility};
 
-use crate::history::Decision;
+use crate::history::{Decision, Policy};
 
 /// What an image needs to be shared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +43,21 @@ pub struct State {
     pub grants: BTreeSet<(TenantId, TenantId)>,
     /// The capacity of each vault, in GiB (decision 15).
     pub vaults: BTreeMap<(TenantId, u8), u32>,
+    /// The policies of tenants on owners (decision 34).
+    pub policies: BTreeMap<(TenantId, TenantId), Policy>,
+    /// What a policy was read to do to a share, if that is not what it does in this state.
+    pub assumed_effect: Option<PolicyEffect>,
+}
+
+/// What the recipient's policy on the owner does to a share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PolicyEffect {
+    /// Nothing.
+    None,
+    /// The share is refused.
+    Refused,
+    /// The share is accepted, into that vault.
+    Accepted(Option<u8>),
 }
 
 /// An image.
@@ -56,7 +71,7 @@ pub struct ImageRecord {
 /// The executed requests on one pair.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pair {
-    /// The shares that were not withdrawn, each with whether it is auto-accepted (decision 11).
+    /// The shares that were not withdrawn, each with whether it is auto-accepted (decisions 11, 34).
     shares: BTreeMap<Stamp, bool>,
     /// The newest unshare. It ends every share requested before it (decision 10).
     last_unshare: Option<Stamp>,
@@ -102,37 +117,57 @@ impl Pair {
         [is_withdrawn_later, is_shared_later, is_withdrawn_later || is_answered_later]
     }
 
+    /// Whether a share after this stamp is auto-accepted.
+    pub fn is_accepted_later(&self, at: Stamp) -> bool {
+        self.shares.iter().any(|(share, asks_nothing)| *share > at && *asks_nothing)
+    }
+
     /// Whether a decision with this stamp is newer than the present one.
     pub fn is_newer_decision(&self, at: Stamp) -> bool {
         self.newest_decision().is_none_or(|(answered, _)| *answered < at)
     }
 
+    /// Shares; with `asks_nothing`, without consent, or with consent in advance.
     pub fn share(&mut self, at: Stamp, asks_nothing: bool, make: ImageKind) {
         if self.is_current(at) {
             self.shares.insert(at, asks_nothing);
             self.was_shared = true;
         }
-        // The reserved capacity was released. So the pair is pending, as if nothing had been decided (decision 15).
-        if matches!(make, ImageKind::FullEcs(_))
-            && self.status() == Some(Status::Accepted)
-            && self.vault.is_none()
-        {
-            self.decisions.clear();
-        }
+        self.forget_consent_without_vault(make);
     }
 
-    /// Ends earlier shares; later ones start as pending (decision 19).
-    pub fn unshare(&mut self, at: Stamp) {
+    /// Shares with what a policy does to the share.
+    pub fn share_by_policy(&mut self, at: Stamp, effect: PolicyEffect, make: ImageKind) {
+        if let PolicyEffect::Accepted(Some(vault)) = effect {
+            self.vault = Some(vault);
+        }
+        self.share(at, matches!(effect, PolicyEffect::Accepted(_)), make);
+    }
+
+    /// Ends earlier shares; later ones start as pending (decision 19), unless they were accepted in advance.
+    pub fn unshare(&mut self, at: Stamp, make: ImageKind) {
         self.shares.retain(|share, _| *share > at);
         self.last_unshare = self.last_unshare.max(Some(at));
         if self.status() != Some(Status::Accepted) {
             self.vault = None;
         }
+        self.forget_consent_without_vault(make);
     }
 
     /// Ends all shares, since the image is deleted (decision 24).
-    pub fn end(&mut self, at: Stamp) {
-        self.unshare(self.shares.keys().chain(self.decisions.keys()).copied().fold(at, Stamp::max));
+    pub fn end(&mut self, at: Stamp, make: ImageKind) {
+        self.unshare(self.shares.keys().chain(self.decisions.keys()).copied().fold(at, Stamp::max), make);
+    }
+
+    /// If the reserved capacity was released, the pair is pending, as if nothing had been decided (decision 15).
+    fn forget_consent_without_vault(&mut self, make: ImageKind) {
+        if matches!(make, ImageKind::FullEcs(_))
+            && self.status() == Some(Status::Accepted)
+            && self.vault.is_none()
+        {
+            self.decisions.clear();
+            self.shares.values_mut().for_each(|asks_nothing| *asks_nothing = false);
+        }
     }
 
     pub fn decide(&mut self, at: Stamp, decision: Decision, make: ImageKind) {
@@ -229,6 +264,62 @@ impl State {
         let held = holding
             .map(|((image, _), _)| if let ImageKind::FullEcs(gib) = image_kind(image) { gib } else { 0 });
         held.sum()
+    }
+
+    /// What a policy does to a share of a pair (decision 34).
+    pub fn policy_effect(&self, pair: &PairId, at: Stamp) -> PolicyEffect {
+        let of_state = || self.policy_effect_from(self, self, pair, at);
+        self.assumed_effect.unwrap_or_else(of_state)
+    }
+
+    /// The same if the policy was read in one state, and the vault that it names in another.
+    pub fn policy_effect_from(
+        &self,
+        policies: &Self,
+        vaults: &Self,
+        pair: &PairId,
+        at: Stamp,
+    ) -> PolicyEffect {
+        let (image, tenant) = pair;
+        let Some(record) = self.images.get(image) else { return PolicyEffect::None };
+        let vault = match policies.policies.get(&(tenant.clone(), record.owner.clone())) {
+            None => return PolicyEffect::None,
+            Some(Policy::Blocked) => return PolicyEffect::Refused,
+            Some(Policy::Trusted { vault }) => *vault,
+        };
+        let ImageKind::FullEcs(gib) = image_kind(image) else { return PolicyEffect::Accepted(None) };
+        let Some(vault) = vault else { return PolicyEffect::None };
+        let mut then = self.pair(image, tenant);
+        let held = then.vault;
+        then.share_by_policy(at, PolicyEffect::Accepted(Some(vault)), image_kind(image));
+        let has_room = || {
+            let most = vaults.vaults.get(&(tenant.clone(), vault));
+            most.is_some_and(|most| vaults.reserved_gib(tenant, vault) + gib <= *most)
+        };
+        let is_accepted = match held {
+            Some(held) => held == vault,
+            None => then.status() == Some(Status::Accepted) && has_room(),
+        };
+        if is_accepted { PolicyEffect::Accepted(Some(vault)) } else { PolicyEffect::None }
+    }
+
+    /// Everything that a policy may have done to a share of a pair that was planned from these states.
+    pub fn possible_policy_effects(
+        &self,
+        states: &[Self],
+        pair: &PairId,
+        at: Stamp,
+    ) -> BTreeSet<PolicyEffect> {
+        let Some(record) = self.images.get(&pair.0) else { return [PolicyEffect::None].into() };
+        let key = (pair.1.clone(), record.owner.clone());
+        if states.iter().all(|state| !state.policies.contains_key(&key)) {
+            return [PolicyEffect::None].into();
+        }
+        let from = |policies: &Self| {
+            let vaults = states.iter();
+            vaults.map(|vaults| self.policy_effect_from(policies, vaults, pair, at)).collect::<Vec<_>>()
+        };
+        states.iter().flat_map(from).collect()
     }
 
     /// The images that a tenant owns.

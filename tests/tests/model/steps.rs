@@ -8,7 +8,7 @@ use imageshare::domain::{ImageId, JobId, JobReport, Limits, Outcome, Stamp, Stat
 use crate::expectations::{PairResult, Task};
 use crate::inbox::InboxCounts;
 use crate::model::{Job, Model, PairChange, Violation};
-use crate::state::{ImageKind, Pair, PairId, State, image_kind};
+use crate::state::{ImageKind, Pair, PairId, PolicyEffect, State, image_kind};
 
 /// What a job reports after a step.
 #[derive(Debug)]
@@ -36,6 +36,8 @@ pub struct StepWrites<'a> {
     pub since: usize,
     /// The memberships that were written; `None` if unknown, so that those are assumed that had to be.
     pub memberships: Option<&'a BTreeSet<PairId>>,
+    /// Those of them that a policy accepts; `None` if unknown, like these.
+    pub accepted: Option<&'a BTreeSet<PairId>>,
     /// The inbox counts of the process.
     pub counts: &'a InboxCounts,
 }
@@ -56,7 +58,7 @@ impl Model {
         };
         let mut pair_changes = Vec::new();
         for (pair, outcome) in &new {
-            let changes = step.execute(pair, *outcome).map_err(|violation| {
+            let (changes, effect) = step.execute(pair, *outcome).map_err(|violation| {
                 format!("job {}, {:?} of {pair:?}: {violation}", progress.job, step.task)
             })?;
             let counts = match outcome {
@@ -66,8 +68,9 @@ impl Model {
                 _ => false,
             };
             if counts {
-                pair_changes
-                    .extend(pair_change(step.task).map(|change| (pair.clone(), progress.job.0, change)));
+                pair_changes.extend(
+                    pair_change(step.task, effect).map(|change| (pair.clone(), progress.job.0, change)),
+                );
             }
         }
         let next = step.next_state;
@@ -92,13 +95,13 @@ impl Model {
         let task = self.jobs.get(&id).ok_or(format!("job {id} is unknown"))?.task;
         let outcome = |pair: &PairId| {
             let mut then = self.state().clone();
-            task.execute(&mut then, id.0, pair);
+            task.execute(&mut then, id.0, pair, PolicyEffect::None);
             if task.is_done(&then.pair(&pair.0, &pair.1)) { Outcome::Done } else { Outcome::Superseded }
         };
         let outcomes = written.iter().map(|pair| (pair.clone(), outcome(pair))).collect();
         let progress = JobProgress { job: id, outcomes, is_ended: false };
         let since = self.current_index();
-        self.apply_step(&progress, StepWrites { since, memberships: Some(written), counts })?;
+        self.apply_step(&progress, StepWrites { since, memberships: Some(written), accepted: None, counts })?;
         self.jobs.remove(&id);
         Ok(())
     }
@@ -171,25 +174,33 @@ struct Step<'a> {
 }
 
 impl Step<'_> {
-    /// Returns whether the pair changes.
-    fn execute(&mut self, pair: &PairId, outcome: Outcome) -> Result<bool, Violation> {
+    /// Returns whether the pair changes, and what a policy does to it.
+    fn execute(&mut self, pair: &PairId, outcome: Outcome) -> Result<(bool, PolicyEffect), Violation> {
         let written = self.written.memberships.map(|written| written.contains(pair));
         let changes = written.unwrap_or_else(|| self.would_change(pair, outcome));
-        let (is, expected) = (PairResult { outcome, changes }, self.possible_results(pair, changes));
+        // A policy accepts a share only while it is there, so by what it says when the share is written.
+        let present = self.next_state.policy_effect(pair, self.at);
+        let would_accept =
+            || changes && self.task == Task::Share && matches!(present, PolicyEffect::Accepted(_));
+        let accepted = self.written.accepted.map(|accepted| accepted.contains(pair));
+        let is_accepted = accepted.unwrap_or_else(would_accept);
+        let effect = if is_accepted { present } else { PolicyEffect::None };
+        let is = PairResult { outcome, changes, is_accepted };
+        let expected = self.possible_results(pair, (changes, is_accepted));
         if !expected.contains(&is) {
             return Err(format!("{is:?}, expected one of {expected:?}"));
         }
         if changes {
             let was = self.next_state.pair(&pair.0, &pair.1);
-            self.task.execute(&mut self.next_state, self.at, pair);
+            self.task.execute(&mut self.next_state, self.at, pair, effect);
             let then = self.next_state.pair(&pair.0, &pair.1);
             self.check_outcome(outcome, &then)?;
             self.record_pending_growth(pair, &was, &then);
             for then in &mut self.past_states {
-                self.task.execute(then, self.at, pair);
+                self.task.execute(then, self.at, pair, effect);
             }
         }
-        Ok(changes)
+        Ok((changes, effect))
     }
 
     /// Whether a pair with this outcome has to change.
@@ -221,14 +232,32 @@ impl Step<'_> {
     }
 
     /// The possible outcomes of a pair. A change is planned from the present membership; whether the image still
-    /// exists and is shared matters only for a new member.
-    fn possible_results(&self, pair: &PairId, changes: bool) -> Vec<PairResult> {
+    /// exists and is shared matters only for a new member. An acceptance by a policy is planned from the present
+    /// policy, and anything else from one that was read.
+    fn possible_results(&self, pair: &PairId, (changes, is_accepted): (bool, bool)) -> Vec<PairResult> {
         let limits = self.possible_limits(pair);
+        let mut effects: BTreeSet<_> = if self.task != Task::Share {
+            [PolicyEffect::None].into()
+        } else if is_accepted {
+            [self.next_state.policy_effect(pair, self.at)].into()
+        } else {
+            self.next_state.possible_policy_effects(&self.past_states, pair, self.at)
+        };
+        effects.retain(|effect| !changes || matches!(effect, PolicyEffect::Accepted(_)) == is_accepted);
+        // A membership tells of its newest accepted share only.
+        if changes && self.next_state.pair(&pair.0, &pair.1).is_accepted_later(self.at) {
+            effects.insert(PolicyEffect::None);
+        }
         let all = |then: &State| {
-            limits
-                .iter()
-                .map(|limits| self.task.expected_pair_result(then, limits, self.at, pair))
-                .collect::<Vec<_>>()
+            let assume = |effect| State { assumed_effect: Some(effect), ..then.clone() };
+            let results = |then: &State| {
+                let result = |limits| self.task.expected_pair_result(then, limits, self.at, pair);
+                limits.iter().map(result).collect::<Vec<_>>()
+            };
+            if effects.len() == 1 && effects.contains(&then.policy_effect(pair, self.at)) {
+                return results(then);
+            }
+            effects.iter().flat_map(|effect| results(&assume(*effect))).collect()
         };
         if !changes {
             let moments = observable_states(&self.past_states, pair);
@@ -295,9 +324,10 @@ pub fn with_images_of(then: &State, now: &State) -> State {
     State { images: then.images.clone(), ..now.clone() }
 }
 
-fn pair_change(task: Task) -> Option<PairChange> {
+fn pair_change(task: Task, effect: PolicyEffect) -> Option<PairChange> {
+    let asks_nothing = matches!(effect, PolicyEffect::Accepted(_));
     match task {
-        Task::Share => Some(PairChange::Share { asks_nothing: false }),
+        Task::Share => Some(PairChange::Share { asks_nothing }),
         Task::Unshare => Some(PairChange::Unshare),
         Task::Respond(decision) | Task::RespondToAll(decision) => Some(PairChange::Decide(decision.status)),
         Task::Refresh => None,

@@ -70,6 +70,14 @@ pub fn membership_pair(write: &Write) -> Option<PairId> {
     Some((pk.strip_prefix("I#")?.parse().ok()?, sk.strip_prefix("M#")?.parse().ok()?))
 }
 
+/// The pair whose membership is written as accepted by a policy on its owner, by a share with that stamp.
+pub fn pair_accepted_by_policy(write: &Write, at: Stamp) -> Option<PairId> {
+    let (Action::Put(item), pair) = (&write.action, membership_pair(write)?) else { return None };
+    let membership: Membership = serde_json::from_str(item.get("membership")?.as_s().ok()?).ok()?;
+    let active = membership.active()?;
+    (active.accepted_by.is_some() && active.auto_accepted == Some(at)).then_some(pair)
+}
+
 /// The newest request in the membership that is written.
 pub fn newest_stamp(write: &Write) -> Option<Stamp> {
     let (Action::Put(item), Some(_)) = (&write.action, membership_pair(write)) else { return None };

@@ -63,6 +63,7 @@ async fn throttled_read_uses_the_error_format_of_its_facade() {
         (glance::show::ROUTE, format!("/v2/images/{image}")),
         (glance::members::list::ROUTE, format!("/v2/images/{image}/members")),
         (registry::vaults::list::ROUTE, "/v1/vaults".to_owned()),
+        (registry::owners::list::ROUTE, "/v1/owners".to_owned()),
         (share_rules::list::ROUTE, "/v1/share-rules".to_owned()),
         (share_rules::jobs::ROUTE, "/v1/share-rules/r-1/jobs".to_owned()),
         (registry::tenants::show::ROUTE, "/v1/tenants/own1".to_owned()),

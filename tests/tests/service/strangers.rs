@@ -67,9 +67,10 @@ impl Fixture {
         let vault = json!({"protection_type": "backup", "capacity_gib": 100});
         let vault = ApiRequest::new("PUT", format!("/v1/vaults/{VAULT}")).json(&vault);
         let grant = ApiRequest::new("PUT", format!("/v1/keys/{KEY}/grants/mem1"));
+        let policy = ApiRequest::new("PUT", "/v1/owners/mem1").json(&json!({"policy": "trusted"}));
         let rule = json!({"pattern": {"name": ["shared"]}, "recipients": {"projects": ["mem1"]}});
         let rule = ApiRequest::new("PUT", format!("/v1/share-rules/{RULE}")).json(&rule);
-        for put in [vault, grant, rule] {
+        for put in [vault, grant, policy, rule] {
             api.send(&put.token(&owner)).await.expect_status(200);
         }
         let message = create_message(&api.store(), "own1", "mem1").await;
@@ -290,6 +291,7 @@ impl Fixture {
                 };
                 vec![(request("own1"), request("nobody"))]
             }
+            "listOwners" | "showOwner" | "putOwner" | "deleteOwner" => Self::owner_policy_pairs(operation),
             "listVaults" | "listKeyGrants" | "showVault" | "putVault" | "deleteVault" | "showKeyGrant"
             | "putKeyGrant" | "deleteKeyGrant" | "listDependents" => {
                 Self::vault_and_key_grant_pairs(operation)
@@ -308,6 +310,20 @@ impl Fixture {
             "listMessages" | "showMessage" | "markMessage" => self.message_pairs(operation),
             other => panic!("{other} is new: add the requests of a stranger"),
         }
+    }
+
+    /// The same for policies on owners, which each project has for itself: a stranger has none on `mem1`, unlike `own1`.
+    fn owner_policy_pairs(operation: &str) -> Vec<(ApiRequest, ApiRequest)> {
+        let request = |owner: &str| {
+            let target = format!("/v1/owners/{owner}");
+            match operation {
+                "listOwners" => ApiRequest::new("GET", format!("/v1/owners?marker={owner}")),
+                "showOwner" => ApiRequest::new("GET", target),
+                "putOwner" => ApiRequest::new("PUT", target).json(&json!({"policy": "unknown"})),
+                _ => ApiRequest::new("DELETE", target),
+            }
+        };
+        vec![(request("mem1"), request("nobody"))]
     }
 
     /// The same for messages: one of the owner, and one that no tenant has.
@@ -400,6 +416,7 @@ impl Fixture {
             "putVault" => ApiRequest::new("PUT", format!("/v1/vaults/{VAULT}"))
                 .json(&json!({"protection_type": "backup", "capacity_gib": 1})),
             "putKeyGrant" => ApiRequest::new("PUT", format!("/v1/keys/{KEY}/grants/mem1")),
+            "putOwner" => ApiRequest::new("PUT", "/v1/owners/mem1").json(&json!({"policy": "blocked"})),
             "markMessagesRead" => ApiRequest::new("PUT", "/v1/messages")
                 .json(&json!({"read_up_to": "2024-11-06T06:30:00.778Z"})),
             "putShareRule" => ApiRequest::new("PUT", format!("/v1/share-rules/{RULE}"))
@@ -490,8 +507,16 @@ async fn stranger_cannot_tell_existing_from_missing() {
                         "{stranger} {one:?}"
                     );
                 }
-                let lists =
-                    ["images", "access_keys", "Images", "vaults", "grants", "memberships", "share_rules"];
+                let lists = [
+                    "images",
+                    "access_keys",
+                    "Images",
+                    "vaults",
+                    "owners",
+                    "grants",
+                    "memberships",
+                    "share_rules",
+                ];
                 let listed = lists.map(|name| &there.body[name]);
                 let lists = ["list", "callAction", "showVersions", "deleteKeyGrant"]
                     .iter()
@@ -499,8 +524,8 @@ async fn stranger_cannot_tell_existing_from_missing() {
                 let is_list = lists && listed.contains(&&json!([]));
                 let is_job = operation.id == "respondToImages" && there.status == 200;
                 // Of its own images, of which there are none.
-                let is_nothing =
-                    ["deleteVault", "deleteShareRule"].contains(&&*operation.id) && there.status == 204;
+                let is_nothing = ["deleteVault", "deleteOwner", "deleteShareRule"].contains(&&*operation.id)
+                    && there.status == 204;
                 assert!(there.status >= 400 || is_list || is_job || is_nothing, "{one:?} {there:?}");
             }
         }

@@ -261,6 +261,37 @@ fn late_unshare_ends_only_earlier_auto_accepted_shares() {
 }
 
 #[test]
+fn membership_says_by_which_policy_it_is_accepted() {
+    let by = |membership: &Option<Membership>| {
+        membership.as_ref().and_then(Membership::active).and_then(Active::accepted_by)
+    };
+    let policy = AcceptedBy::TrustedOwner;
+    let trusted = Membership::share_accepted_by(None, at(2), policy);
+    assert_eq!(
+        (by(&trusted), trusted.as_ref().and_then(Membership::status)),
+        (Some(policy), Some(Status::Accepted))
+    );
+    assert_eq!(by(&Membership::decide(trusted.as_ref(), at(3), Status::Accepted).unwrap()), None);
+    // The newest auto-accepted share counts, in any order of execution.
+    let later = Membership::share_auto_accepted(trusted.as_ref(), at(4));
+    let earlier =
+        Membership::share_accepted_by(Membership::share_auto_accepted(None, at(4)).as_ref(), at(2), policy);
+    assert_eq!((by(&later), &earlier), (None, &later));
+    let earlier = Membership::share_auto_accepted(trusted.as_ref(), at(1));
+    assert_eq!(by(&earlier), Some(policy));
+    // An unshare ends the acceptance of an earlier share, and leaves that of a later one.
+    let again = Membership::share(trusted.as_ref(), at(5));
+    assert_eq!(by(&Membership::unshare(again.as_ref(), at(3))), None);
+    assert_eq!(by(&Membership::unshare(earlier.as_ref(), at(1))), Some(policy));
+    // What an earlier release has written, and what it reads.
+    let json = serde_json::to_string(&trusted).unwrap();
+    assert!(json.contains(r#""accepted_by":"trusted_owner""#), "{json}");
+    let old: Membership =
+        serde_json::from_str(&json.replace(r#","accepted_by":"trusted_owner""#, "")).unwrap();
+    assert_eq!((by(&Some(old.clone())), old.status()), (None, Some(Status::Accepted)));
+}
+
+#[test]
 fn reshare_history_is_bounded() {
     let mut current = Membership::share(None, at(1));
     for minute in 2..100 {

@@ -2,11 +2,12 @@
 //!
 //! The end of a membership releases the vault capacity that was reserved when a full-ECS image was accepted. So,
 //! unlike other images, such an image does not begin as accepted by a decision that came before the share: it is
-//! pending, as if there had been no decision, until it is accepted into a vault again.
+//! pending, as if there had been no decision, until it is accepted into a vault again. Nor is it accepted by an earlier
+//! acceptance of its owner's shares, unless its capacity is still reserved.
 
 use super::guard::Guards;
 use super::pair::{Case, Pair};
-use super::rules::{Rule, new_reservation};
+use super::rules::{Rule, new_reservation, trusted_share};
 use super::step_plan::Effect;
 use super::verdict::Violation;
 use crate::domain::{ImageHead, ImageKind, Membership, Outcome, Stamp, Status, Task, VaultId};
@@ -23,14 +24,13 @@ pub(super) fn plan_pair(pair: &Pair<'_>, task: &Task, stamp: Stamp) -> (Outcome,
 }
 
 fn apply(pair: &Pair<'_>, task: &Task, stamp: Stamp) -> Result<Effect, Violation> {
-    let current = pair.current();
     match task {
         Task::Unshare => Ok(unshare(pair, stamp)),
         Task::Refresh => {
             let rewritten = pair.active_membership().cloned().filter(|_| pair.image_head().is_some());
             Ok(change(pair, rewritten, Guards::default()))
         }
-        Task::Share => share(pair, Membership::share(current, stamp), stamp, &[]),
+        Task::Share => share_with_consent(pair, stamp),
         Task::Respond { status, vault } | Task::RespondToAll { status, vault, .. } => {
             decide(pair, *status, vault.as_ref(), stamp)
         }
@@ -39,13 +39,37 @@ fn apply(pair: &Pair<'_>, task: &Task, stamp: Stamp) -> Result<Effect, Violation
 
 /// Plans an unshare, to which no rule applies.
 pub(super) fn unshare(pair: &Pair<'_>, stamp: Stamp) -> Effect {
-    let membership = if pair.image_head().is_some() {
-        Membership::unshare(pair.current(), stamp)
-    } else {
+    let membership = match pair.image_head() {
+        Some(image) => {
+            let membership = Membership::unshare(pair.current(), stamp);
+            membership.map(|membership| pending_unless_reserved(image, membership))
+        }
         // A later request may have shared the image again before it was deleted.
-        Membership::unshare_deleted_image(pair.current(), stamp)
+        None => Membership::unshare_deleted_image(pair.current(), stamp),
     };
     change(pair, membership, Guards::default())
+}
+
+/// What a share results in.
+struct Share<'a> {
+    /// The membership; `None` if nothing changes.
+    next: Option<Membership>,
+    /// The vault in which capacity is to be reserved for it.
+    vault: Option<&'a VaultId>,
+    /// The status of the membership if the recipient had no policy on the owner.
+    status_without_policy: Option<Status>,
+}
+
+/// Plans a share that its recipient has to accept, or has accepted in advance by a policy on the owner.
+fn share_with_consent(pair: &Pair<'_>, stamp: Stamp) -> Result<Effect, Violation> {
+    let next = begin(pair, Membership::share(pair.current(), stamp));
+    let status_without_policy = next.as_ref().or(pair.current()).and_then(Membership::status);
+    // A share that changes nothing without a policy changes nothing by it.
+    let (next, vault) = match next.as_ref().and_then(|_| trusted_share(pair, stamp)) {
+        Some((accepted, vault)) => (Some(accepted), vault),
+        None => (next, None),
+    };
+    share(pair, stamp, Share { next, vault, status_without_policy }, &[])
 }
 
 /// Plans a share that needs no consent (`contract/decisions.md` 11).
@@ -53,38 +77,36 @@ pub(super) fn unshare(pair: &Pair<'_>, stamp: Stamp) -> Effect {
 /// # Errors
 /// The first violation.
 pub(super) fn share_auto_accepted(pair: &Pair<'_>, stamp: Stamp) -> Result<Effect, Violation> {
-    let membership = Membership::share_auto_accepted(pair.current(), stamp);
-    share(pair, membership, stamp, &[Rule::AutoAccept])
+    let next = begin(pair, Membership::share_auto_accepted(pair.current(), stamp));
+    let status_without_policy = next.as_ref().or(pair.current()).and_then(Membership::status);
+    share(pair, stamp, Share { next, vault: None, status_without_policy }, &[Rule::AutoAccept])
 }
 
-/// Plans a share that results in `membership`, or changes nothing. The rules in `first` are checked before those of
-/// every share.
-fn share(
-    pair: &Pair<'_>,
-    membership: Option<Membership>,
-    stamp: Stamp,
-    first: &[Rule],
-) -> Result<Effect, Violation> {
+/// The membership with which the share of a pair begins; `None` if the share changes nothing, or the image is deleted.
+fn begin(pair: &Pair<'_>, membership: Option<Membership>) -> Option<Membership> {
+    membership.zip(pair.image_head()).map(|(membership, image)| pending_unless_reserved(image, membership))
+}
+
+/// Plans a share. The rules in `first` are checked before those of every share.
+fn share(pair: &Pair<'_>, stamp: Stamp, share: Share<'_>, first: &[Rule]) -> Result<Effect, Violation> {
     let current = pair.current();
-    let next = membership.zip(pair.image_head()).map(|(next, image)| pending_unless_reserved(image, next));
-    let case = Case { pair, stamp, next: next.as_ref().or(current), vault: None };
+    let Share { next, vault, status_without_policy } = share;
+    let case = Case { pair, stamp, next: next.as_ref().or(current), vault };
     let mut guards = check(&case, first)?;
     guards.extend(check(&case, &[Rule::ImageExists, Rule::Shareable])?);
-    if next.is_none() {
-        return Ok(Effect::default());
-    }
+    let Some(next) = &next else { return Ok(Effect::default()) };
     guards.extend(check(&case, &[Rule::MemberLimit])?);
-    match check(&case, &[Rule::KeyGrant, Rule::Region]) {
+    match check(&case, &[Rule::KeyGrant, Rule::Region, Rule::OwnerPolicy]) {
         Ok(more) => guards.extend(more),
         // A member stays a member (decision 6). But the share is not stored: after an earlier unshare that is executed
         // later, the membership would begin again with it.
-        Err(_) if current.and_then(Membership::status) == case.next.and_then(Membership::status) => {
+        Err(_) if current.and_then(Membership::status) == status_without_policy => {
             return Ok(Effect::default());
         }
         Err(violation) => return Err(violation),
     }
-    guards.extend(check(&case, &[Rule::PendingLimit])?);
-    Ok(change(pair, next, guards))
+    guards.extend(check(&case, &[Rule::PendingLimit, Rule::Vault])?);
+    Ok(change(pair, Some(with_new_reservation(&case, next)), guards))
 }
 
 /// Plans a recipient's decision. Membership is checked first: a stranger must not learn from the outcome whether the
@@ -104,11 +126,15 @@ fn decide(
     }
     let Ok(Some(next)) = &decided else { return Ok(Effect::default()) };
     guards.extend(check(&case, &[Rule::PendingLimit, Rule::Vault])?);
-    let next = match new_reservation(&case) {
+    Ok(change(pair, Some(with_new_reservation(&case, next)), guards))
+}
+
+/// The membership with the reservation that the request makes, if it makes one.
+fn with_new_reservation(case: &Case<'_>, next: &Membership) -> Membership {
+    match new_reservation(case) {
         Some(reservation) => next.clone().with_reservation(reservation),
         None => next.clone(),
-    };
-    Ok(change(pair, Some(next), guards))
+    }
 }
 
 /// Checks rules in order. Returns the guards that they rest on.
@@ -147,7 +173,7 @@ fn outcome(pair: &Pair<'_>, task: &Task, effect: &Effect) -> Outcome {
 fn pending_unless_reserved(image: &ImageHead, membership: Membership) -> Membership {
     let needs_vault = matches!(image.spec.kind, ImageKind::FullEcs { .. });
     if needs_vault && membership.status() == Some(Status::Accepted) && membership.reservation().is_none() {
-        membership.without_decision()
+        membership.without_consent()
     } else {
         membership
     }

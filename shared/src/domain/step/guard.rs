@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use crate::domain::{ImageId, KeyGrant, Stamp, TenantId, VaultKey};
+use crate::domain::{ImageId, KeyGrant, OwnerPolicyKey, Stamp, TenantId, VaultKey};
 
 /// A condition of a plan's commit. If it does not hold, the commit is a conflict: nothing is written, and the step is
 /// planned again from a new snapshot.
@@ -38,6 +38,13 @@ pub enum Guard {
     },
     /// The key grant exists.
     KeyGrantExists(KeyGrant),
+    /// The recipient has neither changed nor removed its policy on the owner since that revision.
+    OwnerPolicyUnchanged {
+        /// The recipient and the owner.
+        policy: OwnerPolicyKey,
+        /// The revision that was read.
+        revision: Stamp,
+    },
     /// The vault is not deleted.
     VaultExists(VaultKey),
     /// The vault's owner has not changed it since that revision, and with the reservations that the plan adds, at most
@@ -61,6 +68,8 @@ pub enum PlanItem {
     ImageHead(ImageId),
     /// A key grant.
     KeyGrant(KeyGrant),
+    /// A recipient's policy on an owner.
+    OwnerPolicy(OwnerPolicyKey),
     /// A vault, with its reserved capacity.
     Vault(VaultKey),
 }
@@ -76,6 +85,7 @@ impl Guard {
             | Self::ImageUnchanged { image, .. }
             | Self::MemberLimit { image, .. } => PlanItem::ImageHead(image.clone()),
             Self::KeyGrantExists(grant) => PlanItem::KeyGrant(grant.clone()),
+            Self::OwnerPolicyUnchanged { policy, .. } => PlanItem::OwnerPolicy(policy.clone()),
             Self::VaultExists(vault) | Self::VaultRoom { vault, .. } => PlanItem::Vault(vault.clone()),
         }
     }

@@ -54,7 +54,7 @@ pub(super) struct Case<'a> {
     pub(super) stamp: Stamp,
     /// The membership that the request results in; `None` if the recipient has no membership to decide on.
     pub(super) next: Option<&'a Membership>,
-    /// The vault that the request names.
+    /// The vault that the request names, or the policy by which a share is accepted.
     pub(super) vault: Option<&'a VaultId>,
 }
 

@@ -3,7 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::domain::{
-    ImageHead, ImageId, Inbox, KeyGrant, Limits, Membership, Tenant, TenantId, Vault, VaultKey,
+    ImageHead, ImageId, Inbox, KeyGrant, Limits, Membership, OwnerPolicy, OwnerPolicyKey, Tenant, TenantId,
+    Vault, VaultKey,
 };
 
 /// The items that a step is planned from, as they were read.
@@ -20,6 +21,8 @@ pub struct StepInput {
     pub inboxes: HashMap<TenantId, Inbox>,
     /// Those of the key grants in [`ExtraReads`] that exist.
     pub key_grants: HashSet<KeyGrant>,
+    /// Those of the owner policies in [`ExtraReads`] that exist.
+    pub owner_policies: HashMap<OwnerPolicyKey, OwnerPolicy>,
     /// Those of the vaults in [`ExtraReads`] that exist.
     pub vaults: HashMap<VaultKey, Vault>,
 }
@@ -47,6 +50,8 @@ pub struct Rules<'a> {
 pub struct ExtraReads {
     /// Key grants without which an encrypted image is not shared.
     pub key_grants: HashSet<KeyGrant>,
+    /// Policies of recipients on the owners of the images.
+    pub owner_policies: HashSet<OwnerPolicyKey>,
     /// Vaults into which full-ECS images are accepted.
     pub vaults: HashSet<VaultKey>,
     /// Tenants whose pending images are counted.
@@ -56,7 +61,10 @@ pub struct ExtraReads {
 impl ExtraReads {
     /// Whether there is nothing more to read.
     pub fn is_empty(&self) -> bool {
-        self.key_grants.is_empty() && self.vaults.is_empty() && self.inboxes.is_empty()
+        self.key_grants.is_empty()
+            && self.owner_policies.is_empty()
+            && self.vaults.is_empty()
+            && self.inboxes.is_empty()
     }
 }
 
@@ -65,6 +73,8 @@ impl ExtraReads {
 pub(super) enum ExtraRead {
     /// A key grant.
     KeyGrant(KeyGrant),
+    /// A recipient's policy on an owner.
+    OwnerPolicy(OwnerPolicyKey),
     /// A vault.
     Vault(VaultKey),
     /// The number of images that are pending for a tenant.
@@ -77,6 +87,9 @@ impl Extend<ExtraRead> for ExtraReads {
             match read {
                 ExtraRead::KeyGrant(grant) => {
                     self.key_grants.insert(grant);
+                }
+                ExtraRead::OwnerPolicy(policy) => {
+                    self.owner_policies.insert(policy);
                 }
                 ExtraRead::Vault(vault) => {
                     self.vaults.insert(vault);

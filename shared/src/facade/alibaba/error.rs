@@ -148,6 +148,11 @@ impl From<UseCaseError> for Error {
                     "Account {tenant} is of another region. Copy the image there (CopyImage), and share it in that region."
                 ),
             ),
+            UseCaseError::RuleViolation { tenant, outcome: Outcome::OwnerBlocked, .. } => Self::new(
+                S::FORBIDDEN,
+                "OperationDenied.Rejected",
+                format!("Account {tenant} has rejected the image. Ask it whether it wants images from you."),
+            ),
             UseCaseError::RuleViolation { outcome: Outcome::NoVault | Outcome::NotFromBackup, .. } => {
                 Self::new(
                     S::FORBIDDEN,

@@ -240,7 +240,9 @@ fn too_many_requests(retry_after: Duration, excess: ExceededLimit) -> Error {
 /// The status for a rule that Glance does not have.
 fn outcome_status(outcome: Outcome) -> StatusCode {
     match outcome {
-        Outcome::DefaultKey | Outcome::KeyNotGranted | Outcome::NotFromBackup => StatusCode::FORBIDDEN,
+        Outcome::DefaultKey | Outcome::KeyNotGranted | Outcome::NotFromBackup | Outcome::OwnerBlocked => {
+            StatusCode::FORBIDDEN
+        }
         Outcome::PendingLimit | Outcome::OwnerPendingLimit => StatusCode::PAYLOAD_TOO_LARGE,
         Outcome::VaultUnavailable | Outcome::VaultFull => StatusCode::CONFLICT,
         _ => StatusCode::BAD_REQUEST,

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::StatusCode;
 use serde::Serialize;
 
-use crate::domain::{ID_FORMAT, ImageId, MemberView, TenantId, authorize_project};
+use crate::domain::{AcceptedBy, ID_FORMAT, ImageId, MemberView, TenantId, authorize_project};
 use crate::http::{
     ApiError, AuthenticatedRequest, HttpResponse, Listing, PageInfo, Query, invalid_parameter, json_response,
     wrong_project,
@@ -38,7 +38,7 @@ async fn list(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> 
     let listing = Listing::new(LIST_ROUTE, request.caller()).with(image.as_str());
     let after = query.text("marker").map(|text| decode_marker(&listing, text)).transpose()?;
     let page = usecases::list_members(&request.app, request.caller(), &image, after.as_ref(), limit).await?;
-    Ok(json_response(StatusCode::OK, &PageBody::new(&page, &listing)))
+    Ok(json_response(StatusCode::OK, &PageBody::new(&page, &listing, &request.caller().tenant)))
 }
 
 async fn show(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
@@ -49,7 +49,7 @@ async fn show(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> 
         .parse()
         .map_err(|_| ApiError::bad_request("IMG.0067", format!("member_id: expected {ID_FORMAT}.")))?;
     let member = usecases::show_member(&request.app, request.caller(), &image, &member).await?;
-    Ok(json_response(StatusCode::OK, &MemberJson::from(&member)))
+    Ok(json_response(StatusCode::OK, &MemberJson::new(&member, &request.caller().tenant)))
 }
 
 /// The image of the path. Fails with 403 if the caller cannot read for the path's project.
@@ -93,12 +93,15 @@ struct MemberJson<'a> {
     member_id: &'a str,
     member_type: &'static str,
     schema: &'static str,
+    /// The caller's policy by which it has accepted the image. No other caller learns of a tenant's policies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accepted_by: Option<&'static str>,
 }
 
 impl<'a> PageBody<'a> {
-    fn new(page: &'a Page<MemberView, TenantId>, listing: &Listing) -> Self {
+    fn new(page: &'a Page<MemberView, TenantId>, listing: &Listing, caller: &TenantId) -> Self {
         Self {
-            members: page.items.iter().map(MemberJson::from).collect(),
+            members: page.items.iter().map(|member| MemberJson::new(member, caller)).collect(),
             schema: "/v2/schemas/members",
             page_info: PageInfo {
                 next_marker: page.next.as_ref().map(|last| encode_marker(listing, last)),
@@ -108,8 +111,9 @@ impl<'a> PageBody<'a> {
     }
 }
 
-impl<'a> From<&'a MemberView> for MemberJson<'a> {
-    fn from(member: &'a MemberView) -> Self {
+impl<'a> MemberJson<'a> {
+    fn new(member: &'a MemberView, caller: &TenantId) -> Self {
+        let accepted_by = member.accepted_by.filter(|_| member.tenant == *caller);
         Self {
             status: member.status.as_str(),
             created_at: member.created.to_iso_seconds(),
@@ -118,6 +122,7 @@ impl<'a> From<&'a MemberView> for MemberJson<'a> {
             member_id: member.tenant.as_str(),
             member_type: "project",
             schema: "/v2/schemas/member",
+            accepted_by: accepted_by.map(AcceptedBy::as_str),
         }
     }
 }
@@ -137,6 +142,7 @@ mod tests {
             image: "i-1".parse().unwrap(),
             tenant: tenant.parse().unwrap(),
             status: Status::Pending,
+            accepted_by: None,
             created: Timestamp::from_unix_millis(1_472_695_514_999),
             updated: Timestamp::from_unix_millis(1_472_695_515_000),
         }
@@ -145,7 +151,7 @@ mod tests {
     #[test]
     fn ims_member_matches_the_contract() {
         assert_eq!(
-            serde_json::to_value(MemberJson::from(&member("p-1"))).unwrap(),
+            serde_json::to_value(MemberJson::new(&member("p-1"), &"p-1".parse().unwrap())).unwrap(),
             serde_json::json!({
                 "status": "pending", "created_at": "2016-09-01T02:05:14Z", "updated_at": "2016-09-01T02:05:15Z",
                 "image_id": "i-1", "member_id": "p-1", "member_type": "project", "schema": "/v2/schemas/member",
@@ -154,10 +160,21 @@ mod tests {
     }
 
     #[test]
+    fn only_the_recipient_sees_its_policy() {
+        let trusting = MemberView { accepted_by: Some(AcceptedBy::TrustedOwner), ..member("p-1") };
+        let accepted_by = |caller: &str| {
+            let wire = serde_json::to_value(MemberJson::new(&trusting, &caller.parse().unwrap())).unwrap();
+            wire.get("accepted_by").cloned()
+        };
+        assert_eq!((accepted_by("p-1"), accepted_by("own1")), (Some("trusted_owner".into()), None));
+    }
+
+    #[test]
     fn page_has_next_marker_only_if_more_follow() {
         let listing = listing("i-1");
         let wire = |page: &Page<MemberView, TenantId>| {
-            serde_json::to_value(PageBody::new(page, &listing)).unwrap()["page_info"].clone()
+            serde_json::to_value(PageBody::new(page, &listing, &"p-1".parse().unwrap())).unwrap()["page_info"]
+                .clone()
         };
         let members = vec![member("p-1"), member("p-2")];
         let last = Page { items: members.clone(), next: None };

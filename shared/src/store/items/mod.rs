@@ -8,6 +8,7 @@ pub mod job;
 pub mod key_grant;
 pub mod membership;
 pub mod message;
+pub mod owner_policy;
 pub mod share_rule;
 pub mod tenant;
 pub mod vault;

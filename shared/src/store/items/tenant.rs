@@ -1,8 +1,9 @@
-//! The item of a tenant: its queue of jobs and its clock. The item also has the attributes of its directory entry.
+//! The item of a tenant: its queue of jobs, its clock and the number of its owner policies. The item also has the
+//! attributes of its directory entry.
 
 use std::collections::BTreeSet;
 
-use crate::domain::{Job, JobId, Queue, QueueKind, Stamp, Tenant, TenantId};
+use crate::domain::{Job, JobId, MAX_OWNER_POLICIES, Queue, QueueKind, Stamp, Tenant, TenantId};
 use crate::store::error::StoreError;
 use crate::store::item::{self, AttributeValue, Item};
 use crate::store::keys;
@@ -65,6 +66,18 @@ pub fn advance_clock(tenant: &TenantId, stamp: Stamp) -> Write {
         .value(":stamp", item::text(stamp))
 }
 
+/// The attribute that holds the number of a tenant's owner policies.
+const OWNER_POLICIES: &str = "owner_policies";
+
+/// Counts an owner policy that is created (1) or deleted (-1). The condition fails if one more is too many.
+pub fn count_owner_policies(tenant: &TenantId, delta: i8) -> Write {
+    let room = i128::from(MAX_OWNER_POLICIES) - i128::from(delta);
+    Write::update(keys::tenant(tenant), "ADD owner_policies :delta")
+        .only_if(format!("attribute_not_exists({OWNER_POLICIES}) OR {OWNER_POLICIES} <= :room"))
+        .value(":delta", item::number(delta))
+        .value(":room", item::number(room))
+}
+
 /// The attribute that holds a tenant's clock: the stamp that its later requests must be above.
 pub const CLOCK: &str = "clock";
 
@@ -119,5 +132,6 @@ pub fn parse(item: &Item) -> Result<Tenant, StoreError> {
     }
     let account = text("account")?.map(|name| name.parse().map_err(|_| StoreError::Unreadable("account")));
     let region = text("region")?.map(str::to_owned);
-    Ok(Tenant { account: account.transpose()?, region, last_queued: stamp(CLOCK)?, queue })
+    let owner_policies = item::find_number(item, OWNER_POLICIES)?.unwrap_or_default();
+    Ok(Tenant { account: account.transpose()?, region, last_queued: stamp(CLOCK)?, owner_policies, queue })
 }

@@ -94,7 +94,9 @@ impl Run<'_> {
             });
         }
         let at = at.unwrap_or(Stamp::first_of(self.local.service.clock().now()));
-        self.model.apply_request(request, reading, AppliedRequest { at, job: made })?;
+        let accepted = writes.iter().filter_map(|write| writes::pair_accepted_by_policy(write, at)).collect();
+        let applied = AppliedRequest { at, job: made, accepted: Some(accepted) };
+        self.model.apply_request(request, reading, applied)?;
         match made {
             Some((job, JobOrigin::Immediate)) => {
                 self.statistics.count_immediate_batch();
@@ -113,9 +115,16 @@ impl Run<'_> {
     ) -> Result<(), Violation> {
         let report = self.local.job_report(job).await;
         let memberships = writes.iter().filter_map(membership_pair).collect::<BTreeSet<_>>();
+        let accepted =
+            writes.iter().filter_map(|write| writes::pair_accepted_by_policy(write, job.0)).collect();
         self.statistics.count_step();
         let counts = self.processes[self.actors[place].process].counts.valid_since(since.1);
-        let written = StepWrites { since: since.0, memberships: Some(&memberships), counts: &counts };
+        let written = StepWrites {
+            since: since.0,
+            memberships: Some(&memberships),
+            accepted: Some(&accepted),
+            counts: &counts,
+        };
         let progress = JobProgress::from_report(&report);
         let before = self.model.jobs.get(&job).map_or(0, |job| job.outcomes.len());
         self.statistics.count_outcomes(progress.outcomes.iter().map(|(_, outcome)| *outcome).skip(before));

@@ -97,11 +97,16 @@ impl Run<'_> {
                 self.statistics.count_refusal();
                 self.check_against_model(actor, request, |expected| *expected == ExpectedResult::InUse)
             }
+            CallResult::MissingVault if !actor.has_written => {
+                self.statistics.count_refusal();
+                self.check_against_model(actor, request, |expected| *expected == ExpectedResult::MissingVault)
+            }
             CallResult::Done if actor.has_written => Ok(()),
             // There was nothing to change.
             CallResult::Done if matches!(request, Request::SetVisibility { .. }) => {
                 self.check_against_model(actor, request, |expected| *expected == ExpectedResult::Accepted)
             }
+            CallResult::Done if self.model.was_without_policy(request, actor.began) => Ok(()),
             end => Err(unexpected(&actor.kind, end)),
         }
     }

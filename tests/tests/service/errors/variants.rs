@@ -16,7 +16,8 @@ use imageshare::store::StoreError;
 use imageshare::table::StorageFault;
 use imageshare::usecases::share_rules::ShareRuleError;
 use imageshare::usecases::{
-    AccessKeyError, DirectoryError, ExceededLimit, KeyGrantError, MessageError, UseCaseError, VaultError,
+    AccessKeyError, DirectoryError, ExceededLimit, KeyGrantError, MessageError, OwnerPolicyError,
+    UseCaseError, VaultError,
 };
 use imageshare_tests::api::ApiResponse;
 use imageshare_tests::deployment::authenticator;
@@ -80,6 +81,7 @@ fn outcomes() -> Vec<Outcome> {
         OtherRegion => Outcome::OtherRegion;
         PendingLimit => Outcome::PendingLimit;
         OwnerPendingLimit => Outcome::OwnerPendingLimit;
+        OwnerBlocked => Outcome::OwnerBlocked;
         Superseded => Outcome::Superseded;
         NoVault => Outcome::NoVault;
         NotABackupVault => Outcome::NotABackupVault;
@@ -267,6 +269,18 @@ fn vault_errors() -> Vec<VaultError> {
     .into()
 }
 
+fn owner_policy_errors() -> Vec<OwnerPolicyError> {
+    every!(OwnerPolicyError {
+        Denied(_) => OwnerPolicyError::Denied(Denied::ReadOnly);
+        OwnProject(_) => OwnerPolicyError::OwnProject(member());
+        NoVault(_) => OwnerPolicyError::NoVault("vault-1".parse().unwrap());
+        LimitReached(_) => OwnerPolicyError::LimitReached(1000);
+        NotFound(_) => OwnerPolicyError::NotFound(tenant("own1"));
+        Store(_) => OwnerPolicyError::Store(StoreError::Unreadable("attribute"));
+    })
+    .into()
+}
+
 fn message_errors() -> Vec<MessageError> {
     every!(MessageError {
         Denied(_) => MessageError::Denied(Denied::ReadOnly);
@@ -328,6 +342,9 @@ pub(super) fn sections() -> Vec<Section> {
             ApiError::from(error).into_response().into()
         }),
         section("registry, vaults", &vault_errors(), |error| ApiError::from(error).into_response().into()),
+        section("registry, owners", &owner_policy_errors(), |error| {
+            ApiError::from(error).into_response().into()
+        }),
         section("registry, share rules", &share_rule_errors(), |error| {
             ApiError::from(error).into_response().into()
         }),

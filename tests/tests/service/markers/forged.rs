@@ -29,6 +29,7 @@ fn marker_for(operation: &str, project: &str, position: &str) -> String {
         }
         "listAccessKeys" => listing(identity::list_keys::ROUTE).encode_marker(position),
         "listVaults" => listing(registry::vaults::list::ROUTE).encode_marker(position),
+        "listOwners" => listing(registry::owners::list::ROUTE).encode_marker(position),
         "listShareRules" => listing(share_rules::list::ROUTE).encode_marker(position),
         "listShareRuleJobs" => listing(share_rules::jobs::ROUTE).with("r-0").encode_marker(position),
         "listKeyGrants" => listing(registry::key_grants::list::ROUTE).with("k-1").encode_marker(position),

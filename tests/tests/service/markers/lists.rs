@@ -181,6 +181,14 @@ fn other_lists(image: &str) -> Vec<List> {
             ..ims_list()
         },
         List {
+            operation: "listOwners",
+            target: "/v1/owners?".to_owned(),
+            items_pointer: "/owners",
+            id_field: "project_id",
+            variations: &[],
+            ..ims_list()
+        },
+        List {
             operation: "listShareRules",
             target: "/v1/share-rules?".to_owned(),
             variations: &[],
@@ -247,6 +255,7 @@ pub fn marker_routes() -> Vec<(&'static str, &'static str, &'static str)> {
         ("listImageMembers", ims::members::LIST_ROUTE, "/v1/own1/cloudimages/i-1/members?marker="),
         ("listAccessKeys", identity::list_keys::ROUTE, "/v1/access-keys?marker="),
         ("listVaults", registry::vaults::list::ROUTE, "/v1/vaults?marker="),
+        ("listOwners", registry::owners::list::ROUTE, "/v1/owners?marker="),
         ("listShareRules", share_rules::list::ROUTE, "/v1/share-rules?marker="),
         ("listShareRuleJobs", share_rules::jobs::ROUTE, "/v1/share-rules/r-0/jobs?marker="),
         ("listKeyGrants", registry::key_grants::list::ROUTE, "/v1/keys/k-1/grants?marker="),
@@ -261,7 +270,7 @@ pub fn marker_routes() -> Vec<(&'static str, &'static str, &'static str)> {
 }
 
 /// A server with five images of `own1` under a key that five projects may use, one of which is a member of all of
-/// them; with five members of one image, and five access keys, vaults, tenants and messages.
+/// them; with five members of one image, and five access keys, vaults, owner policies, tenants and messages.
 pub struct World {
     pub api: Api,
     pub image: String,
@@ -283,6 +292,7 @@ impl World {
             send_by("PUT", &format!("/v1/tenants/t-{n}"), tenant).await;
             let vault = json!({"protection_type": "backup", "capacity_gib": 1});
             send_by("PUT", &format!("/v1/vaults/v-{n}"), vault).await;
+            send_by("PUT", &format!("/v1/owners/o-{n}"), json!({"policy": "trusted"})).await;
             let recipients = json!({"projects": ["m-9"]});
             let rule = json!({"pattern": {"name": ["e"]}, "recipients": recipients, "enabled": false});
             send_by("PUT", &format!("/v1/share-rules/r-{n}"), rule).await;

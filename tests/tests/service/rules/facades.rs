@@ -7,32 +7,38 @@ use serde_json::{Value, json};
 const MEMBERS_PATH: &str = "/v1/cloudimages/members";
 
 /// Projects by name, each with its own token.
-struct World {
-    api: Api,
+pub(super) struct World {
+    pub(super) api: Api,
 }
 
 impl World {
-    async fn start(limits: &[&str]) -> Self {
+    pub(super) async fn start(limits: &[&str]) -> Self {
         Self { api: Api::start(limits).await }
     }
 
-    async fn send(&self, project: &str, request: ApiRequest) -> ApiResponse {
+    pub(super) async fn send(&self, project: &str, request: ApiRequest) -> ApiResponse {
         self.api.send(&request.token(&self.api.token(project, Role::Member))).await
     }
 
-    async fn send_ok(&self, project: &str, method: &str, target: &str, body: Option<Value>) -> ApiResponse {
+    pub(super) async fn send_ok(
+        &self,
+        project: &str,
+        method: &str,
+        target: &str,
+        body: Option<Value>,
+    ) -> ApiResponse {
         let request = ApiRequest::new(method, target);
         let response = self.send(project, body.map_or(request.clone(), |body| request.json(&body))).await;
         assert!(response.status < 300, "{method} {target} {response:?}");
         response
     }
 
-    async fn create_image(&self, details: Value) -> String {
+    pub(super) async fn create_image(&self, details: Value) -> String {
         let response = self.send_ok("own1", "POST", "/v2/images", Some(details)).await;
         response.body["id"].as_str().unwrap().to_owned()
     }
 
-    async fn create_full_ecs_image(&self) -> String {
+    pub(super) async fn create_full_ecs_image(&self) -> String {
         self.create_image(
             json!({"__whole_image": "true", "__backup_id": "b", "__system_disk_backup_gib": "40",
             "__data_disk_backup_gib": "20"}),
@@ -41,22 +47,22 @@ impl World {
     }
 
     /// Makes a batch call. Returns the first pair's result, and the job.
-    async fn run_batch(&self, project: &str, method: &str, body: Value) -> (Value, Value) {
+    pub(super) async fn run_batch(&self, project: &str, method: &str, body: Value) -> (Value, Value) {
         let accepted = self.send_ok(project, method, MEMBERS_PATH, Some(body)).await;
         let job = self.api.wait_for_job(&self.api.token(project, Role::Member), project, &accepted).await;
         (job["entities"]["results"][0].clone(), job)
     }
 
-    async fn share(&self, image: &str, with: &str) -> Value {
+    pub(super) async fn share(&self, image: &str, with: &str) -> Value {
         self.run_batch("own1", "POST", json!({"images": [image], "projects": [with]})).await.0
     }
 
-    async fn add_member(&self, image: &str, member: &str) -> ApiResponse {
+    pub(super) async fn add_member(&self, image: &str, member: &str) -> ApiResponse {
         let target = format!("/v2/images/{image}/members");
         self.send("own1", ApiRequest::new("POST", target).json(&json!({"member": member}))).await
     }
 
-    async fn accept(&self, image: &str, project: &str, vault: Option<&str>) -> ApiResponse {
+    pub(super) async fn accept(&self, image: &str, project: &str, vault: Option<&str>) -> ApiResponse {
         let target = format!("/v2/images/{image}/members/{project}");
         self.send(
             project,
@@ -65,7 +71,7 @@ impl World {
         .await
     }
 
-    async fn add_account(&self, image: &str, account: &str) -> ApiResponse {
+    pub(super) async fn add_account(&self, image: &str, account: &str) -> ApiResponse {
         let action = "Action=ModifyImagePermission&Version=2020-09-30&RegionId=local";
         self.send(
             "own1",
@@ -76,13 +82,13 @@ impl World {
 }
 
 #[track_caller]
-fn assert_failed(result: &Value, code: &str, message: &str) {
+pub(super) fn assert_failed(result: &Value, code: &str, message: &str) {
     assert_eq!((&result["status"], &result["error_code"]), (&json!("failed"), &json!(code)), "{result}");
     assert!(result["error_msg"].as_str().unwrap().contains(message), "{result}");
 }
 
 #[track_caller]
-fn assert_refused(response: &ApiResponse, status: u16, code: &str) {
+pub(super) fn assert_refused(response: &ApiResponse, status: u16, code: &str) {
     response.expect_error(status, code);
 }
 

@@ -4,6 +4,7 @@
 mod facades;
 mod key_grants;
 mod limits;
+mod owner_policies;
 mod races;
 mod regions;
 mod respond_to_all;

@@ -8,8 +8,8 @@ use std::future::Future;
 
 use imageshare::App;
 use imageshare::domain::{
-    Bypass, Clock, Denied, Details, Image, ImageId, Limits, NotShared, Outcome, PermissionChange, Protection,
-    Rule, ShareRequestError, Status, Task, VaultDetails, VaultStatus, Visibility,
+    Bypass, Clock, Denied, Details, Image, ImageId, Limits, NotShared, Outcome, PermissionChange, Policy,
+    Protection, Rule, ShareRequestError, Status, Task, VaultDetails, VaultStatus, Visibility,
 };
 use imageshare::store::Store;
 use imageshare::table::{AttributeValue, Table, Write};
@@ -164,6 +164,7 @@ async fn every_rule_holds_through_a_race() {
             Rule::ActiveMember => active_member().await,
             Rule::Vault => vault().await,
             Rule::NotHidden => not_hidden().await,
+            Rule::OwnerPolicy => owner_policy().await,
         }
     }
 }
@@ -344,6 +345,64 @@ async fn not_hidden() {
     let show = async move { set_visibility(&direct, &shown, Visibility::Shared).await };
     let (commit, outcome) = world.race(show, world.respond(&image, "a", None)).await;
     assert_eq!((commit, outcome), (Raced::Committed, Ok(Outcome::NotAMember)));
+}
+
+async fn owner_policy() {
+    let world = World::start(Limits::default());
+    let image = async || world.image(&[]).await;
+    let set = async |policy: Option<Policy>| set_policy(&world.direct, policy).await;
+    let later = |policy: Option<Policy>| {
+        let direct = world.direct.clone();
+        async move { set_policy(&direct, policy).await }
+    };
+    let trusted = || Some(Policy::Trusted { vault: None });
+
+    // Nothing is accepted by a policy that its recipient has withdrawn, or has turned into its opposite.
+    for (meanwhile, outcome, status) in
+        [(None, Outcome::Done, Some(Status::Pending)), (Some(Policy::Blocked), Outcome::OwnerBlocked, None)]
+    {
+        let image = image().await;
+        set(trusted()).await;
+        let (commit, result) = world.race(later(meanwhile), world.share(&image, "a")).await;
+        assert_eq!((commit, result), (Raced::Conflict, Ok(outcome)));
+        assert_eq!(world.status(&image, "a").await, status);
+    }
+
+    // A policy that is set just after the commit leaves the membership, too.
+    for (meanwhile, before) in [(Some(Policy::Blocked), None), (trusted(), None), (trusted(), Some("other"))]
+    {
+        let image = image().await;
+        set(None).await;
+        if let Some(owner) = before {
+            let by = caller("a");
+            usecases::put_owner_policy(&world.direct, &by, tenant(owner), Policy::Blocked).await.unwrap();
+        }
+        let (commit, result) = world.race(later(meanwhile), world.share(&image, "a")).await;
+        assert_eq!((commit, result), (Raced::Committed, Ok(Outcome::Done)));
+        assert_eq!(world.status(&image, "a").await, Some(Status::Pending));
+    }
+
+    // When the plan is committed, the recipient is a member, although the owner is blocked.
+    let image = image().await;
+    set(Some(Policy::Blocked)).await;
+    let (direct, shared) = (world.direct.clone(), image.clone());
+    let share_meanwhile = async move {
+        set_policy(&direct, None).await;
+        share(&direct, &shared, "a").await.unwrap();
+        set_policy(&direct, Some(Policy::Blocked)).await;
+    };
+    let (commit, outcome) = world.race(share_meanwhile, world.share(&image, "a")).await;
+    assert_eq!((commit, outcome), (Raced::Conflict, Ok(Outcome::Done)));
+    assert_eq!(world.status(&image, "a").await, Some(Status::Pending));
+}
+
+/// Sets or removes the policy of `a` on the owner.
+async fn set_policy(app: &App, policy: Option<Policy>) {
+    let (by, owner) = (caller("a"), tenant("owner"));
+    match policy {
+        Some(policy) => drop(usecases::put_owner_policy(app, &by, owner, policy).await.unwrap()),
+        None => usecases::delete_owner_policy(app, &by, owner).await.unwrap(),
+    }
 }
 
 #[tokio::test]

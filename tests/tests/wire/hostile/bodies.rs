@@ -305,6 +305,7 @@ async fn function_enforces_the_body_limit_without_a_gateway() {
     for (route, target) in [
         ("POST /v1/cloudimages/members", "/v1/cloudimages/members"),
         ("PUT /v1/vaults/{vault_id}", "/v1/vaults/v-1"),
+        ("PUT /v1/owners/{project_id}", "/v1/owners/own2"),
         ("PATCH /v2/images/{image_id}", "/v2/images/i-1"),
         ("POST /", "/"),
     ] {

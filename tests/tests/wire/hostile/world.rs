@@ -119,6 +119,7 @@ impl World {
                 json!({"images": images, "projects": ["mem1", "mem2"], "accounts": accounts})
             }
             "putVault" => json!({"protection_type": "backup", "capacity_gib": 100, "status": "available"}),
+            "putOwner" => json!({"policy": "trusted", "vault_id": "v-1"}),
             "putShareRule" => json!({
                 "pattern": {"name": [{"prefix": "a"}], "properties": {"os": ["linux", {"exists": false}]}},
                 "recipients": {"projects": ["mem1"], "accounts": [{"name": "acme"}, {"name": "acme", "project": "web"}]},

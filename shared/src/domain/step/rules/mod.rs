@@ -10,16 +10,20 @@ mod image_exists;
 mod key_grant;
 mod member_limit;
 mod not_hidden;
+mod owner_policy;
 mod pending_limit;
 mod region;
 mod shareable;
 mod vault;
 
+use std::collections::HashSet;
+
 use super::pair::{Case, Subject};
 use super::step_input::{ExtraRead, ExtraReads, StepInput};
 use super::verdict::Verdict;
-use crate::domain::{ImageId, Task, TenantId};
+use crate::domain::{ImageId, OwnerPolicyKey, Task, TenantId};
 
+pub(super) use self::owner_policy::trusted_share;
 pub use self::region::reads_recipients;
 pub(super) use self::vault::new_reservation;
 
@@ -66,6 +70,8 @@ rules! {
     KeyGrant: key_grant,
     /// A recipient is in the deployment's region, and in the directory if that is complete.
     Region: region,
+    /// A recipient may trust or block an owner.
+    OwnerPolicy: owner_policy,
     /// The number of images pending for a tenant is limited, approximately.
     PendingLimit: pending_limit,
     /// Only a member decides on a share.
@@ -77,6 +83,8 @@ rules! {
 }
 
 /// What the rules read of the pairs of a task besides their images, memberships and tenants.
+///
+/// The vaults of owner policies are among it once the input has these policies.
 pub fn extra_reads<'a>(
     task: &Task,
     pairs: impl IntoIterator<Item = (&'a ImageId, &'a TenantId)>,
@@ -89,4 +97,13 @@ pub fn extra_reads<'a>(
         reads.extend(Rule::ALL.iter().filter_map(|rule| rule.extra_read(&subject)));
     }
     reads
+}
+
+/// The owner policies that shares of pairs depend on: those of recipients that have any, which the input has to say.
+pub fn owner_policy_reads<'a>(
+    pairs: impl IntoIterator<Item = (&'a ImageId, &'a TenantId)>,
+    input: &StepInput,
+) -> HashSet<OwnerPolicyKey> {
+    let of_pair = |(image, tenant)| owner_policy::relevant_policy(input.images.get(image)?, tenant, input);
+    pairs.into_iter().filter_map(of_pair).collect()
 }

@@ -6,21 +6,27 @@ use crate::domain::step::guard::Guard;
 use crate::domain::step::pair::{Case, Subject};
 use crate::domain::step::step_input::ExtraRead;
 use crate::domain::step::verdict::{Verdict, violation};
-use crate::domain::{ImageKind, Membership, Outcome, Reservation, Status, Task};
+use crate::domain::{ImageKind, Membership, Outcome, OwnerPolicyKey, Reservation, Status, Task, VaultId};
 
-/// The vault that an acceptance names. One more item of the batch read.
+/// The vault that an acceptance names, one more item of the batch read; or that of a policy by which a share is accepted,
+/// once the policy is read.
 pub(super) fn extra_read(subject: &Subject<'_>) -> Option<ExtraRead> {
-    match subject.task {
-        Task::Respond { status: Status::Accepted, vault: Some(vault) }
-        | Task::RespondToAll { status: Status::Accepted, vault: Some(vault), .. }
-            if matches!(subject.image.spec.kind, ImageKind::FullEcs { .. }) =>
-        {
-            Some(ExtraRead::Vault((subject.tenant.clone(), vault.clone())))
-        }
-        Task::Respond { .. } | Task::RespondToAll { .. } | Task::Share | Task::Unshare | Task::Refresh => {
-            None
-        }
+    if !matches!(subject.image.spec.kind, ImageKind::FullEcs { .. }) {
+        return None;
     }
+    let vault = match subject.task {
+        Task::Respond { status: Status::Accepted, vault }
+        | Task::RespondToAll { status: Status::Accepted, vault, .. } => vault.as_ref(),
+        Task::Share => policy_vault(subject),
+        Task::Respond { .. } | Task::RespondToAll { .. } | Task::Unshare | Task::Refresh => None,
+    };
+    vault.map(|vault| ExtraRead::Vault((subject.tenant.clone(), vault.clone())))
+}
+
+/// The vault that the recipient's policy on the owner names, if the policy is read.
+fn policy_vault<'a>(subject: &Subject<'a>) -> Option<&'a VaultId> {
+    let (recipient, owner) = (subject.tenant.clone(), subject.image.owner.clone());
+    subject.input.owner_policies.get(&OwnerPolicyKey { recipient, owner })?.policy.vault()
 }
 
 /// An image's kind does not change while it has members, so a guard on the membership covers it.
@@ -52,8 +58,8 @@ pub(super) fn check(case: &Case<'_>) -> Verdict {
     }
 }
 
-/// The reservation that a decision makes: that of a full-ECS image which is accepted into the vault that the request
-/// names, unless its reservation is there already.
+/// The reservation that an acceptance makes: that of a full-ECS image which is accepted into the vault that the request
+/// or the policy names, unless its reservation is there already.
 pub(in crate::domain::step) fn new_reservation(case: &Case<'_>) -> Option<Reservation> {
     let ImageKind::FullEcs { backup_gib: gib, .. } = case.pair.image_head()?.spec.kind else { return None };
     case.next.filter(|next| next.status() == Some(Status::Accepted))?;

@@ -66,6 +66,7 @@ mod tests {
             image: "e04a6e73-bd92-485d-b422-1b29db8cf543".parse().unwrap(),
             tenant: "mem0mem0mem0mem0mem0mem0mem0mem0".parse().unwrap(),
             status: Status::Pending,
+            accepted_by: None,
             created: Timestamp::from_unix_millis(1_730_874_600_778),
             updated: Timestamp::from_unix_millis(1_730_874_603_179),
         };

@@ -177,6 +177,8 @@ pub(super) mod tests {
             account: name("Acme"),
             project: name("shop"),
             region: "local".parse().unwrap(),
+            organization: None,
+            cloud_account: None,
         });
         let shown = wire(&view);
         assert_eq!((&shown["image_count"], &shown["image_count_is_more"]), (&json!(12), &json!(true)));

@@ -54,7 +54,7 @@ impl CheckingBus {
 
 impl Bus for CheckingBus {
     fn publish<'a>(&'a self, entries: &'a [BusEntry]) -> Publishing<'a> {
-        for problem in entries.iter().filter_map(|entry| check_entry(entry).err()) {
+        if let Some(problem) = entries.iter().find_map(|entry| check_entry(entry).err()) {
             eprintln!("the server has published an invalid event: {problem}");
             process::abort();
         }

@@ -61,6 +61,7 @@ impl fmt::Display for Position {
 
 impl Position {
     /// The position that many events earlier.
+    #[must_use]
     pub fn back(self, events: u64) -> Self {
         Self { count: self.count.saturating_sub(events), ..self }
     }

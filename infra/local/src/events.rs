@@ -63,7 +63,10 @@ pub async fn run(arguments: &EventsArguments, output: &mut impl Write) -> Result
         }
     }
     write_events(kept.iter(), arguments.format, output)?;
-    while arguments.follow {
+    if !arguments.follow {
+        return Ok(());
+    }
+    loop {
         match Page::read(&client, &next, WAIT_SECONDS).await {
             Ok(page) => {
                 if page.missed > 0 {
@@ -82,7 +85,6 @@ pub async fn run(arguments: &EventsArguments, output: &mut impl Write) -> Result
             Err(problem) => return Err(problem.into()),
         }
     }
-    Ok(())
 }
 
 /// A response of the server.
@@ -97,9 +99,8 @@ impl Page {
         let after = if after.is_empty() { String::new() } else { format!("&after={after}") };
         let target = format!("/events?limit=1000&wait={wait}{after}");
         let mut body = client.request("GET", &target, None).await?;
-        let events = match body.get_mut("events").map(Value::take) {
-            Some(Value::Array(events)) => events,
-            _ => return Err(ClientError::UnexpectedResponse),
+        let Some(Value::Array(events)) = body.get_mut("events").map(Value::take) else {
+            return Err(ClientError::UnexpectedResponse);
         };
         let next = body.get("next").and_then(Value::as_str).ok_or(ClientError::UnexpectedResponse)?;
         let missed = body.get("missed").and_then(Value::as_u64).unwrap_or_default();
@@ -135,7 +136,7 @@ fn format_line(event: &Value) -> String {
     let resources: Vec<_> = resources.filter_map(Value::as_str).collect();
     let resources = resources.join(" ");
     let fields = [text("time"), text("source"), text("detail-type"), text("account"), &resources];
-    fields.map(|field| sanitize_for_terminal(field).to_string()).join("\t")
+    fields.map(sanitize_for_terminal).join("\t")
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! How an event looks outside the service, and how it gets there.
 //!
 //! One inner form, the [`Detail`], is the same everywhere. Around it is what the receiver wants: an entry of an
-//! EventBridge bus ([`BusEntry`]), or a CloudEvent 1.0 ([`CloudEvent`]). The schemas of all details are in `schemas/`.
+//! EventBridge bus ([`BusEntry`]), or a `CloudEvent` 1.0 ([`CloudEvent`]). The schemas of all details are in `schemas/`.
 
 mod bus_entry;
 mod cloud_event;

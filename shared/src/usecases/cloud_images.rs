@@ -282,7 +282,9 @@ mod tests {
         ] {
             let [first, rest @ ..] = events.map(|(state, at)| event(state, at));
             let mut image = image(&first);
-            rest.iter().for_each(|event| event.update(&mut image));
+            for event in rest {
+                event.update(&mut image);
+            }
             assert_eq!(image.details.property(CLOUD_STATE), Some(state.name()), "{events:?}");
             assert_eq!(image.visibility, visibility, "{events:?}");
         }

@@ -29,9 +29,6 @@ const MAX_WAITING: usize = 64;
 /// The name of EventBridge in signatures.
 const SERVICE: &str = "events";
 
-/// The header that names the call.
-const TARGET: &str = "x-amz-target";
-
 /// The API.
 #[derive(Debug)]
 pub struct EventsApi {

@@ -12,11 +12,13 @@ use imageshare::usecases;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::TARGET;
 use super::entry::{Entry, EntryError, MAX_BYTES, SentEntry};
 use super::error::{CallError, aws_response};
 use crate::bus::LocalBus;
 use crate::functions::CURRENT_FUNCTION;
+
+/// The header that names the call.
+pub(super) const TARGET: &str = "x-amz-target";
 
 /// The most entries of a call.
 const MAX_ENTRIES: usize = 10;

@@ -106,7 +106,6 @@ mod tests {
     use rusqlite::Connection;
 
     use super::super::EmbeddedTable;
-    use super::*;
 
     /// Which index a statement uses, as `SQLite` plans it.
     fn plan(connection: &Connection, statement: &str) -> String {

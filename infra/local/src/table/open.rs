@@ -196,7 +196,8 @@ fn enable_stream(database: &Database) -> Result<(), DynoxideError> {
     if table.stream_specification.is_some_and(|stream| stream.stream_enabled) {
         return Ok(());
     }
-    let stream = table_definition(TABLE)["StreamSpecification"].take();
+    let definition = table_definition(TABLE);
+    let stream = definition.get("StreamSpecification");
     let update = json!({ "TableName": TABLE, "StreamSpecification": stream });
     database.update_table(parse_request(update)?).map(drop)
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use imageshare::domain::{CloudAccountId, DirectoryEntry, OrganizationId, Region, TenantId};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::file::{self, LineError, TenantLine};
 use super::progress::Progress;
@@ -187,18 +187,15 @@ fn find_taken<'a, T: Copy + Eq + Hash>(
 
 /// Writes one tenant, with retries while the service is busy. Returns its directory entry.
 async fn put_tenant(client: &Client, line: &TenantLine) -> Result<DirectoryEntry, ClientError> {
-    let (account, project) = (line.account.as_str(), line.project.as_str());
-    let mut body = json!({ "account": account, "project": project });
-    let optional = [
+    let members = [
+        ("account", Some(line.account.as_str())),
+        ("project", Some(line.project.as_str())),
         ("region", line.region.as_ref().map(Region::as_str)),
         ("organization", line.organization.as_ref().map(OrganizationId::as_str)),
         ("cloud_account", line.cloud_account.as_ref().map(CloudAccountId::as_str)),
     ];
-    for (name, value) in optional {
-        if let Some(value) = value {
-            body[name] = value.into();
-        }
-    }
+    let members = members.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    let body: Value = members.collect();
     let mut attempt = 1;
     loop {
         match client.request("PUT", &tenant_path(&line.tenant), Some(&body)).await {

@@ -1,7 +1,7 @@
 //! Tenants in the service's API.
 
-use imageshare::domain::{DirectoryEntry, TenantId};
-use serde_json::{Value, json};
+use imageshare::domain::{CloudAccountId, DirectoryEntry, OrganizationId, TenantId};
+use serde_json::Value;
 
 use crate::client::{Client, ClientError};
 
@@ -46,17 +46,13 @@ pub(super) fn parse_tenant(wire: &Value) -> Result<DirectoryEntry, ClientError> 
 
 /// Formats a tenant as in the service's responses, and as in a JSON file.
 pub(super) fn tenant_json(entry: &DirectoryEntry) -> Value {
-    let mut tenant = json!({
-        "project_id": entry.tenant.as_str(),
-        "account": entry.account.as_str(),
-        "project": entry.project.as_str(),
-        "region": entry.region.as_str(),
-    });
-    if let Some(organization) = &entry.organization {
-        tenant["organization"] = organization.as_str().into();
-    }
-    if let Some(account) = &entry.cloud_account {
-        tenant["cloud_account"] = account.as_str().into();
-    }
-    tenant
+    let members = [
+        ("project_id", Some(entry.tenant.as_str())),
+        ("account", Some(entry.account.as_str())),
+        ("project", Some(entry.project.as_str())),
+        ("region", Some(entry.region.as_str())),
+        ("organization", entry.organization.as_ref().map(OrganizationId::as_str)),
+        ("cloud_account", entry.cloud_account.as_ref().map(CloudAccountId::as_str)),
+    ];
+    members.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }

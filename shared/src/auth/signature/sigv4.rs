@@ -47,9 +47,9 @@ pub(super) fn parse(
     let (access_key, scope) = credential.split_once('/').ok_or(incomplete.clone())?;
     let parts: Vec<_> = scope.split('/').collect();
     let (day, region) = match *parts.as_slice() {
-        [day, region, named, terminator]
+        [day, region, of_service, terminator]
             if date.split('T').next() == Some(day)
-                && named == service
+                && of_service == service
                 && terminator == ScopeKind::Aws.terminator() =>
         {
             (day, region)
@@ -118,7 +118,7 @@ mod tests {
             ("content-type".to_owned(), "application/x-amz-json-1.1".to_owned()),
             ("x-amz-target".to_owned(), "AWSEvents.PutEvents".to_owned()),
         ];
-        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        let now = SystemTime::UNIX_EPOCH + Duration::from_hours(500_000);
         let identity = Credentials::new("key-1", SECRET, None, None, "test").into();
         let params = v4::SigningParams::builder()
             .identity(&identity)

@@ -61,8 +61,6 @@ fn patterns() -> impl Strategy<Value = Value> {
     let property = list(prop_oneof![text_conditions(), number_conditions()].boxed());
     let properties =
         ("properties", prop::collection::btree_map("[ab]", property, 1..3).prop_map(|map| json!(map)));
-    let flag_field = flag_field.prop_map(|(name, value)| (name.to_owned(), value));
-    let properties = properties.prop_map(|(name, value)| (name.to_owned(), value));
     let owned = |(name, value): (&'static str, Value)| (name.to_owned(), value);
     let member =
         prop_oneof![text_field.prop_map(owned), number_field.prop_map(owned), flag_field, properties];

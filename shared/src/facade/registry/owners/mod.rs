@@ -9,7 +9,7 @@ pub mod show;
 
 use serde::Serialize;
 
-use crate::domain::{ID_FORMAT, TenantId};
+use crate::domain::{ID_FORMAT, TenantId, VaultId};
 use crate::http::{ApiError, AuthenticatedRequest};
 use crate::store::OwnerPolicyRecord;
 
@@ -30,7 +30,7 @@ impl<'a> From<&'a OwnerPolicyRecord> for OwnerJson<'a> {
         Self {
             project_id: record.owner.as_str(),
             policy: policy.kind().as_str(),
-            vault_id: policy.vault().map(|vault| vault.as_str()),
+            vault_id: policy.vault().map(VaultId::as_str),
             created_at: record.created.to_iso_seconds(),
             updated_at: record.policy.revision.time().max(record.created).to_iso_seconds(),
         }

@@ -46,6 +46,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::domain::VaultId;
     use crate::http::any_json::near_variants;
 
     proptest! {
@@ -58,7 +59,7 @@ mod tests {
             if let Ok(policy) = parse(body.to_string().as_bytes()) {
                 prop_assert_eq!(body["policy"].as_str(), Some(policy.kind().as_str()));
                 let vault = body["vault_id"].as_str().filter(|vault| !vault.is_empty());
-                prop_assert_eq!(vault, policy.vault().map(|vault| vault.as_str()));
+                prop_assert_eq!(vault, policy.vault().map(VaultId::as_str));
             }
         }
     }
@@ -66,7 +67,7 @@ mod tests {
     #[test]
     fn invalid_policy_field_is_named() {
         for (body, expected) in [
-            (r#"{}"#, "policy: expected"),
+            ("{}", "policy: expected"),
             (r#"{"policy":"Trusted"}"#, "policy: expected"),
             (r#"{"policy":null}"#, "policy: expected"),
             (r#"{"policy":"trusted","vault_id":"a b"}"#, "vault_id: expected"),

@@ -67,6 +67,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::domain::{CloudAccountId, OrganizationId};
     use crate::http::any_json::near_variants;
 
     proptest! {
@@ -83,8 +84,8 @@ mod tests {
                 prop_assert_eq!(body["account"].as_str(), Some(entry.account.as_str()));
                 prop_assert_eq!(body["project"].as_str(), Some(entry.project.as_str()));
                 prop_assert_eq!(body["region"].as_str().unwrap_or("eu-de"), entry.region.as_str());
-                prop_assert_eq!(body["organization"].as_str(), entry.organization.as_ref().map(|id| id.as_str()));
-                prop_assert_eq!(body["cloud_account"].as_str(), entry.cloud_account.as_ref().map(|id| id.as_str()));
+                prop_assert_eq!(body["organization"].as_str(), entry.organization.as_ref().map(OrganizationId::as_str));
+                prop_assert_eq!(body["cloud_account"].as_str(), entry.cloud_account.as_ref().map(CloudAccountId::as_str));
             }
         }
     }

@@ -204,10 +204,12 @@ impl Model {
             let read = &self.states[reading.since..];
             self.state().possible_policy_effects(read, pair, granted.at)
         };
-        match is_accepted {
-            true if would_be => Ok(present),
-            false if past().contains(&PolicyEffect::None) => Ok(PolicyEffect::None),
-            _ => Err(format!("{pair:?} was accepted by a policy: {is_accepted}; expected {present:?}")),
+        if is_accepted && would_be {
+            Ok(present)
+        } else if !is_accepted && past().contains(&PolicyEffect::None) {
+            Ok(PolicyEffect::None)
+        } else {
+            Err(format!("{pair:?} was accepted by a policy: {is_accepted}; expected {present:?}"))
         }
     }
 

@@ -133,7 +133,7 @@ impl<S: Stage> Journey<S> {
     }
 
     /// Registers an image, and delivers the change. Returns its id.
-    async fn create_and_deliver(&mut self, owner: &str, details: Value) -> String {
+    pub(super) async fn create_and_deliver(&mut self, owner: &str, details: Value) -> String {
         let image = self.create_image(owner, details).await;
         let record = self.item_of(&format!("I#{image}"), "A").await;
         self.deliver_changes([(None, record)]).await;

@@ -33,6 +33,7 @@ impl<S: Stage> Journey<S> {
         self.add_members_by_policy("/v2.9").await;
         self.change_permissions_by_policy().await;
         self.run_jobs_by_policy().await;
+        self.act_by_rule_and_policy().await;
     }
 
     /// An image of each kind: plain, encrypted, and full-ECS, for which the policy's vault is read.
@@ -87,6 +88,30 @@ impl<S: Stage> Journey<S> {
             self.run_open_work().await;
             self.queue_job(Stamp::now(), "own6", Task::Share, &[&image], &["pol1", "pol2"]).await;
             self.run_open_work().await;
+        }
+    }
+
+    /// Share rules: `effects` lets them act on a new image, and `share-rules` applies them to another.
+    async fn act_by_rule_and_policy(&mut self) {
+        let kinds = [
+            json!({}),
+            json!({"__system__cmkid": "key"}),
+            json!({"__whole_image": "true", "__backup_id": "b", "__system_disk_backup_gib": "40"}),
+        ];
+        for (kind, details) in kinds.iter().enumerate() {
+            for projects in [vec!["pol1"], vec!["pol3"], vec!["pol1", "pol2", "pol4"]] {
+                let name = format!("policy-{kind}-{}", projects.join("-"));
+                let rule = json!({"pattern": {"name": [name]}, "recipients": {"projects": projects}});
+                self.call(&format!("own6 PUT /v1/share-rules/{name}"), rule, 200).await;
+                let mut image = details.clone();
+                image["name"] = name.clone().into();
+                self.create_and_deliver("own6", image.clone()).await;
+                self.create_image("own6", image).await;
+                for action in ["dry-run", "apply"] {
+                    self.call(&format!("own6 POST /v1/share-rules/{name}/{action}"), Value::Null, 200).await;
+                }
+                self.run_open_work().await;
+            }
         }
     }
 }

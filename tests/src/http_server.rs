@@ -46,6 +46,8 @@ impl HttpServer {
         let accepting = tokio::spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
+                // Without this, the client's delayed acknowledgement can hold a response back for 40 ms.
+                stream.set_nodelay(true).expect("no delay");
                 let (handler, acceptor) = (handler.clone(), acceptor.clone());
                 connections.spawn(async move {
                     match acceptor {

@@ -2,7 +2,8 @@
 
 use imageshare::App;
 use imageshare::domain::{
-    self, Details, Image, ImageId, JobId, PermissionChange, Protection, VaultDetails, VaultId, VaultStatus,
+    self, Caller, Details, Image, ImageId, JobId, PermissionChange, Protection, TenantId, VaultDetails,
+    VaultId, VaultStatus,
 };
 use imageshare::store::{IdempotencyRequest, WorkItemKey};
 use imageshare::table::AttributeValue;
@@ -123,19 +124,7 @@ pub async fn call(service: &App, request: Request) -> CallResult {
             })
         }
         Request::SetPolicy { by, owner, policy } => {
-            let by = caller(by.as_str());
-            let response = match policy {
-                None => usecases::delete_owner_policy(service, &by, owner).await,
-                Some(policy) => {
-                    usecases::put_owner_policy(service, &by, owner, stored_policy(policy)).await.map(drop)
-                }
-            };
-            match response {
-                Ok(()) => Ok(CallResult::Done),
-                Err(OwnerPolicyError::NoVault(_)) => Ok(CallResult::MissingVault),
-                Err(OwnerPolicyError::Store(problem)) => Err(problem.into()),
-                Err(other) => panic!("{other}"),
-            }
+            set_policy(service, &caller(by.as_str()), owner, policy).await
         }
         Request::SetVault { by, vault: number, gib } => {
             let (by, id) = (caller(by.as_str()), vault_id_of(number));
@@ -152,6 +141,24 @@ pub async fn call(service: &App, request: Request) -> CallResult {
         }
     };
     response.unwrap_or_else(CallResult::Refused)
+}
+
+async fn set_policy(
+    service: &App,
+    by: &Caller,
+    owner: TenantId,
+    policy: Option<Policy>,
+) -> Result<CallResult, UseCaseError> {
+    let response = match policy {
+        None => usecases::delete_owner_policy(service, by, owner).await,
+        Some(policy) => usecases::put_owner_policy(service, by, owner, stored_policy(policy)).await.map(drop),
+    };
+    match response {
+        Ok(()) => Ok(CallResult::Done),
+        Err(OwnerPolicyError::NoVault(_)) => Ok(CallResult::MissingVault),
+        Err(OwnerPolicyError::Store(problem)) => Err(problem.into()),
+        Err(other) => panic!("{other}"),
+    }
 }
 
 /// The id of a vault.

@@ -83,8 +83,8 @@ async fn rules_and_jobs_are_listed_in_pages() {
     let first = list("?limit=2").await;
     assert_eq!(names(&first), ["a", "b"]);
     let marker = first["page_info"]["next_marker"].as_str().unwrap();
-    let last = list(&format!("?limit=2&marker={marker}")).await;
-    assert_eq!((names(&last), last["page_info"].get("next_marker")), (vec!["c".to_owned()], None));
+    let rest = list(&format!("?limit=2&marker={marker}")).await;
+    assert_eq!((names(&rest), rest["page_info"].get("next_marker")), (vec!["c".to_owned()], None));
 
     let mut images = Vec::new();
     for number in 0..3 {
@@ -94,9 +94,9 @@ async fn rules_and_jobs_are_listed_in_pages() {
     let jobs = page["jobs"].as_array().unwrap();
     assert!(jobs.len() == 2 && jobs[0]["job_id"].as_str() > jobs[1]["job_id"].as_str(), "{page}");
     let marker = page["page_info"]["next_marker"].as_str().unwrap();
-    let last = world.send("GET", "a", &format!("/jobs?limit=2&marker={marker}"), &Value::Null).await.body;
-    assert!(last["jobs"][0]["job_id"].as_str() < jobs[1]["job_id"].as_str(), "{last}");
-    assert_eq!(last["jobs"].as_array().unwrap().len(), 1);
+    let rest = world.send("GET", "a", &format!("/jobs?limit=2&marker={marker}"), &Value::Null).await.body;
+    assert!(rest["jobs"][0]["job_id"].as_str() < jobs[1]["job_id"].as_str(), "{rest}");
+    assert_eq!(rest["jobs"].as_array().unwrap().len(), 1);
     world
         .send("GET", "b", &format!("/jobs?marker={marker}"), &Value::Null)
         .await

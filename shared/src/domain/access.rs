@@ -126,6 +126,8 @@ pub enum Bypass {
     /// A job is executed or taken out of its queue. It was authorized when it was accepted, and no caller gets what is
     /// read.
     Worker,
+    /// What follows from a stored change is derived. Whom it is told follows from the change itself.
+    Effects,
     /// The image is in a list that the caller may read: its own images, those shared with it, or those that every
     /// tenant may see.
     List,

@@ -85,6 +85,8 @@ mod tests {
             ("store/queues.rs", "Bypass::Worker"),
             ("usecases/accept_batch.rs", "Bypass::Worker"),
             ("usecases/earlier_jobs.rs", "Bypass::Worker"),
+            ("usecases/effects/events.rs", "Bypass::Effects"),
+            ("usecases/effects/mod.rs", "Bypass::Effects"),
             ("usecases/execute.rs", "Bypass::Worker"),
             ("usecases/key_grants.rs", "Bypass::List"),
             ("usecases/list_images/mod.rs", "Bypass::List"),

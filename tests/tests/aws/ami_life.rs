@@ -1,10 +1,12 @@
 //! The life of an AMI at a deployment: it becomes available, is shared by a rule, its recipient gets a message and accepts, its
 //! owner gets the event, and it is deregistered.
 //!
-//! Everything comes and goes by EventBridge, as on AWS: what EC2 reports, by the default bus; what the owner follows, by a rule of
-//! its own on the service's bus, with a queue as target.
+//! What a pipeline says of the AMI comes by a rule on the service's bus, and what the owner follows goes by another one, with a
+//! queue as target. The emulator, like AWS, lets nobody put events in the name of EC2. So the function is invoked with those, as
+//! EventBridge does it; that the rule on the default bus leads to the function, the module's tests check.
 
-use imageshare_tests::aws::Emulator;
+use imageshare::domain::Timestamp;
+use imageshare_tests::aws::{Emulator, REGION};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::time::{Duration, Instant, sleep};
@@ -33,10 +35,20 @@ pub(crate) async fn ami_is_shared_from_available_to_deregistered(emulator: &Emul
     owner.expect("PUT", "/v1/share-rules/amis", &rule).await;
     let followed = FollowedEvents::start(emulator, "ami-owner").await;
 
+    let described = json!({"ami_id": AMI, "region": REGION, "name": "golden"}).to_string();
+    let entry = json!({
+        "EventBusName": "imageshare",
+        "Source": "imageshare.pipeline",
+        "DetailType": "Image Registered",
+        "Detail": described,
+    });
+    let put = emulator.call("events", "put_events", &json!({ "Entries": [entry] })).await;
+    assert_eq!(put["FailedEntryCount"], 0, "{put}");
     report(emulator, "available").await;
     let offered = message(&guest, "share.offered").await;
     let image = offered["images"][0]["id"].as_str().expect("an image").to_owned();
     assert_eq!(offered["counterpart"]["project_id"], "ami-owner", "{offered}");
+    assert_eq!(offered["image_count"], 1, "the pipeline and EC2 mean the same image: {offered}");
     guest.accept(&image).await;
     let accepted = followed.next("share.accepted").await;
     assert_eq!((&accepted["image"]["id"], &accepted["recipient"]), (&json!(image), &json!("ami-guest")));
@@ -49,15 +61,26 @@ pub(crate) async fn ami_is_shared_from_available_to_deregistered(emulator: &Emul
     followed.stop().await;
 }
 
-/// Puts the event of EC2 on the default bus.
+/// Invokes the function with an event of EC2.
 async fn report(emulator: &Emulator, state: &str) {
-    let entry = json!({
-        "Source": "aws.ec2",
-        "DetailType": "EC2 AMI State Change",
-        "Detail": json!({"RequestId": "1", "ImageId": AMI, "State": state}).to_string(),
+    let event = json!({
+        "version": "0",
+        "id": "1",
+        "detail-type": "EC2 AMI State Change",
+        "source": "aws.ec2",
+        "account": ACCOUNT,
+        "time": Timestamp::now().to_iso_seconds(),
+        "region": REGION,
+        "resources": [format!("arn:aws:ec2:{REGION}::image/{AMI}")],
+        "detail": {"RequestId": "1", "ImageId": AMI, "State": state, "ErrorMessage": ""},
     });
-    let put = emulator.call("events", "put_events", &json!({ "Entries": [entry] })).await;
-    assert_eq!(put["FailedEntryCount"], 0, "{put}");
+    let arguments = json!({
+        "FunctionName": "imageshare-image-events",
+        "InvocationType": "Event",
+        "Payload": event.to_string(),
+    });
+    let accepted = emulator.call("lambda", "invoke", &arguments).await;
+    assert_eq!(accepted["StatusCode"], 202, "{accepted}");
 }
 
 /// Waits for a message of a kind.

@@ -35,7 +35,7 @@ impl<'a> Context<'a> {
 
     /// The events of a membership's change: for the owner, and for the recipient unless it is in another region.
     pub(super) fn events_of(&self, change: &MembershipChange) -> Vec<Event> {
-        let head = self.snapshot.image(&change.image).map(|head| head.bypass(Bypass::Worker));
+        let head = self.snapshot.image(&change.image).map(|head| head.bypass(Bypass::Effects));
         let image = EventImage {
             id: change.image.clone(),
             name: head.and_then(|head| head.name.clone()),

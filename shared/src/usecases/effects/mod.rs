@@ -62,6 +62,6 @@ fn large_jobs(changes: &[ItemChange]) -> BTreeSet<JobId> {
 
 /// The report of a job, if all of its work items have ended.
 async fn ended_report(app: &App, job: JobId) -> Result<Option<JobReport>, StoreError> {
-    let report = app.store.report(job).await?.map(|report| report.bypass(Bypass::Worker));
+    let report = app.store.report(job).await?.map(|report| report.bypass(Bypass::Effects));
     Ok(report.filter(|report| report.ended_at().is_some()))
 }

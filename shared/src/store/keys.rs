@@ -19,7 +19,7 @@
 //! | owner policy of a tenant | `P#<tenant>` | `<owner>` | – | – |
 //! | share rule | `Q#<owner>` | `<rule>` | – | – |
 //! | job of a share rule | `Q#<owner>#<rule>` | `<job>` | – | – |
-//! | lookup of a share rule by a recipient | `Y#a#<account name>`, `Y#o#<organization>` | `<owner>#<rule>` | – | – |
+//! | lookup of a share rule by a recipient | `Y#<a or o>#<account name or organization>` | `<owner>#<rule>` | – | – |
 //! | idempotency key | `K#<tenant>#<hash>` | `A` | – | – |
 //! | access key | `C#<access key>` | `A` | `C#<project>` | `<access key>` |
 //! | nonce | `N#<access key>#<hash>` | `A` | – | – |

@@ -137,6 +137,15 @@ async fn no_policy_has_wildcards_or_trusts_a_stranger() {
             }
             // Without its ARN, any API or rule of the service could invoke the function, in any account.
             "aws_lambda_permission" => assert!(text(&values["source_arn"]).starts_with("arn:"), "{resource}"),
+            // Without the rules' ARNs, any rule of the service could send to the queue, in any account.
+            "aws_sqs_queue_policy" => {
+                for statement in document(&values["policy"])["Statement"].as_array().unwrap() {
+                    assert_eq!(statement["Principal"], json!({"Service": "events.amazonaws.com"}));
+                    assert_eq!(statement["Action"], "sqs:SendMessage", "{statement}");
+                    let rules = statement["Condition"]["ArnEquals"]["aws:SourceArn"].as_array().unwrap();
+                    assert!(rules.iter().all(|rule| text(rule).starts_with("arn:")), "{statement}");
+                }
+            }
             kind if kind.starts_with("aws_iam_") || kind.ends_with("_policy") => {
                 panic!("{} is checked by no test", resource["address"])
             }
@@ -144,7 +153,7 @@ async fn no_policy_has_wildcards_or_trusts_a_stranger() {
         }
         kinds.insert(text(&resource["type"]).to_owned());
     }
-    assert_eq!(kinds.len(), 3, "{kinds:?}");
+    assert_eq!(kinds.len(), 4, "{kinds:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,12 +1,13 @@
 //! All of the IMS API over HTTP, as owners and recipients use it, from registering an image to unsharing it.
 
+mod own_api;
+
 use std::collections::BTreeSet;
 
 use imageshare::domain::{Role, Timestamp};
 use imageshare_tests::api::{Api, ApiRequest, ApiResponse};
 use imageshare_tests::api_document::Operation;
 use imageshare_tests::binaries::binary;
-use imageshare_tests::local_service::create_message;
 use imageshare_tests::server_process::ServerProcess;
 use serde_json::{Value, json};
 
@@ -199,7 +200,9 @@ async fn every_operation_is_served() {
     exercise_keystone(&owner).await;
     exercise_directory(&owner, &b).await;
     exercise_keys_and_vaults(&owner, &one).await;
-    exercise_messages(&one).await;
+    own_api::exercise_messages(&one).await;
+    own_api::exercise_owners(&one).await;
+    own_api::exercise_share_rules(&owner).await;
 
     let can_succeed = |operation: &Operation| operation.statuses().iter().any(|status| *status < 400);
     let operations = api.document.operations().into_iter().filter(can_succeed);
@@ -229,21 +232,6 @@ async fn exercise_keys_and_vaults(owner: &Client<'_>, member: &Client<'_>) {
     member.call("PUT", &answered, Some(&decision("rejected"))).await.expect_status(200);
     assert_eq!(member.get("/v1/vaults").await.body["vaults"][0]["reserved_gib"], 0);
     member.call("DELETE", "/v1/vaults/v-1", None).await.expect_status(204);
-}
-
-/// A message, which is read, and read again with all others.
-async fn exercise_messages(member: &Client<'_>) {
-    create_message(&member.api.store(), "mem1", "own1").await;
-    member.api.wait_until_idle().await;
-    let list = member.get("/v1/messages").await.body;
-    assert_eq!(list["unread_count"], list["page_info"]["current_count"], "{list}");
-    let message = format!("/v1/messages/{}", list["messages"][0]["id"].as_str().unwrap());
-    assert_eq!(member.get(&message).await.body["message"], list["messages"][0]);
-    let marked = member.call("PUT", &message, Some(&json!({"read": true}))).await;
-    assert_eq!(marked.body["message"]["read"], true);
-    member.call("PUT", "/v1/messages", Some(&json!({"read_up_to": list["as_of"]}))).await.expect_status(204);
-    let unread = member.get("/v1/messages?unread=true").await.body;
-    assert!(unread["unread_count"].as_u64() < list["unread_count"].as_u64(), "{unread}");
 }
 
 /// A token by an access key, and the requests that clients make with it.

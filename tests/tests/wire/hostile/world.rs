@@ -50,6 +50,10 @@ impl World {
         let secret = ApiRequest::new("POST", "/v2/images").token(&api.token("other", Role::Member));
         let secret = api.send(&secret.json(&json!({"name": Self::SECRET_NAME}))).await;
         let secret_image = secret.body["id"].as_str().unwrap().to_owned();
+        let vault = ApiRequest::new("PUT", "/v1/vaults/v-1").token(&token);
+        api.send(&vault.json(&json!({"protection_type": "backup", "capacity_gib": 100})))
+            .await
+            .expect_status(200);
         let message = create_message(&api.store(), "own1", "other").await.to_string();
         Self { api, token, admin, image, secret_image, job: JobId(Stamp::now()).to_string(), message }
     }
@@ -85,6 +89,7 @@ impl World {
             "schema_name" => "member",
             "tag" => "t",
             "domain_id" => "acme",
+            "rule_name" => "golden",
             other => panic!("{other} is new: say here what is a good one"),
         }
     }
@@ -99,6 +104,8 @@ impl World {
         let steps = path.split('/').map(|step| {
             match step.strip_prefix('{').and_then(|step| step.strip_suffix('}')) {
                 Some(parameter) if parameter == name => value,
+                // Another project than the caller's.
+                Some("project_id") if path.starts_with("/v1/owners/") => "mem1",
                 Some(parameter) => self.valid_parameter(parameter),
                 None => step,
             }

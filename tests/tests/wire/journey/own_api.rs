@@ -1,0 +1,43 @@
+//! The parts of the journey in the service's own API.
+
+use imageshare_tests::local_service::create_message;
+use serde_json::json;
+
+use super::Client;
+
+/// A message, which is read, and read again with all others.
+pub(super) async fn exercise_messages(member: &Client<'_>) {
+    create_message(&member.api.store(), "mem1", "own1").await;
+    member.api.wait_until_idle().await;
+    let list = member.get("/v1/messages").await.body;
+    assert_eq!(list["unread_count"], list["page_info"]["current_count"], "{list}");
+    let message = format!("/v1/messages/{}", list["messages"][0]["id"].as_str().unwrap());
+    assert_eq!(member.get(&message).await.body["message"], list["messages"][0]);
+    let marked = member.call("PUT", &message, Some(&json!({"read": true}))).await;
+    assert_eq!(marked.body["message"]["read"], true);
+    member.call("PUT", "/v1/messages", Some(&json!({"read_up_to": list["as_of"]}))).await.expect_status(204);
+    let unread = member.get("/v1/messages?unread=true").await.body;
+    assert!(unread["unread_count"].as_u64() < list["unread_count"].as_u64(), "{unread}");
+}
+
+/// A policy on an owner, from its beginning to its end.
+pub(super) async fn exercise_owners(member: &Client<'_>) {
+    let policy = json!({"policy": "blocked"});
+    member.call("PUT", "/v1/owners/other", Some(&policy)).await.expect_status(200);
+    assert_eq!(member.get("/v1/owners/other").await.body["owner"]["policy"], "blocked");
+    assert_eq!(member.get("/v1/owners").await.body["owners"].as_array().unwrap().len(), 1);
+    member.call("DELETE", "/v1/owners/other", None).await.expect_status(204);
+}
+
+/// A share rule, from its beginning to its end.
+pub(super) async fn exercise_share_rules(owner: &Client<'_>) {
+    let rule = json!({"pattern": {"name": ["ruled"]}, "recipients": {"projects": ["mem2"]}});
+    owner.call("PUT", "/v1/share-rules/golden", Some(&rule)).await.expect_status(200);
+    for action in ["disable", "enable", "dry-run", "apply"] {
+        owner.call("POST", &format!("/v1/share-rules/golden/{action}"), None).await.expect_status(200);
+    }
+    assert_eq!(owner.get("/v1/share-rules").await.body["share_rules"][0]["name"], "golden");
+    owner.get("/v1/share-rules/golden").await.expect_status(200);
+    owner.get("/v1/share-rules/golden/jobs").await.expect_status(200);
+    owner.call("DELETE", "/v1/share-rules/golden", None).await.expect_status(204);
+}

@@ -59,11 +59,11 @@ impl BusEntry {
 
 /// The kind in words: `share.offered` is `Share Offered`.
 fn detail_type(kind: &str) -> String {
-    let capitalized = kind.split('.').map(|word| {
+    let capitalised = kind.split('.').map(|word| {
         let (first, rest) = word.split_at(1.min(word.len()));
         first.to_ascii_uppercase() + rest
     });
-    capitalized.collect::<Vec<_>>().join(" ")
+    capitalised.collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

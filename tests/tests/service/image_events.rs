@@ -373,8 +373,8 @@ async fn malformed_event_is_an_error_that_names_the_field() {
         }
     }
     let mut unknown = recorded("pipeline-registered");
-    unknown["detail"]["nmae"] = json!("x");
-    assert!(world.handle(&unknown).await.unwrap_err().to_string().contains("detail.nmae: expected no such"));
+    unknown["detail"]["label"] = json!("x");
+    assert!(world.handle(&unknown).await.unwrap_err().to_string().contains("detail.label: expected no such"));
     assert!(world.handle(&json!([])).await.unwrap_err().to_string().contains("event: expected an object"));
 }
 

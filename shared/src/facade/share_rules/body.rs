@@ -196,7 +196,7 @@ mod tests {
             (json!({"recipients": {"projects": ["p"]}}), "pattern: expected an object"),
             (json!({"pattern": {}, "recipients": {}}), "pattern: expected an object with at least one field"),
             (json!({"pattern": {"name": [7]}}), "pattern.name[0]: expected a text"),
-            (json!({"patern": pattern}), "patern: expected only pattern, recipients"),
+            (json!({"patterns": pattern}), "patterns: expected only pattern, recipients"),
             (with(json!({})), "recipients: expected 1 to 100 projects, accounts and organizations"),
             (with(json!({"projects": ids(101)})), "recipients.projects: expected an array of at most 100"),
             (with(json!({"projects": ids(100), "organizations": ["o"]})), "recipients: expected 1 to 100"),

@@ -66,7 +66,7 @@ impl RuleDryRun {
 }
 
 /// Counts the images of the caller's project that a rule matches, whether it is enabled or not, and plans the first 100
-/// pairs with its recipients, as [`apply`](super::apply) would at this moment. Writes nothing. Examines at most some
+/// pairs with its recipients, as [`apply`](super::apply()) would at this moment. Writes nothing. Examines at most some
 /// ten thousand images.
 ///
 /// Costs one read, what the recipients cost, a page of images for every 1,000 that match, one batch read for every 100

@@ -16,7 +16,7 @@ use crate::usecases::page::Page;
 const MAX_ATTEMPTS: u32 = 10;
 
 /// Creates a share rule of the caller's project, or replaces its details, and returns it. It acts on what happens from
-/// now on: what matches already is shared by [`apply`](super::apply). Costs one read and one transaction, both again
+/// now on: what matches already is shared by [`apply`](super::apply()). Costs one read and one transaction, both again
 /// after a conflict, one batch read for recipients that are given by their ids, and one read for organizations.
 ///
 /// # Errors

@@ -1,7 +1,7 @@
 //! Share rules: an owner's standing order to share each image that matches a pattern with some recipients.
 //!
 //! A rule acts as its owner, by the use cases that share and unshare. What it does is derived from the change of an
-//! image ([`image_changed`]) or of the directory ([`tenant_joined`]), both of which the table's stream delivers at
+//! image ([`image_changed()`]) or of the directory ([`tenant_joined()`]), both of which the table's stream delivers at
 //! least once and in any order:
 //!
 //! * A rule acts on an image that begins or ends to match, as it is when the event is handled. So an event that is

@@ -112,6 +112,16 @@ mod tests {
         assert_eq!(changes.iter().map(|change| change.request).collect::<Vec<_>>(), [stamp(3), stamp(5)]);
     }
 
+    #[test]
+    fn share_is_offered_again_when_its_decision_falls_away() {
+        let shared = Membership::share(None, stamp(5)).unwrap();
+        // The clock of the recipient's machine is behind.
+        let accepted = Membership::decide(Some(&shared), stamp(1), Status::Accepted).unwrap().unwrap();
+        let after = Membership::unshare(Some(&accepted), stamp(1)).unwrap();
+        assert_eq!(after.status(), Some(Status::Pending));
+        assert_eq!(kinds(Some(&accepted), Some(&after)), ["share.offered"]);
+    }
+
     /// What a reader of events believes: the last status that it was told.
     fn status_after(events: &[ShareChange], before: Option<Status>) -> Option<Status> {
         events.iter().fold(before, |_, event| event.status)

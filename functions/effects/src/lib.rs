@@ -38,7 +38,7 @@ enum BatchError {
 /// A record that cannot be read is logged and skipped, since it would never be readable.
 ///
 /// # Errors
-/// [`EffectsError`] if the event is none of a stream.
+/// [`EffectsError`] if the event is not one of a stream.
 pub async fn handle(app: &App, bus: &dyn Bus, event: Value) -> Result<Value, EffectsError> {
     let app = App { store: app.store.metered(), ..app.clone() };
     let event: StreamEvent = serde_json::from_value(event)?;

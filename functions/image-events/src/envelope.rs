@@ -57,7 +57,7 @@ impl<'a> Envelope<'a> {
     /// The account that the bus says the event is from.
     ///
     /// # Errors
-    /// [`EventError::Malformed`] if it is none.
+    /// [`EventError::Malformed`] if it is not one.
     pub fn account(&self) -> Result<CloudAccountId, EventError> {
         self.account.parse().map_err(|_| malformed("account", CLOUD_ACCOUNT_FORMAT))
     }
@@ -65,7 +65,7 @@ impl<'a> Envelope<'a> {
     /// The region that the event is from.
     ///
     /// # Errors
-    /// [`EventError::Malformed`] if it is none.
+    /// [`EventError::Malformed`] if it is not one.
     pub fn region(&self) -> Result<Region, EventError> {
         let region = self.region.as_str().and_then(|text| text.parse().ok());
         region.ok_or_else(|| malformed("region", ID_FORMAT))

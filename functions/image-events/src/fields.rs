@@ -23,7 +23,7 @@ pub struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// The members of an object; `None` if it is none. Fields of an object without a name have no prefix.
+    /// The members of an object; `None` for another value. Fields of an object without a name have no prefix.
     pub fn new(value: &'a Value, name: impl Into<String>) -> Option<Self> {
         value.as_object().map(|members| Self { members, name: name.into() })
     }

@@ -140,7 +140,7 @@ impl LocalBus {
         Batch { events, next, missed: start - wanted }
     }
 
-    /// The same, and waits up to `patience` for an event if there is none. Returns early if the bus is closed.
+    /// The same; without an event yet, waits up to `patience` for one. Returns early if the bus is closed.
     pub async fn wait(&self, after: Option<Position>, limit: usize, patience: Duration) -> Batch {
         let (mut count, mut is_closed) = (self.count.subscribe(), self.is_closed.subscribe());
         let batch = self.read(after, limit);

@@ -72,20 +72,19 @@ pub enum HandOverError {
 /// Changes that the function is to handle together.
 #[derive(Debug, Clone)]
 pub struct Batch {
-    /// The event of the table's stream that reports those of interest; `None` if there are none.
+    /// The event of the table's stream that reports those of interest, if there are any.
     event: Option<Value>,
     last: i64,
 }
 
-/// Reads the oldest changes; `None` if there are none.
+/// Reads the oldest changes, if there are any.
 ///
 /// # Errors
 /// [`ChangeError`] if the table fails.
 pub async fn next_batch(table: &EmbeddedTable, region: &str) -> Result<Option<Batch>, ChangeError> {
     let changes = table.changes(MAX_BATCH).await?;
     let Some(last) = changes.last().map(|change| change.number) else { return Ok(None) };
-    let records: Vec<_> =
-        changes.into_iter().filter(is_of_interest).map(|change| record(change, region)).collect();
+    let records: Vec<_> = changes.iter().filter_map(|change| read_record(change, region)).collect();
     let event = (!records.is_empty()).then(|| json!({ "Records": records }));
     Ok(Some(Batch { event, last }))
 }
@@ -121,26 +120,36 @@ pub async fn hand_over(
     Ok(true)
 }
 
-/// Whether the function is to know of a change, as the filter of the event source mapping decides on AWS.
-fn is_of_interest(change: &Change) -> bool {
-    let partition = change.keys.pointer("/pk/S").and_then(Value::as_str).unwrap_or_default();
-    PARTITIONS_WITH_EFFECTS.iter().any(|prefix| partition.starts_with(prefix))
+/// The record of a change, as the stream has it; `None` if the function is not to know of it. One that is no JSON is logged:
+/// it would never be readable, and must not hold up the others.
+fn read_record(change: &Change, region: &str) -> Option<Value> {
+    record(change, region).unwrap_or_else(|problem| {
+        tracing::error!(%problem, change = change.number, "a change cannot be read; nothing follows from it");
+        None
+    })
 }
 
-fn record(change: Change, region: &str) -> Value {
-    let source = format!("arn:aws:dynamodb:{region}:{ACCOUNT_ID}:table/{TABLE}/stream/local");
+fn record(change: &Change, region: &str) -> Result<Option<Value>, serde_json::Error> {
+    let keys: Value = serde_json::from_str(&change.keys)?;
+    // As the filter of the event source mapping decides on AWS.
+    let partition = keys.pointer("/pk/S").and_then(Value::as_str).unwrap_or_default();
+    if !PARTITIONS_WITH_EFFECTS.iter().any(|prefix| partition.starts_with(prefix)) {
+        return Ok(None);
+    }
     let mut dynamodb = json!({
         "ApproximateCreationDateTime": change.made_at,
-        "Keys": change.keys,
+        "Keys": keys,
         "SequenceNumber": format!("{:021}", change.number),
         "SizeBytes": 64,
         "StreamViewType": "NEW_AND_OLD_IMAGES",
     });
-    if let Some(fields) = dynamodb.as_object_mut() {
-        fields.extend(change.old.map(|item| ("OldImage".to_owned(), item)));
-        fields.extend(change.new.map(|item| ("NewImage".to_owned(), item)));
+    for (name, item) in [("OldImage", &change.old), ("NewImage", &change.new)] {
+        if let (Some(fields), Some(item)) = (dynamodb.as_object_mut(), item) {
+            fields.insert(name.to_owned(), serde_json::from_str(item)?);
+        }
     }
-    json!({
+    let source = format!("arn:aws:dynamodb:{region}:{ACCOUNT_ID}:table/{TABLE}/stream/local");
+    Ok(Some(json!({
         "eventID": format!("{:032x}", change.number),
         "eventName": change.event_name,
         "eventVersion": "1.1",
@@ -148,5 +157,5 @@ fn record(change: Change, region: &str) -> Value {
         "awsRegion": region,
         "dynamodb": dynamodb,
         "eventSourceARN": source,
-    })
+    })))
 }

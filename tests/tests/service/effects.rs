@@ -2,6 +2,7 @@
 
 use imageshare::domain::Limits;
 use imageshare::events::BusEntry;
+use imageshare::store::PARTITIONS_WITH_EFFECTS;
 use imageshare::table::{AttributeValue, Table, Write};
 use imageshare_tests::in_process::Functions;
 use serde_json::{Value, json};
@@ -149,4 +150,11 @@ async fn unreadable_item_holds_up_no_other_change() {
     let told = events(&functions).await;
     assert!(told.iter().any(|event| event == "recipient rec share.offered rec pending"), "{told:?}");
     assert!(!told.iter().any(|event| event.contains("broken")), "{told:?}");
+}
+
+#[test]
+fn module_filters_the_stream_by_the_same_partitions() {
+    let module = include_str!("../../../infra/aws/events.tf");
+    let list = format!("partitions_with_effects = {}", json!(PARTITIONS_WITH_EFFECTS)).replace(',', ", ");
+    assert!(module.contains(&list), "{list}");
 }

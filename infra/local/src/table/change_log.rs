@@ -8,7 +8,6 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, OpenFlags, params};
-use serde_json::Value;
 
 use super::database_file::BUSY_TIMEOUT;
 use crate::TABLE;
@@ -21,11 +20,11 @@ pub(crate) struct Change {
     /// `INSERT`, `MODIFY` or `REMOVE`.
     pub(crate) event_name: String,
     /// The item's key, as DynamoDB writes it in JSON.
-    pub(crate) keys: Value,
-    /// The item before.
-    pub(crate) old: Option<Value>,
-    /// The item after.
-    pub(crate) new: Option<Value>,
+    pub(crate) keys: String,
+    /// The item before, in the same form.
+    pub(crate) old: Option<String>,
+    /// The item after, in the same form.
+    pub(crate) new: Option<String>,
     /// When it was made, in seconds since the Unix epoch.
     pub(crate) made_at: i64,
 }
@@ -55,7 +54,7 @@ impl ChangeLog {
     /// Reads the oldest changes, up to `limit`.
     ///
     /// # Errors
-    /// The database fails, or a record is not what the embedded database writes.
+    /// The database fails.
     pub(super) fn read(&self, limit: usize) -> rusqlite::Result<Vec<Change>> {
         let connection = self.connection();
         let mut select = connection.prepare_cached(
@@ -66,9 +65,10 @@ impl ChangeLog {
             Ok(Change {
                 number: row.get(0)?,
                 event_name: row.get(1)?,
-                keys: json(row, 2)?.unwrap_or_default(),
-                old: json(row, 3)?,
-                new: json(row, 4)?,
+                // Parsed by the reader: this is the database's thread, for which requests wait.
+                keys: row.get(2)?,
+                old: row.get(3)?,
+                new: row.get(4)?,
                 made_at: row.get(5)?,
             })
         })?;
@@ -90,15 +90,6 @@ impl ChangeLog {
         // A connection stays usable after a panic: an unfinished statement is rolled back when it is dropped.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Parses a column that holds JSON, or nothing.
-fn json(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Option<Value>> {
-    let text: Option<String> = row.get(column)?;
-    text.map(|text| serde_json::from_str(&text)).transpose().map_err(|problem| {
-        let kind = rusqlite::types::Type::Text;
-        rusqlite::Error::FromSqlConversionFailure(column, kind, Box::new(problem))
-    })
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ mod fixture;
 pub mod markers;
 mod request_text;
 pub mod signatures;
-pub(crate) mod table;
+pub mod table;
 pub mod tokens;
 
 /// A fuzz target.

@@ -16,7 +16,7 @@ use crate::usecases::deliver_message;
 ///
 /// # Errors
 /// [`StoreError`] if the table failed.
-pub(super) async fn deliver(app: &App, events: &[Event]) -> Result<(), StoreError> {
+pub async fn deliver_messages(app: &App, events: &[Event]) -> Result<(), StoreError> {
     let messages = messages(events);
     let deliver = async |((tenant, id), part): (&(TenantId, MessageId), &MessagePart)| {
         deliver_message(app, tenant, id, part).await

@@ -113,7 +113,7 @@ impl From<&Event> for Detail {
         };
         match &event.subject {
             EventSubject::Image(image) => Self { image: Some(image.into()), ..base },
-            EventSubject::Share { image, recipient, status, reason } => Self {
+            EventSubject::Share { image, recipient, status, reason, is_decision: _ } => Self {
                 image: Some(image.into()),
                 recipient: Some(recipient.to_string()),
                 status: status.map(|status| status.to_string()),

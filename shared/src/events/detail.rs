@@ -74,7 +74,7 @@ pub struct KeyDetail {
 pub struct JobDetail {
     /// Its id.
     pub id: String,
-    /// What it did: `share`, `unshare`, `accept` or `reject`.
+    /// What it did: `share`, `unshare`, `accept`, `reject` or `reset`, which takes a decision back.
     pub task: String,
     /// `SUCCESS`, or `FAIL` if a pair has failed.
     pub status: String,

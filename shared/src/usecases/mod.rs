@@ -48,7 +48,7 @@ pub use self::directory::{
     DirectoryError, delete_tenant, find_project, find_tenant, list_tenants, own_entry, put_tenant,
     show_tenant,
 };
-pub use self::effects::carry_out_effects;
+pub use self::effects::{apply_share_rules, deliver_messages, derive_events};
 pub use self::error::{ExceededLimit, UseCaseError};
 pub use self::execute::{execute, fail_remaining};
 pub use self::images::{NewImage, delete_image, register_image, show_image, update_image};

@@ -35,6 +35,8 @@ async fn dispatch(function: &HttpFunction, request: &AuthenticatedRequest) -> Ht
     match request.route() {
         identity::create_key::ROUTE => identity::create_key::handle(request).await,
         identity::list_keys::ROUTE => identity::list_keys::handle(request).await,
+        identity::show_key::ROUTE => identity::show_key::handle(request).await,
+        identity::rename_key::ROUTE => identity::rename_key::handle(request).await,
         identity::disable_key::ROUTE => identity::disable_key::handle(request).await,
         identity::catalog::ROUTE => identity::catalog::handle(request),
         identity::projects::SHOW_ROUTE => identity::projects::handle_show(request).await,

@@ -35,7 +35,7 @@ pub use self::access::{
     authorize_job_path, authorize_project, authorize_revocation, authorize_visibility, authorize_write,
     authorize_write_for, chooses_project, role_above, sees_all_members,
 };
-pub use self::access_key::AccessKey;
+pub use self::access_key::{AccessKey, AccessKeyState, MAX_ACCESS_KEY_LIFETIME, SealedSecret};
 pub use self::caller::{Caller, Role, SYSTEM_PROJECT};
 pub use self::clock::{Clock, MAX_FUNCTION_SKEW};
 pub use self::directory::{

@@ -62,6 +62,7 @@ impl<S: Stage> Journey<S> {
     }
 
     async fn find_projects(&mut self) {
+        self.call("own1 GET /v1/service", Value::Null, 200).await;
         self.call("own1 GET /v3/auth/catalog", Value::Null, 200).await;
         self.call("own1 GET /v3/auth/projects", Value::Null, 200).await;
         self.call("own1 GET /v3/projects?name=shop", Value::Null, 200).await;

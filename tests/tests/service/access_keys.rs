@@ -347,6 +347,28 @@ async fn project_reads_and_renames_its_own_keys_only() {
 }
 
 #[tokio::test]
+async fn credential_learns_its_project_and_the_limits_in_force() {
+    let api = Api::start(&["members-per-image=7"]).await;
+    let show = async |token: &str| api.send(&ApiRequest::new("GET", "/v1/service").token(token)).await;
+    let member = show(&api.token("own1", Role::Member)).await;
+    member.expect_status(200);
+    let Value::Object(shown) = &member.body else { panic!("{member:?}") };
+    assert_eq!((&shown["version"], &shown["region"]), (&json!("0.1.0"), &json!("local")));
+    assert_eq!((&shown["project_id"], &shown["roles"]), (&json!("own1"), &json!(["reader", "member"])));
+    assert_eq!(shown["limits"]["members_per_image"], 7);
+    assert_eq!(shown["limits"]["images_per_request"], 100);
+    assert!(shown["features"].as_array().unwrap().contains(&json!("message_waits")));
+    assert_eq!(show(&api.token("own1", Role::Reader)).await.body["roles"], json!(["reader"]));
+    show("a.b.c").await.expect_status(401);
+    let fixture = Fixture::new();
+    let function = HttpFunction::new(fixture.local.service.clone(), fixture.authenticator.clone());
+    let event = HttpEvent::new("GET /v1/service", "/v1/service");
+    let token = imageshare_tests::deployment::Deployment::token("own1", "admin");
+    let response = send_event(&function, &event.token(&token), None).await;
+    assert_eq!(response.body["features"], json!(["access_key_expiry", "access_key_secrets", "share_rules"]));
+}
+
+#[tokio::test]
 async fn response_has_the_end_and_never_a_chosen_secret() {
     let api = Api::start(&[]).await;
     let token = api.token("own1", Role::Member);

@@ -200,6 +200,11 @@ async fn every_operation_is_served() {
     owner.call("PATCH", &key, Some(&json!({"name": "pipeline"}))).await.expect_status(200);
     assert_eq!(owner.get(&key).await.body["name"], "pipeline");
     owner.call("DELETE", &key, None).await.expect_status(204);
+    let service = owner.get("/v1/service").await.body;
+    assert_eq!(
+        (&service["project_id"], &service["limits"]["members_per_image"]),
+        (&"own1".into(), &256.into())
+    );
     exercise_keystone(&owner).await;
     exercise_directory(&owner, &b).await;
     exercise_keys_and_vaults(&owner, &one).await;

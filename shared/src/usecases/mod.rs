@@ -36,7 +36,8 @@ mod unshare;
 mod vaults;
 
 pub use self::access_keys::{
-    AccessKeyError, NewAccessKey, create_access_key, disable_access_key, list_access_keys,
+    AccessKeyError, NewAccessKey, create_access_key, disable_access_key, list_access_keys, rename_access_key,
+    show_access_key,
 };
 pub use self::change_membership::{add_member, decide_as_member, remove_member};
 pub use self::change_permissions::{DryRun, change_permissions};
@@ -51,7 +52,9 @@ pub use self::directory::{
 pub use self::effects::{apply_share_rules, deliver_messages, derive_events};
 pub use self::error::{ExceededLimit, UseCaseError};
 pub use self::execute::{execute, fail_remaining};
-pub use self::images::{NewImage, delete_image, register_image, show_image, update_image};
+pub use self::images::{
+    NewImage, delete_image, delete_unshared_image, register_image, show_image, update_image,
+};
 pub use self::job_status::job_status;
 pub use self::key_grants::{
     DependentMemberships, KeyGrantError, grant_key, list_dependent_memberships, list_key_grants,

@@ -192,6 +192,7 @@ impl From<UseCaseError> for Error {
             | UseCaseError::IdTaken(_)
             | UseCaseError::TooManyImages(_)
             | UseCaseError::Protected(_)
+            | UseCaseError::StillShared { .. }
             | UseCaseError::InvalidDetail(_)
             | UseCaseError::ScanLimitReached { .. }
             | UseCaseError::TooManyToSort(_)) => Self::unexpected(other),
@@ -282,7 +283,7 @@ impl From<AuthError> for Error {
                 "InvalidAccessKeyId.NotFound",
                 "Specified access key is not found.",
             ),
-            SignatureError::DisabledKey | SignatureError::RetiredMasterKey => {
+            SignatureError::DisabledKey | SignatureError::ExpiredKey | SignatureError::RetiredMasterKey => {
                 bad("InvalidAccessKeyId.Inactive", "Specified access key is disabled:")
             }
             SignatureError::SignatureMismatch

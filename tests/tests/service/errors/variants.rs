@@ -146,6 +146,7 @@ fn use_case_errors() -> Vec<UseCaseError> {
         IdTaken(_) => UseCaseError::IdTaken(image());
         TooManyImages(_) => UseCaseError::TooManyImages(1000);
         Protected(_) => UseCaseError::Protected(image());
+        StillShared { .. } => UseCaseError::StillShared { image: image(), members: 3 };
         InvalidDetail(_) => UseCaseError::InvalidDetail(BadDetail { field: "name".to_owned(), expected: "a text" });
         InProgress(_) => UseCaseError::InProgress(image());
         Conflict(_) => UseCaseError::Conflict(image());
@@ -193,6 +194,7 @@ fn auth_errors() -> Vec<AuthError> {
         UnknownKey => SignatureError::UnknownKey;
         SignatureMismatch => SignatureError::SignatureMismatch;
         DisabledKey => SignatureError::DisabledKey;
+        ExpiredKey => SignatureError::ExpiredKey;
         RetiredMasterKey => SignatureError::RetiredMasterKey;
         ProjectMismatch { .. } => SignatureError::ProjectMismatch { acting: tenant("own1") };
         NonceReused => SignatureError::NonceReused;
@@ -217,6 +219,7 @@ fn auth_errors() -> Vec<AuthError> {
         NoRole => CredentialError::NoRole;
         UnknownToken => CredentialError::UnknownToken;
         KeyDisabled => CredentialError::KeyDisabled;
+        KeyExpired => CredentialError::KeyExpired;
         Revoked => CredentialError::Revoked;
         NotRevocable => CredentialError::NotRevocable;
         NoProject => CredentialError::NoProject;
@@ -239,6 +242,7 @@ fn access_key_errors() -> Vec<AccessKeyError> {
         Denied(_) => AccessKeyError::Denied(Denied::ReadOnly);
         RoleExceedsCaller(_) => AccessKeyError::RoleExceedsCaller(Role::Admin);
         KeyRoleExceedsCaller(_) => AccessKeyError::KeyRoleExceedsCaller(Role::Admin);
+        InvalidExpiry => AccessKeyError::InvalidExpiry;
         KeyLimit(_) => AccessKeyError::KeyLimit(100);
         NotFound => AccessKeyError::NotFound;
         NoMasterKey => AccessKeyError::NoMasterKey;

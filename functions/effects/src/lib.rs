@@ -128,6 +128,15 @@ fn skip_unreadable(problem: StoreError) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Reads the changes of a DynamoDB stream event. One that cannot be read is logged and left out.
+///
+/// # Errors
+/// [`EffectsError`] if the event is not one of a stream.
+pub fn read_changes(event: Value) -> Result<Vec<ItemChange>, EffectsError> {
+    let event: StreamEvent = serde_json::from_value(event)?;
+    Ok(event.records.iter().filter_map(read_change).collect())
+}
+
 /// Reads a record; `None` if nothing follows from it.
 fn read_change(record: &EventRecord) -> Option<ItemChange> {
     let change = &record.change;

@@ -2,6 +2,7 @@
 //! moment.
 
 mod damage;
+mod killed_events;
 mod power_cut;
 mod several_servers;
 mod table;

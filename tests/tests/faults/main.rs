@@ -4,5 +4,6 @@
 mod damage;
 mod killed_events;
 mod power_cut;
+mod several_readers;
 mod several_servers;
 mod table;

@@ -7,6 +7,7 @@ use imageshare::domain::{
 };
 use imageshare::store::{IdempotencyRequest, WorkItemKey};
 use imageshare::table::AttributeValue;
+use imageshare::usecases::share_rules::{Application, ShareRuleError};
 use imageshare::usecases::{
     self, DryRun, KeyGrantError, NewImage, OwnerPolicyError, UseCaseError, VaultError,
 };
@@ -27,6 +28,8 @@ pub enum CallResult {
     InUse,
     /// The policy names a vault that does not exist.
     MissingVault,
+    /// An owner has applied a share rule.
+    Applied(Result<Application, ShareRuleError>),
     /// The worker's response to the stream.
     WorkerResponse(Value),
 }

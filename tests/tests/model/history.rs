@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select, subsequence};
 
 use crate::concurrency::{competing_operations, concurrent_operations, queued_jobs, reordered_batches};
+use crate::rules::{RuleChange, any_rule_action};
 
 /// Two owners and two more tenants.
 pub const TENANTS: [&str; 4] = ["owner-a", "owner-b", "tenant-c", "tenant-d"];
@@ -167,6 +168,14 @@ pub enum Action {
     DeliverRecent { place: u8, workers: u8 },
     /// Every open work item is found and executed.
     Sweep,
+    /// The stream delivers changes to `effects`: the oldest ones but for some. Perhaps the bus takes no event.
+    DeliverChanges { skip: u8, count: u8, refuses: bool },
+    /// The stream delivers changes again.
+    RedeliverChanges { first: Index, count: u8 },
+    /// What share rules depend on is changed.
+    ChangeRules(RuleChange),
+    /// An owner applies a share rule.
+    Apply { owner: TenantId, rule: u8 },
 }
 
 /// An action, whether it kills its actor, and in which order the actors of that time run on: each number gives a turn
@@ -295,6 +304,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         4 => any::<Index>().prop_map(Action::Deliver),
         5 => (0..3_u8, 1..4_u8).prop_map(|(place, workers)| Action::DeliverRecent { place, workers }),
         1 => Just(Action::Sweep),
+        12 => any_rule_action(),
     ];
     let verdict = select(vec![Verdict::LoseRequest, Verdict::LoseResponse]);
     let death = (0..6_usize, verdict).prop_map(|(call, verdict)| Crash { call, verdict });

@@ -40,11 +40,14 @@ mod model;
 mod process;
 mod reads;
 mod refusals;
+mod rule_calls;
+mod rules;
 mod run;
 mod schedule;
 mod state;
 mod statistics;
 mod steps;
+mod stream;
 mod writes;
 
 use std::str::FromStr;
@@ -304,6 +307,43 @@ fn policy_holds_for_every_share_requested_after_it() {
             let (queued, deliver) = (held(Verdict::LoseRequest), Event::new(deliver, Some(vec![0; turns])));
             run_once(vec![first, Event { turns: None, ..queued }, deliver, change]);
         }
+    }
+}
+
+/// `effects` is killed at each of its calls, before and after it is executed.
+#[test]
+fn killed_effects_are_carried_out_all_the_same() {
+    use self::history::{Action, Crash, Event, IMAGES, Request, image_id};
+    use self::rules::{Description, Entry, Pattern, Recipients, Rule, RuleChange};
+    use imageshare_tests::gated_table::Verdict;
+    use imageshare_tests::local_service::tenant;
+    let (owner, member, image) = (tenant("owner-a"), tenant("tenant-c"), image_id(IMAGES[0]));
+    let details = |recipients| Rule { pattern: Pattern::Golden, recipients, enabled: true, withdraws: true };
+    let put = |rule, recipients| RuleChange::Put { owner: owner.clone(), rule, details: details(recipients) };
+    let describe = |description| RuleChange::Describe { image: image.clone(), description };
+    let changes = [
+        put(0, Recipients::Project),
+        put(1, Recipients::Organization),
+        describe(Description::WebGoldenLinux),
+        RuleChange::Enter { tenant: member, entry: Some(Entry::Member) },
+        describe(Description::Web),
+    ];
+    let share = Request::Share {
+        by: owner.clone(),
+        images: vec![image_id(IMAGES[1])],
+        to: vec![tenant("tenant-d")],
+        key: None,
+    };
+    let deliver = || Action::DeliverChanges { skip: 0, count: 40, refuses: false };
+    for (call, verdict) in
+        (0..24).flat_map(|call| [Verdict::LoseRequest, Verdict::LoseResponse].map(|verdict| (call, verdict)))
+    {
+        let killed = || Event { crash: Some(Crash { call, verdict }), ..Event::new(deliver(), None) };
+        let mut events = vec![Event::new(deliver(), None), Event::new(Action::Send(share.clone()), None)];
+        for change in &changes {
+            events.extend([Event::new(Action::ChangeRules(change.clone()), None), killed()]);
+        }
+        run_once(events);
     }
 }
 

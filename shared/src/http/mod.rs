@@ -42,7 +42,7 @@ pub(crate) use self::gateway::gateway_request_id;
 pub use self::gateway::route_key;
 pub use self::marker::Listing;
 pub(crate) use self::page::{PageBody, PageInfo};
-pub(crate) use self::parameters::{MAX_BATCH_PAGE_SIZE, Query, invalid_parameter};
+pub(crate) use self::parameters::{MAX_BATCH_PAGE_SIZE, Query, invalid_parameter, parse_wait};
 pub(crate) use self::read_limiter::ReadLimiter;
 pub use self::rejection::{RejectedRequest, RejectionReason};
 pub use self::request::{AuthenticatedRequest, IncomingRequest, UnexpectedBody};

@@ -55,7 +55,7 @@ pub use self::execute::{execute, fail_remaining};
 pub use self::images::{
     NewImage, delete_image, delete_unshared_image, register_image, show_image, update_image,
 };
-pub use self::job_status::job_status;
+pub use self::job_status::{job_status, wait_for_job};
 pub use self::key_grants::{
     DependentMemberships, KeyGrantError, grant_key, list_dependent_memberships, list_key_grants,
     revoke_key_grant, show_key_grant,

@@ -172,6 +172,7 @@ impl Fixture {
             | "showSchema"
             | "listVersions"
             | "showVersion"
+            | "showService"
             | "showVersionOfFolder" => Vec::new(),
             other => self.glance_pairs(other, me),
         }

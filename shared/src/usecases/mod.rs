@@ -53,7 +53,7 @@ pub use self::effects::carry_out_effects;
 pub use self::error::{ExceededLimit, UseCaseError};
 pub use self::execute::{execute, fail_remaining};
 pub use self::images::{
-    NewImage, delete_image, delete_unshared_image, register_image, show_image, update_image,
+    IfShared, NewImage, delete_image, delete_image_if, register_image, show_image, update_image,
 };
 pub use self::job_status::{job_status, wait_for_job};
 pub use self::key_grants::{

@@ -7,12 +7,16 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::str::FromStr;
+use std::time::Duration;
 
 use super::query::{ENCODING, parse_pairs};
 use super::{ApiError, Listing};
 
 /// The most entries on a page of a list that reads them one by one: as many as one batch read takes.
 pub(crate) const MAX_BATCH_PAGE_SIZE: usize = 100;
+
+/// The longest wait, in seconds: some less than a gateway waits for a function.
+const MAX_WAIT_SECONDS: u64 = 20;
 
 /// The decoded parameters, each with one value.
 #[derive(Debug)]
@@ -80,6 +84,14 @@ impl Query {
         let limit = text.parse().map_err(|_| invalid())?;
         if (1..=max).contains(&limit) { Ok(limit) } else { Err(invalid()) }
     }
+}
+
+/// Parses the parameter `wait`, a number of seconds.
+pub(crate) fn parse_wait(text: &str) -> Result<Duration, ApiError> {
+    let seconds = text.parse().ok().filter(|seconds| (1..=MAX_WAIT_SECONDS).contains(seconds));
+    seconds.map(Duration::from_secs).ok_or_else(|| {
+        invalid_parameter("wait", format_args!("a number of seconds from 1 to {MAX_WAIT_SECONDS}"))
+    })
 }
 
 /// The error of an invalid parameter.

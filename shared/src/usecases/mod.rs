@@ -54,9 +54,9 @@ pub use self::effects::{apply_share_rules, deliver_messages, derive_events};
 pub use self::error::{ExceededLimit, UseCaseError};
 pub use self::execute::{execute, fail_remaining};
 pub use self::images::{
-    NewImage, delete_image, delete_unshared_image, register_image, show_image, update_image,
+    IfShared, NewImage, delete_image, delete_image_if, register_image, show_image, update_image,
 };
-pub use self::job_status::job_status;
+pub use self::job_status::{job_status, wait_for_job};
 pub use self::key_grants::{
     DependentMemberships, KeyGrantError, grant_key, list_dependent_memberships, list_key_grants,
     revoke_key_grant, show_key_grant,

@@ -57,6 +57,7 @@ pub use self::job::{Job, JobReport, JobStatus, PairResult, Task, WorkItem};
 pub use self::key_grant::KeyGrant;
 pub use self::limits::{
     BadLimit, Limit, LimitSetting, Limits, MAX_MEMBERS_PER_IMAGE, MAX_NAMES_PER_BATCH, MAX_NAMES_PER_QUERY,
+    MAX_PAIRS_PER_BATCH,
 };
 pub use self::member_view::MemberView;
 pub use self::membership::{

@@ -7,7 +7,7 @@
 
 use std::iter;
 
-use futures_util::future::try_join_all;
+use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::client::Store;
 use super::error::{StoreError, WriteError};
@@ -22,6 +22,9 @@ use super::keys;
 use super::table_calls::is_condition_failure;
 use crate::domain::{Bypass, Job, Queue, QueueKind, Stamp, Tenant, TenantId};
 use crate::table::Write;
+
+/// The most updates of tenants' clocks that run concurrently.
+const MAX_CONCURRENT_UPDATES: usize = 100;
 
 /// The outcome of queueing a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -188,7 +191,8 @@ impl Store {
         let untracked = self.untracked();
         let advance =
             async |tenant: &TenantId| untracked.try_update(&advance_clock(tenant, stamp)).await.map(drop);
-        try_join_all(tenants.iter().map(|tenant| advance(tenant))).await.map(drop)
+        let updates: Vec<_> = tenants.iter().map(|tenant| advance(tenant)).collect();
+        stream::iter(updates).buffer_unordered(MAX_CONCURRENT_UPDATES).try_collect().await
     }
 
     /// Makes a write if its condition holds, and returns whether it does.

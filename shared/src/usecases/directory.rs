@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use futures_util::future::try_join_all;
+use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{Page, UseCaseError};
 use crate::App;
@@ -41,6 +41,9 @@ pub enum DirectoryError {
 
 /// The most attempts while other requests change the entry.
 const MAX_ATTEMPTS: u32 = 10;
+
+/// The most queries for accounts that run concurrently.
+const MAX_CONCURRENT_QUERIES: usize = 100;
 
 /// Writes the entry of a tenant, in place of an earlier one. Costs one read and one transaction, both again after a
 /// conflict; an entry that is unchanged is not written.
@@ -188,13 +191,13 @@ pub(super) async fn resolve_tenants(app: &App, named: RecipientList) -> Result<V
     }
     let by_names = accounts.iter().filter_map(|(_, named)| Some((&named.account, named.project.as_ref()?)));
     let by_account = accounts.iter().filter(|(_, named)| named.project.is_none());
+    let by_account: Vec<_> = by_account
+        .map(async |(_, named)| Ok::<_, StoreError>((&named.account, find_entries(app, named).await?)))
+        .collect();
     let (by_names, by_account) = tokio::try_join!(
         app.store.entries_by_name(by_names),
-        try_join_all(
-            by_account.map(async |(_, named)| Ok((&named.account, find_entries(app, named).await?)))
-        ),
+        stream::iter(by_account).buffer_unordered(MAX_CONCURRENT_QUERIES).try_collect::<HashMap<_, _>>(),
     )?;
-    let by_account: HashMap<_, _> = by_account.into_iter().collect();
     for (place, named) in &accounts {
         let found: Vec<_> = match &named.project {
             Some(project) => by_names.get(&(named.account.clone(), project.clone())).into_iter().collect(),

@@ -77,7 +77,7 @@ pub use self::query_memberships::{
     MembershipPage, MembershipPosition, MembershipQuery, MembershipRow, query_memberships,
 };
 pub use self::quota::{Quota, quota};
-pub use self::respond::{respond, respond_to_all};
+pub use self::respond::{respond, respond_to_all, respond_to_owners};
 pub use self::share::share;
 pub use self::sweep::{SweepReport, sweep, unblock_queues};
 pub use self::unshare::unshare;

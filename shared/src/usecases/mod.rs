@@ -62,7 +62,7 @@ pub use self::list_images::{
     Direction, ImagePage, ImageQuery, ImageRow, IndexFilter, ListReason, Sort, SortKey, VisibleImage,
     find_images, list_images,
 };
-pub use self::list_members::{list_members, show_member};
+pub use self::list_members::{MemberCounts, MemberList, list_members, list_members_by_status, show_member};
 pub use self::marker::Marker;
 pub use self::messages::{
     MAX_UNREAD_COUNT, MessageError, MessageList, MessageView, UnreadCount, deliver_message, list_messages,

@@ -28,7 +28,12 @@ fn owners(names: &[&str]) -> BTreeSet<TenantId> {
     names.iter().map(|name| tenant(name)).collect()
 }
 
-async fn respond_to_owners(world: &LocalService, names: &[&str], status: Status, vault: Option<&str>) -> JobId {
+async fn respond_to_owners(
+    world: &LocalService,
+    names: &[&str],
+    status: Status,
+    vault: Option<&str>,
+) -> JobId {
     let decision = (status, vault.map(|id| id.parse().unwrap()));
     usecases::respond_to_owners(&world.service, &caller("a"), tenant("a"), owners(names), decision, None)
         .await
@@ -61,7 +66,10 @@ async fn only_pending_images_of_the_owner_are_decided_on() {
     world.run_open_work().await;
     totals::assert_consistent(&world.embedded);
     let report = world.job_report(job).await;
-    assert_eq!((report.status(), report.percent(), report.outcomes().count()), (JobStatus::Success, 100, 119));
+    assert_eq!(
+        (report.status(), report.percent(), report.outcomes().count()),
+        (JobStatus::Success, 100, 119)
+    );
     for (owner, images) in &images {
         let expected = if *owner == "own2" { Status::Pending } else { Status::Accepted };
         assert_eq!(statuses(&world, images, "a").await, [Some(expected)].into(), "{owner}");

@@ -7,7 +7,7 @@
 
 use std::iter;
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::future::try_join_all;
 
 use super::client::Store;
 use super::error::{StoreError, WriteError};
@@ -191,8 +191,10 @@ impl Store {
         let untracked = self.untracked();
         let advance =
             async |tenant: &TenantId| untracked.try_update(&advance_clock(tenant, stamp)).await.map(drop);
-        let updates: Vec<_> = tenants.iter().map(|tenant| advance(tenant)).collect();
-        stream::iter(updates).buffer_unordered(MAX_CONCURRENT_UPDATES).try_collect().await
+        for some in tenants.chunks(MAX_CONCURRENT_UPDATES) {
+            try_join_all(some.iter().map(|tenant| advance(tenant))).await?;
+        }
+        Ok(())
     }
 
     /// Makes a write if its condition holds, and returns whether it does.

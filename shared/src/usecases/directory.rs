@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::future::try_join_all;
 
 use super::{Page, UseCaseError};
 use crate::App;
@@ -190,14 +190,10 @@ pub(super) async fn resolve_tenants(app: &App, named: RecipientList) -> Result<V
         return Ok(tenants);
     }
     let by_names = accounts.iter().filter_map(|(_, named)| Some((&named.account, named.project.as_ref()?)));
-    let by_account = accounts.iter().filter(|(_, named)| named.project.is_none());
-    let by_account: Vec<_> = by_account
-        .map(async |(_, named)| Ok::<_, StoreError>((&named.account, find_entries(app, named).await?)))
-        .collect();
-    let (by_names, by_account) = tokio::try_join!(
-        app.store.entries_by_name(by_names),
-        stream::iter(by_account).buffer_unordered(MAX_CONCURRENT_QUERIES).try_collect::<HashMap<_, _>>(),
-    )?;
+    let by_account: Vec<_> =
+        accounts.iter().map(|(_, named)| named).filter(|named| named.project.is_none()).collect();
+    let (by_names, by_account) =
+        tokio::try_join!(app.store.entries_by_name(by_names), find_accounts(app, &by_account))?;
     for (place, named) in &accounts {
         let found: Vec<_> = match &named.project {
             Some(project) => by_names.get(&(named.account.clone(), project.clone())).into_iter().collect(),
@@ -210,6 +206,19 @@ pub(super) async fn resolve_tenants(app: &App, named: RecipientList) -> Result<V
         }
     }
     Ok(tenants)
+}
+
+/// The directory entries that match the names of accounts, by account.
+async fn find_accounts(
+    app: &App,
+    accounts: &[&TenantName],
+) -> Result<HashMap<Name, Vec<DirectoryEntry>>, StoreError> {
+    let mut found = HashMap::new();
+    for some in accounts.chunks(MAX_CONCURRENT_QUERIES) {
+        let entries = try_join_all(some.iter().map(|named| find_entries(app, named))).await?;
+        found.extend(some.iter().map(|named| named.account.clone()).zip(entries));
+    }
+    Ok(found)
 }
 
 /// The directory entries that match the names.

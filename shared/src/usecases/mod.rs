@@ -65,7 +65,7 @@ pub use self::list_images::{
     Direction, ImagePage, ImageQuery, ImageRow, IndexFilter, ListReason, Sort, SortKey, VisibleImage,
     find_images, list_images,
 };
-pub use self::list_members::{list_members, show_member};
+pub use self::list_members::{MemberCounts, MemberList, list_members, list_members_by_status, show_member};
 pub use self::marker::Marker;
 pub use self::messages::{
     MAX_UNREAD_COUNT, MessageError, MessageList, MessageView, UnreadCount, deliver_message, list_messages,
@@ -80,7 +80,7 @@ pub use self::query_memberships::{
     MembershipPage, MembershipPosition, MembershipQuery, MembershipRow, query_memberships,
 };
 pub use self::quota::{Quota, quota};
-pub use self::respond::{respond, respond_to_all};
+pub use self::respond::{respond, respond_to_all, respond_to_owners};
 pub use self::share::share;
 pub use self::sweep::{SweepReport, sweep, unblock_queues};
 pub use self::unshare::unshare;

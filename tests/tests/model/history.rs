@@ -137,6 +137,8 @@ pub enum Policy {
 pub struct Decision {
     pub status: Status,
     pub vault: Option<u8>,
+    /// Of everything that is pending, only the images of this owner.
+    pub owner: Option<&'static str>,
 }
 
 /// The key of every owner.
@@ -353,10 +355,11 @@ fn respond_request() -> impl Strategy<Value = Request> {
 }
 
 fn respond_to_all_request() -> impl Strategy<Value = Request> {
-    (any_tenant(), rarely_another_tenant(), any_decision(), any_key()).prop_map(
-        |(by, other, decision, key)| {
+    let owner = prop::option::weighted(0.5, select(&TENANTS[..2]));
+    (any_tenant(), rarely_another_tenant(), any_decision(), owner, any_key()).prop_map(
+        |(by, other, decision, owner, key)| {
             let named = other.unwrap_or_else(|| by.clone());
-            Request::RespondToAll { by, named, decision, key }
+            Request::RespondToAll { by, named, decision: Decision { owner, ..decision }, key }
         },
     )
 }
@@ -479,7 +482,11 @@ fn any_key() -> impl Strategy<Value = Option<u8>> {
 pub fn any_decision() -> impl Strategy<Value = Decision> {
     let status =
         prop_oneof![4 => Just(Status::Accepted), 3 => Just(Status::Rejected), 1 => Just(Status::Pending)];
-    (status, prop::option::weighted(0.7, 0..VAULTS)).prop_map(|(status, vault)| Decision { status, vault })
+    (status, prop::option::weighted(0.7, 0..VAULTS)).prop_map(|(status, vault)| Decision {
+        status,
+        vault,
+        owner: None,
+    })
 }
 
 pub fn any_visibility() -> impl Strategy<Value = Visibility> {

@@ -191,7 +191,8 @@ fn concurrent_acceptance_does_not_count_twice_in_a_vault() {
     let event = |action, turns: Option<Vec<u8>>| Event::new(action, turns);
     let deliver = || Action::DeliverRecent { place: 0, workers: 1 };
     let (owner, by, id) = (tenant("owner-a"), tenant("tenant-c"), image_id(IMAGES[1]));
-    let (images, decision) = (vec![id.clone()], Decision { status: Status::Accepted, vault: Some(0) });
+    let (images, decision) =
+        (vec![id.clone()], Decision { status: Status::Accepted, vault: Some(0), owner: None });
     let share = Request::Share { by: owner, images: images.clone(), to: vec![by.clone()], key: None };
     let respond = Request::Respond { by: by.clone(), named: by.clone(), images, decision, key: None };
     let queued =
@@ -249,7 +250,7 @@ fn acknowledged_share_is_visible_to_concurrent_requests() {
     use imageshare_tests::local_service::tenant;
     let (owner, to, id) = (tenant("owner-a"), tenant("tenant-c"), image_id(IMAGES[0]));
     let images = vec![id.clone()];
-    let decision = Decision { status: Status::Accepted, vault: None };
+    let decision = Decision { status: Status::Accepted, vault: None, owner: None };
     let share = Request::Share { by: owner.clone(), images: images.clone(), to: vec![to.clone()], key: None };
     let others = [
         Request::Decide { by: to.clone(), image: id.clone(), named: to.clone(), decision },
@@ -379,7 +380,7 @@ fn request_in_conflict_ends_done_queued_or_unavailable() {
     use imageshare_tests::local_service::tenant;
     let (owner, to, id) = (tenant("owner-a"), tenant("tenant-c"), image_id(IMAGES[0]));
     let (by, named, images) = (|| owner.clone(), || to.clone(), || vec![id.clone()]);
-    let decision = Decision { status: Status::Accepted, vault: None };
+    let decision = Decision { status: Status::Accepted, vault: None, owner: None };
     let requests = [
         Request::Unshare { by: by(), images: images(), to: vec![named()], key: None },
         Request::Respond { by: named(), named: named(), images: images(), decision, key: None },

@@ -162,7 +162,9 @@ impl Task {
             Self::Share => "share",
             Self::Unshare => "unshare",
             Self::Refresh => "refresh",
-            Self::Respond { status, .. } | Self::RespondToAll { status, .. } => match status {
+            Self::Respond { status, .. }
+            | Self::RespondToAll { status, .. }
+            | Self::RespondToOwners { status, .. } => match status {
                 Status::Accepted => "accept",
                 Status::Rejected => "reject",
                 Status::Pending => "reset",

@@ -40,9 +40,9 @@ fn apply(pair: &Pair<'_>, task: &Task, stamp: Stamp) -> Result<PairPlan, Violati
             Ok(change(pair, rewritten, Guards::default()))
         }
         Task::Share => share_with_consent(pair, stamp),
-        Task::Respond { status, vault } | Task::RespondToAll { status, vault, .. } => {
-            decide(pair, *status, vault.as_ref(), stamp)
-        }
+        Task::Respond { status, vault }
+        | Task::RespondToAll { status, vault, .. }
+        | Task::RespondToOwners { status, vault, .. } => decide(pair, *status, vault.as_ref(), stamp),
     }
 }
 
@@ -171,9 +171,9 @@ fn outcome(pair: &Pair<'_>, task: &Task, plan: &PairPlan) -> Outcome {
         Task::Share => status.is_some(),
         Task::Unshare => status.is_none(),
         Task::Refresh => true,
-        Task::Respond { status: wanted, .. } | Task::RespondToAll { status: wanted, .. } => {
-            status == Some(*wanted)
-        }
+        Task::Respond { status: wanted, .. }
+        | Task::RespondToAll { status: wanted, .. }
+        | Task::RespondToOwners { status: wanted, .. } => status == Some(*wanted),
     };
     if is_as_wanted { Outcome::Done } else { Outcome::Superseded }
 }

@@ -168,9 +168,10 @@ impl<'a> JobJson<'a> {
             job_type: match report.job.task {
                 Task::Share => "imsAddImageMembersJob",
                 Task::Unshare => "imsDelImageMembersJob",
-                Task::Respond { .. } | Task::RespondToAll { .. } | Task::Refresh => {
-                    "imsUpdateImageMembersJob"
-                }
+                Task::Respond { .. }
+                | Task::RespondToAll { .. }
+                | Task::RespondToOwners { .. }
+                | Task::Refresh => "imsUpdateImageMembersJob",
             },
             status: match report.status() {
                 JobStatus::Init => "INIT",

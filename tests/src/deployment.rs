@@ -12,6 +12,7 @@ use imageshare::domain::{Clock, Limits, Timestamp};
 use imageshare::store::Store;
 use imageshare::table::DynamoDb;
 use imageshare::{App, Settings};
+use imageshare_local::effects::{next_batch, remove};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 
@@ -102,6 +103,17 @@ impl Deployment {
             stream_record("INSERT", &index.to_string(), &key)
         });
         stream_event(&records.collect::<Vec<_>>())
+    }
+
+    /// The stream event of all changes since the last call; `None` if none of them is of interest to `effects`.
+    pub async fn take_changes(&self) -> Option<Value> {
+        let (table, mut records) = (self.table_server.embedded(), Vec::new());
+        while let Some(batch) = next_batch(&table, REGION).await.expect("the changes") {
+            let event = batch.event().cloned().unwrap_or_default();
+            records.extend(event["Records"].as_array().cloned().unwrap_or_default());
+            remove(&table, &batch).await.expect("removed");
+        }
+        (!records.is_empty()).then(|| stream_event(&records))
     }
 
     /// Returns a token for a project and a role, valid for five minutes.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use imageshare_tests::deployment::Deployment;
-use imageshare_tests::events::{HttpEvent, schedule_event};
+use imageshare_tests::events::{HttpEvent, schedule_event, stream_event};
 use imageshare_tests::lambda_process::LambdaProcess;
 use serde_json::{Value, json};
 
@@ -21,11 +21,14 @@ pub struct Fixture {
     image: String,
     job: String,
     recipients: Vec<String>,
+    /// The records of the table's stream since the last fixture.
+    changes: Vec<Value>,
 }
 
 impl Fixture {
     /// Registers an image and shares it, with these functions. `round` tells its recipients from those of others.
     pub async fn new(
+        deployment: &Deployment,
         images: &mut LambdaProcess,
         share: &mut LambdaProcess,
         starts: usize,
@@ -40,7 +43,9 @@ impl Fixture {
             let event = members("POST", OWNER, &json!({"images": [image], "projects": projects})).build();
             job = member_of(&share.invoke(&event).await.expect("a job"), "job_id");
         }
-        Self { image, job, recipients }
+        let changes = deployment.take_changes().await.unwrap_or_default();
+        let changes = changes["Records"].as_array().cloned().unwrap_or_default();
+        Self { image, job, recipients, changes }
     }
 
     /// The event for a start of a function.
@@ -48,6 +53,15 @@ impl Fixture {
         let (image, recipient) = (&self.image, &self.recipients[number]);
         let event = match function {
             "documents" => HttpEvent::new("GET /health", "/health"),
+            // Without a bus: the share's message is written, and nothing published.
+            "effects" => {
+                let is_share = |record: &&Value| {
+                    let key = record["dynamodb"]["Keys"]["sk"]["S"].as_str().unwrap_or_default();
+                    key.ends_with(&format!("#{recipient}"))
+                };
+                let share = self.changes.iter().find(is_share).expect("the change of a membership");
+                return stream_event(std::slice::from_ref(share));
+            }
             "identity" => read("GET /v1/access-keys", "/v1/access-keys", OWNER),
             // Of an account that is bound to no tenant: the read of the account is what a start needs.
             "image-events" => {

@@ -39,6 +39,7 @@ const DEFAULT_STARTS: usize = 30;
 
 /// The functions of a deployment, unpacked.
 struct Functions {
+    deployment: Deployment,
     environment: Vec<(&'static str, String)>,
     binaries: TempDir,
     starts: usize,
@@ -58,7 +59,7 @@ async fn main() {
     let mut environment = deployment.env();
     environment.push(("SSL_CERT_FILE", bundle.path().to_str().expect("a plain path").to_owned()));
     let binaries = packages::unpack(&directory);
-    let functions = Functions { environment, binaries, starts };
+    let functions = Functions { deployment, environment, binaries, starts };
 
     println!("{}: {starts} starts each; milliseconds, minimum/median/99th percentile", directory.display());
     print_title("full speed", "start", "first invocation");
@@ -81,7 +82,7 @@ impl Functions {
         let mut images = self.start(&self.binaries.path().join("images")).await;
         let mut share = self.start(&self.binaries.path().join("share")).await;
         let round = group.map_or(0, CpuGroup::memory);
-        let fixture = Fixture::new(&mut images, &mut share, self.starts, round).await;
+        let fixture = Fixture::new(&self.deployment, &mut images, &mut share, self.starts, round).await;
         for function in Document::load().expect("the routes").functions() {
             let mut samples = Vec::with_capacity(self.starts);
             for number in 0..self.starts {

@@ -13,7 +13,6 @@ use std::{env, fs};
 use imageshare::domain::{ImageId, Status, TenantId, Timestamp, Visibility};
 use imageshare::store::OPEN_SHARDS;
 use imageshare::usecases::{self, NewImage};
-use imageshare_local::effects::{next_batch, remove};
 use imageshare_tests::binaries::binary;
 use imageshare_tests::budget::typical_details;
 use imageshare_tests::bus_server::BusServer;
@@ -21,7 +20,6 @@ use imageshare_tests::deployment::{AUDIENCE, Deployment, ISSUER};
 use imageshare_tests::events::{self, HttpEvent};
 use imageshare_tests::lambda_process::LambdaProcess;
 use imageshare_tests::local_service::{caller, tenant};
-use imageshare_tests::table_server::REGION;
 use serde_json::{Value, json};
 
 /// The projects of the measurement, as long as those of OpenStack.
@@ -134,17 +132,6 @@ impl World {
         let image = self.image().await;
         self.share(std::slice::from_ref(&image), &[tenant(RECIPIENT)]).await;
         image
-    }
-
-    /// The stream event of all changes since the last call, if one of them is of interest to `effects`.
-    async fn changes(&self) -> Option<Value> {
-        let (table, mut records) = (self.deployment.table_server().embedded(), Vec::new());
-        while let Some(batch) = next_batch(&table, REGION).await.expect("the changes") {
-            let event = batch.event().cloned().unwrap_or_default();
-            records.extend(event["Records"].as_array().cloned().unwrap_or_default());
-            remove(&table, &batch).await.expect("removed");
-        }
-        (!records.is_empty()).then(|| events::stream_event(&records))
     }
 
     async fn function(&mut self, name: &'static str) -> &mut LambdaProcess {
@@ -407,31 +394,31 @@ async fn measure_jobs(world: &mut World) {
 
 /// What follows from a change of memberships. The stream may bring several changes in one batch; here each has its own.
 async fn measure_effects(world: &mut World) {
-    world.changes().await;
+    world.deployment.take_changes().await;
     for (call, recipients) in
         [("what follows from a share with 1 project", 1), ("what follows from a share with 5 projects", 5)]
     {
         let mut events = Vec::new();
         for run in 0..world.runs {
             let image = world.image().await;
-            world.changes().await;
+            world.deployment.take_changes().await;
             let first = 9_000 + run * recipients;
             let tenants: Vec<_> = (first..first + recipients).map(numbered).collect();
             world.share(&[image], &tenants).await;
-            events.push(world.changes().await.expect("a share changes memberships"));
+            events.push(world.deployment.take_changes().await.expect("a share changes memberships"));
         }
         world.measure_events(call, "effects", events).await;
     }
     let mut events = Vec::new();
     for _ in 0..world.runs {
         let (image, recipient) = (world.pending_image().await, caller(RECIPIENT));
-        world.changes().await;
+        world.deployment.take_changes().await;
         let decision = (Status::Accepted, None);
         let service = world.deployment.service();
         usecases::respond(service, &recipient, recipient.tenant.clone(), vec![image], decision, None)
             .await
             .expect("a job");
-        events.push(world.changes().await.expect("a decision changes a membership"));
+        events.push(world.deployment.take_changes().await.expect("a decision changes a membership"));
     }
     world.measure_events("what follows from accepting 1 image", "effects", events).await;
 }

@@ -1,10 +1,11 @@
 //! Checks the service against a small model of it: random histories of requests from several tenants, with workers
-//! that get work items twice, late, out of order and several at once, and are killed between any two writes.
+//! that get work items, and `effects` that gets changes, twice, late, out of order and several at once, and that are killed
+//! between any two calls.
 //!
 //! ```text
 //! one step of a history
 //!
-//! history ── turn ────►  share · worker · sweep      an actor: a task that runs the service's own code
+//! history ── turn ────►  share · worker · effects    an actor: a task that runs the service's own code
 //!                                  │ its next call
 //!                                  ▼
 //!                         gate over the table        the call waits, and conflicts with others on the same items
@@ -21,7 +22,7 @@
 //!                 │                               ▲
 //!                 └── at its end, its result ─────┘
 //!
-//! after the last step: the whole table equals the model
+//! after the last step: the whole table equals the model, and events, messages and the jobs of share rules follow from it
 //! ```
 //!
 //! `PROPTEST_CASES` sets the number of histories, `FAULT_SCHEDULES` that of fault schedules; `MODEL_SEED` chooses

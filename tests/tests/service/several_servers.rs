@@ -1,12 +1,13 @@
 //! Several servers over one table: who executes what was left open, what they cost while idle, and that they agree on
 //! their keys. On tokio's paused clock; the servers as processes are in `faults/several_servers.rs`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use imageshare::auth::MasterKeys;
 use imageshare::domain::{Bypass, Clock, JobStatus, Limits, Stamp, Task};
-use imageshare::store::Store;
+use imageshare::store::{ShardCheckpoint, Store};
 use imageshare::table::Table;
 use imageshare::{App, Settings};
 use imageshare_local::dispatcher;
@@ -144,4 +145,37 @@ async fn servers_with_other_keys_of_one_id_are_refused() {
     check_master_keys(&store, &keys(format!("2:{other},1:{one}"))).await.unwrap();
     let refused = check_master_keys(&store, &keys(format!("1:{other}"))).await.unwrap_err();
     assert!(matches!(&refused, RemoteError::OtherMasterKey { id } if id == "1"), "{refused}");
+}
+
+#[tokio::test]
+async fn one_server_holds_the_lease_until_it_ends_or_is_returned() {
+    let table = EmbeddedTable::open(None).unwrap();
+    let store = dead_server(&table).store;
+    let (minute, moment) = (Duration::from_mins(1), Duration::ZERO);
+    assert!(store.hold_effects_lease("a", minute).await.unwrap());
+    assert!(!store.hold_effects_lease("b", minute).await.unwrap());
+    store.return_effects_lease("b").await.unwrap();
+    assert!(!store.hold_effects_lease("b", minute).await.unwrap(), "it is not its own");
+    assert!(store.hold_effects_lease("a", minute).await.unwrap(), "it is renewed");
+    store.return_effects_lease("a").await.unwrap();
+    assert!(store.hold_effects_lease("b", moment).await.unwrap());
+    assert!(store.hold_effects_lease("a", minute).await.unwrap(), "the other one has ended");
+}
+
+#[tokio::test]
+async fn checkpoints_say_how_far_each_shard_is_handled() {
+    let table = EmbeddedTable::open(None).unwrap();
+    let store = dead_server(&table).store;
+    assert!(store.shard_checkpoints().await.unwrap().is_empty());
+    let handled = |number: &str| ShardCheckpoint::Handled(number.to_owned());
+    for (shard, checkpoint) in
+        [("s-1", handled("100")), ("s-2", handled("7")), ("s-1", ShardCheckpoint::Finished)]
+    {
+        store.put_shard_checkpoint(shard, &checkpoint).await.unwrap();
+    }
+    let expected = [("s-1", ShardCheckpoint::Finished), ("s-2", handled("7"))];
+    let expected: BTreeMap<_, _> = expected.map(|(shard, checkpoint)| (shard.to_owned(), checkpoint)).into();
+    assert_eq!(store.shard_checkpoints().await.unwrap(), expected);
+    store.remove_shard_checkpoint("s-1").await.unwrap();
+    assert_eq!(store.shard_checkpoints().await.unwrap().len(), 1);
 }

@@ -87,6 +87,7 @@ async fn readme_tour_works_as_written() {
         "\"status\":\"SUCCESS\"",
         "\"status\":\"accepted\"",
         "\"job_id\"",
+        "\"name\":\"nightly-1\"",
         "3 tenants imported: 3 new",
         "\"project_id\":\"shop-project\"",
         "\"grant\":{\"key_id\":\"key-1\"",

@@ -188,7 +188,9 @@ impl StreamReader {
             let call = self.client.describe_stream().stream_arn(&self.stream_arn);
             let page = call.set_exclusive_start_shard_id(start).send().await;
             let page = page.map_err(|error| call_error("DescribeStream", &error.into_service_error()))?;
-            let Some(description) = page.stream_description else { return Ok(shards) };
+            let missing =
+                || StreamError::Call { call: "DescribeStream", problem: "no description".to_owned() };
+            let description = page.stream_description.ok_or_else(missing)?;
             shards.extend(description.shards.unwrap_or_default());
             start = description.last_evaluated_shard_id;
             if start.is_none() {

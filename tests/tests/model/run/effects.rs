@@ -109,10 +109,10 @@ impl Run<'_> {
     ) -> Result<(), Violation> {
         let state = self.model.state();
         let is_change = match change {
-            RuleChange::Put { .. } | RuleChange::Enter { entry: Some(_), .. } | RuleChange::Delete { .. } => {
-                true
-            }
-            RuleChange::Enable { .. } => true,
+            RuleChange::Put { .. }
+            | RuleChange::Delete { .. }
+            | RuleChange::Enable { .. }
+            | RuleChange::Enter { entry: Some(_), .. } => true,
             RuleChange::Enter { tenant, entry: None } => state.entries.contains_key(tenant),
             RuleChange::Describe { image, .. } => state.image(image).is_some(),
         };

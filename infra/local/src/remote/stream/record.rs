@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodbstreams::types::{AttributeValue, Record};
+use aws_sdk_dynamodbstreams::types::{AttributeValue, OperationType, Record};
 use imageshare::store::PARTITIONS_WITH_EFFECTS;
 use serde_json::{Value, json};
 
@@ -50,7 +50,7 @@ fn lambda_record(record: &Record) -> Result<Value, serde_json::Error> {
     }
     Ok(json!({
         "eventID": record.event_id,
-        "eventName": record.event_name.as_ref().map(|name| name.as_str()),
+        "eventName": record.event_name.as_ref().map(OperationType::as_str),
         "eventVersion": record.event_version,
         "eventSource": "aws:dynamodb",
         "awsRegion": record.aws_region.as_deref().unwrap_or_default(),

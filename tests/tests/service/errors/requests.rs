@@ -97,8 +97,9 @@ fn fill(api: &Api, line: &str) -> String {
         ("{large}", "a".repeat(20_000)),
         ("{ids}", list(301, id)),
         ("{half}", list(51, text)),
-        ("{many}", list(101, text)),
-        ("{named}", list(50, |number| format!("{{\"name\":\"a{number}\"}}"))),
+        ("{most}", list(501, text)),
+        ("{many}", list(1_001, text)),
+        ("{named}", list(500, |number| format!("{{\"name\":\"a{number}\"}}"))),
         ("{numbered}", (1..=101).fold(String::new(), |text, number| text + &format!("&ImageId.{number}=a"))),
         ("{operations}", list(1001, |_| r#"{"op":"replace","path":"/name","value":"a"}"#.to_owned())),
     ];

@@ -2,7 +2,9 @@
 //! it.
 
 mod access_keys;
+mod effects;
 mod idle;
+mod memberships;
 mod messages;
 mod owner_policies;
 mod share_rules;
@@ -96,6 +98,7 @@ pub async fn measure_calls() -> Vec<Measurement> {
     assert_eq!(page.items.len(), 100);
     rows.push(measurement("page of 100 members of an image", &service));
 
+    rows.extend(memberships::measure().await);
     rows.extend(permission_calls(&world).await);
     rows.extend(share_by_name_calls(&world).await);
     rows.extend(image_event_calls().await);
@@ -119,6 +122,7 @@ pub async fn measure_calls() -> Vec<Measurement> {
     rows.push(measurement("delete an image of 100 members: request", &service));
     rows.push(idle::measure_sweep().await);
     rows.extend(messages::message_calls().await);
+    rows.extend(effects::effects_calls().await);
     rows
 }
 

@@ -10,12 +10,13 @@
 //! other tenants never waits behind all of it, in whatever order work items are executed, and parallel workers seldom
 //! write to the same image.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
+use std::iter;
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ImageId, JobId, Outcome, Status, TenantId, Timestamp, VaultId};
+use super::{ImageId, JobId, Outcome, Plan, Status, TenantId, Timestamp, Transition, VaultId};
 
 /// What a job does to each pair.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +47,34 @@ pub enum Task {
         /// The number of images that were pending at the request.
         expected: u32,
     },
+    /// The same for the images of some owners only (`contract/decisions.md` 31). A task of its own: an older worker
+    /// cannot read it, and would ignore the owners of a [`Task::RespondToAll`].
+    RespondToOwners {
+        /// The owners.
+        owners: BTreeSet<TenantId>,
+        /// The decision.
+        status: Status,
+        /// Where the backups of accepted full-ECS images go.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        vault: Option<VaultId>,
+        /// The number of images of these owners that were pending at the request.
+        expected: u32,
+    },
+}
+
+impl Task {
+    /// Whether its job names no images, and finds them itself.
+    pub fn finds_images(&self) -> bool {
+        matches!(self, Self::RespondToAll { .. } | Self::RespondToOwners { .. })
+    }
+
+    /// The owners to whose images it is limited; `None` if it is not.
+    pub fn owners(&self) -> Option<&BTreeSet<TenantId>> {
+        match self {
+            Self::RespondToOwners { owners, .. } => Some(owners),
+            _ => None,
+        }
+    }
 }
 
 /// An accepted batch request.
@@ -68,6 +97,15 @@ pub struct Job {
     /// Empty if it is executed at once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub queues: Vec<TenantId>,
+    /// Whether the request may have been executed before, in an attempt without a response. Then a pair that is as
+    /// requested may be so by that attempt.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub may_repeat: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// The maximum number of pairs of a work item, which is what a worker retries: a few steps.
@@ -87,10 +125,12 @@ pub(super) const MAX_ITEMS_PER_PLAN: usize = 98;
 const MAX_ITEMS_READ_PER_STEP: usize = 99;
 
 impl Job {
-    /// The number of pairs; for [`Task::RespondToAll`], the number expected at the request.
+    /// The number of pairs; if the job finds its images itself, the number expected at the request.
     pub fn pair_count(&self) -> usize {
         match self.task {
-            Task::RespondToAll { expected, .. } => expected.try_into().unwrap_or(usize::MAX),
+            Task::RespondToAll { expected, .. } | Task::RespondToOwners { expected, .. } => {
+                expected.try_into().unwrap_or(usize::MAX)
+            }
             Task::Share | Task::Unshare | Task::Refresh | Task::Respond { .. } => {
                 self.images.len() * self.tenants.len()
             }
@@ -160,6 +200,8 @@ pub struct WorkItem {
     pub found_images: Vec<ImageId>,
     /// The outcomes of its first pairs. Their number is the cursor.
     pub outcomes: Vec<Outcome>,
+    /// The transitions of its first pairs; those that are missing are unknown.
+    pub transitions: Vec<Option<Transition>>,
     /// When its last pair was executed.
     pub finished_at: Option<Timestamp>,
     /// How often the sweep has found it open.
@@ -167,6 +209,15 @@ pub struct WorkItem {
 }
 
 impl WorkItem {
+    /// Adds the outcomes and transitions of the pairs that a plan executes.
+    pub fn add_plan(&mut self, plan: &Plan) {
+        // An older function adds outcomes only.
+        self.transitions.resize(self.outcomes.len(), None);
+        self.outcomes.extend(&plan.outcomes);
+        self.transitions.extend(&plan.transitions);
+        self.transitions.resize(self.outcomes.len(), None);
+    }
+
     /// The pairs that are not executed yet.
     pub fn remaining_pairs(&self) -> Range<usize> {
         self.pairs.start + self.outcomes.len().min(self.pairs.len())..self.pairs.end
@@ -184,6 +235,19 @@ pub enum JobStatus {
     Success,
     /// All pairs have been executed, and some have failed.
     Fail,
+}
+
+/// What became of a pair of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PairResult<'a> {
+    /// The image.
+    pub image: &'a ImageId,
+    /// The tenant.
+    pub tenant: &'a TenantId,
+    /// The outcome.
+    pub outcome: Outcome,
+    /// What has changed; `None` if that is not known, or the pair is not as requested.
+    pub transition: Option<Transition>,
 }
 
 /// A job with its work items.
@@ -229,7 +293,7 @@ impl JobReport {
     /// When its last work item ended; `None` while it is open.
     pub fn ended_at(&self) -> Option<Timestamp> {
         let created: usize = self.work_items.iter().map(|work_item| work_item.pairs.len()).sum();
-        if !matches!(self.job.task, Task::RespondToAll { .. }) && created < self.job.pair_count() {
+        if !self.job.task.finds_images() && created < self.job.pair_count() {
             return None;
         }
         let last = self
@@ -242,17 +306,24 @@ impl JobReport {
 
     /// Every pair that has been executed, with its outcome.
     pub fn outcomes(&self) -> impl Iterator<Item = (&ImageId, &TenantId, Outcome)> {
+        self.results().map(|result| (result.image, result.tenant, result.outcome))
+    }
+
+    /// Every pair that has been executed, with its outcome and transition.
+    pub fn results(&self) -> impl Iterator<Item = PairResult<'_>> {
         self.work_items.iter().flat_map(|work_item| {
-            work_item.pairs.clone().zip(&work_item.outcomes).filter_map(|(number, outcome)| {
+            let transitions = work_item.transitions.iter().copied().chain(iter::repeat(None));
+            let pairs = work_item.pairs.clone().zip(&work_item.outcomes).zip(transitions);
+            pairs.filter_map(|((number, outcome), transition)| {
                 let (image, tenant) = self.pair(work_item, number)?;
-                Some((image, tenant, *outcome))
+                Some(PairResult { image, tenant, outcome: *outcome, transition })
             })
         })
     }
 
     fn pair<'a>(&'a self, work_item: &'a WorkItem, number: usize) -> Option<(&'a ImageId, &'a TenantId)> {
         match self.job.task {
-            Task::RespondToAll { .. } => work_item
+            Task::RespondToAll { .. } | Task::RespondToOwners { .. } => work_item
                 .found_images
                 .get(number.checked_sub(work_item.pairs.start)?)
                 .zip(self.job.tenants.first()),
@@ -289,6 +360,7 @@ mod tests {
             tenants: (0..tenants).map(|n| format!("tenant-{n}").parse().unwrap()).collect(),
             accepted_at: Timestamp::now(),
             queues: Vec::new(),
+            may_repeat: false,
         }
     }
 
@@ -328,6 +400,7 @@ mod tests {
                 pairs: number..number + 1,
                 found_images: Vec::new(),
                 outcomes: end.map(|_| Outcome::Done).into_iter().collect(),
+                transitions: Vec::new(),
                 finished_at: end.map(Timestamp::from_unix_millis),
                 attempts: 0,
             };
@@ -350,6 +423,7 @@ mod tests {
             pairs: first..first + 1,
             found_images: vec![format!("image-{first}").parse().unwrap()],
             outcomes: vec![Outcome::Done],
+            transitions: Vec::new(),
             finished_at: Some(Timestamp::from_unix_millis(1)),
             attempts: 0,
         };
@@ -357,6 +431,7 @@ mod tests {
             pairs: 0..0,
             found_images: Vec::new(),
             outcomes: Vec::new(),
+            transitions: Vec::new(),
             finished_at: None,
             ..found(0, 0)
         };
@@ -375,6 +450,7 @@ mod tests {
             pairs: 0..2,
             found_images: Vec::new(),
             outcomes,
+            transitions: Vec::new(),
             finished_at: Some(Timestamp::from_unix_millis(1)),
             attempts: 0,
         };
@@ -390,5 +466,30 @@ mod tests {
     #[test]
     fn job_without_pairs_has_no_work_items() {
         assert_eq!((job(3, 0).work_items(), job(3, 0).pair(0)), (Vec::new(), None));
+    }
+
+    #[test]
+    fn older_function_leaves_transitions_unknown() {
+        let mut work_item = WorkItem {
+            number: 0,
+            pairs: 0..6,
+            found_images: Vec::new(),
+            outcomes: Vec::new(),
+            transitions: Vec::new(),
+            finished_at: None,
+            attempts: 0,
+        };
+        let began = Some(Transition::Began);
+        let plan = Plan { outcomes: vec![Outcome::Done], transitions: vec![began], ..Plan::default() };
+        work_item.add_plan(&plan);
+        // An older function executes a pair, and a newer one another.
+        work_item.outcomes.push(Outcome::Done);
+        work_item.add_plan(&plan);
+        work_item.add_plan(&Plan { transitions: Vec::new(), ..plan });
+        assert_eq!(work_item.transitions, [began, None, began, None]);
+        work_item.outcomes.push(Outcome::Done);
+        let report = JobReport { job: job(1, 6), work_items: vec![work_item] };
+        let transitions: Vec<_> = report.results().map(|result| result.transition).collect();
+        assert_eq!(transitions, [began, None, began, None, None]);
     }
 }

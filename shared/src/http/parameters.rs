@@ -1,7 +1,7 @@
 //! The query parameters of a request, parsed from the URL as the client sent it: the gateway's own map joins repeated
 //! keys.
 //!
-//! Unknown keys are ignored, as in IMS. A known key with an unexpected value is an error that names the key: a filter
+//! Unknown keys are ignored, as in IMS, except where an operation refuses them. A known key with an unexpected value is an error that names the key: a filter
 //! that is silently ignored would list images that the client did not ask for.
 
 use std::collections::BTreeMap;
@@ -37,6 +37,12 @@ impl Query {
     /// Returns the value of a parameter.
     pub(crate) fn text(&self, key: &str) -> Option<&str> {
         self.0.get(key).map(String::as_str)
+    }
+
+    /// Checks that there are no other parameters than these, for a list whose clients send no others.
+    pub(crate) fn ensure_only(&self, keys: &[&str]) -> Result<(), ApiError> {
+        let unknown = self.0.keys().find(|key| !keys.contains(&key.as_str()));
+        unknown.map_or(Ok(()), |key| Err(invalid_parameter(key, format_args!("only {}", keys.join(", ")))))
     }
 
     /// Returns every parameter with its value.

@@ -25,6 +25,7 @@ mod messages;
 mod outcome_error;
 mod owner_policies;
 mod page;
+mod query_memberships;
 mod quota;
 mod respond;
 mod respond_to_all_job;
@@ -49,7 +50,7 @@ pub use self::directory::{
     DirectoryError, delete_tenant, find_project, find_tenant, list_tenants, own_entry, put_tenant,
     show_tenant,
 };
-pub use self::effects::carry_out_effects;
+pub use self::effects::{apply_share_rules, deliver_messages, derive_events};
 pub use self::error::{ExceededLimit, UseCaseError};
 pub use self::execute::{execute, fail_remaining};
 pub use self::images::{
@@ -64,7 +65,7 @@ pub use self::list_images::{
     Direction, ImagePage, ImageQuery, ImageRow, IndexFilter, ListReason, Sort, SortKey, VisibleImage,
     find_images, list_images,
 };
-pub use self::list_members::{list_members, show_member};
+pub use self::list_members::{MemberCounts, MemberList, list_members, list_members_by_status, show_member};
 pub use self::marker::Marker;
 pub use self::messages::{
     MAX_UNREAD_COUNT, MessageError, MessageList, MessageView, UnreadCount, deliver_message, list_messages,
@@ -75,8 +76,11 @@ pub use self::owner_policies::{
     OwnerPolicyError, delete_owner_policy, list_owner_policies, put_owner_policy, show_owner_policy,
 };
 pub use self::page::Page;
+pub use self::query_memberships::{
+    MembershipPage, MembershipPosition, MembershipQuery, MembershipRow, query_memberships,
+};
 pub use self::quota::{Quota, quota};
-pub use self::respond::{respond, respond_to_all};
+pub use self::respond::{respond, respond_to_all, respond_to_owners};
 pub use self::share::share;
 pub use self::sweep::{SweepReport, sweep, unblock_queues};
 pub use self::unshare::unshare;

@@ -150,6 +150,37 @@ async fn batch_of_10000_pairs_is_executed_completely() {
 }
 
 #[tokio::test]
+async fn batch_of_any_shape_is_executed_completely() {
+    let limits = Limits {
+        images_per_tenant: 1_000,
+        members_per_image: 1_000,
+        pending_per_owner: 1_000,
+        ..Limits::default()
+    };
+    for (images, tenants) in [(1_000, 3), (3, 1_000), (13, 230)] {
+        let world = LocalService::start(limits);
+        let mut created = Vec::new();
+        for _ in 0..images {
+            created.push(world.create_image("owner").await);
+        }
+        let recipients: Vec<String> = (0..tenants).map(|n| format!("t{n}")).collect();
+        let job = share(&world, &created, &recipients.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        world.run_open_work().await;
+        let report = world.job_report(job).await;
+        assert_eq!((report.status(), report.outcomes().count()), (JobStatus::Success, images * tenants));
+        let recipient = tenant("t0");
+        let accept = (Status::Accepted, None);
+        let me = caller("t0");
+        let job =
+            usecases::respond(&world.service, &me, recipient, created.clone(), accept, None).await.unwrap();
+        world.run_open_work().await;
+        let report = world.job_report(job).await;
+        assert_eq!((report.status(), report.outcomes().count()), (JobStatus::Success, images));
+        totals::assert_consistent(&world.embedded);
+    }
+}
+
+#[tokio::test]
 async fn deleting_an_image_ends_its_memberships_and_retires_its_id() {
     let world = LocalService::start(Limits::default());
     let image = world.create_image("owner").await;

@@ -22,6 +22,7 @@ mod ims_refusals;
 mod job_waits;
 mod long_lists;
 mod markers;
+mod memberships;
 mod messages;
 mod order;
 mod queues;

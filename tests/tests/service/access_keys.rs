@@ -365,7 +365,9 @@ async fn credential_learns_its_project_and_the_limits_in_force() {
     let event = HttpEvent::new("GET /v1/service", "/v1/service");
     let token = imageshare_tests::deployment::Deployment::token("own1", "admin");
     let response = send_event(&function, &event.token(&token), None).await;
-    assert_eq!(response.body["features"], json!(["access_key_expiry", "access_key_secrets", "share_rules"]));
+    let Value::Array(features) = &response.body["features"] else { panic!("{response:?}") };
+    assert!(features.contains(&json!("access_key_expiry")));
+    assert!(features.iter().all(|feature| !feature.as_str().unwrap().ends_with("_waits")), "{features:?}");
 }
 
 #[tokio::test]

@@ -91,15 +91,12 @@ pub async fn create_access_key(
         return Err(AccessKeyError::InvalidExpiry);
     }
     let id = AccessKeyId::generate();
-    let (master, sealed, secret) = match chosen {
-        Some(secret) => {
-            let (master, sealed) = keyring.seal_new_secret(&id, secret).ok_or(AccessKeyError::NoMasterKey)?;
-            (master, Some(sealed), secret.clone())
-        }
-        None => {
-            let (master, secret) = keyring.derive_new_secret(&id).ok_or(AccessKeyError::NoMasterKey)?;
-            (master, None, secret)
-        }
+    let (master, sealed, secret) = if let Some(secret) = chosen {
+        let (master, sealed) = keyring.seal_new_secret(&id, secret).ok_or(AccessKeyError::NoMasterKey)?;
+        (master, Some(sealed), secret.clone())
+    } else {
+        let (master, secret) = keyring.derive_new_secret(&id).ok_or(AccessKeyError::NoMasterKey)?;
+        (master, None, secret)
     };
     let key = AccessKey {
         id,

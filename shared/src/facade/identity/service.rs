@@ -14,7 +14,15 @@ pub const ROUTE: &str = "GET /v1/service";
 
 /// What a client may use if it is named here. A release that adds what a client has to ask for adds a name; none is
 /// removed while the API has it.
-const FEATURES: [&str; 3] = ["access_key_expiry", "access_key_secrets", "share_rules"];
+const FEATURES: [&str; 7] = [
+    "access_key_expiry",
+    "access_key_secrets",
+    "image_entity_tags",
+    "job_outcomes",
+    "membership_queries",
+    "owner_answers",
+    "share_rules",
+];
 
 /// The service as its caller sees it.
 #[derive(Serialize)]
@@ -41,9 +49,11 @@ fn show(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
 
 impl<'a> ServiceJson<'a> {
     fn new(settings: &'a Settings, caller: &'a Caller) -> Self {
+        let can_wait = settings.waiting_reads.is_some();
         let conditional = [
             ("complete_directory", settings.directory_is_complete),
-            ("message_waits", settings.waiting_reads.is_some()),
+            ("job_waits", can_wait),
+            ("message_waits", can_wait),
         ];
         let conditional = conditional.into_iter().filter_map(|(name, is_there)| is_there.then_some(name));
         Self {
@@ -79,7 +89,8 @@ mod tests {
         let shown = limits(in_force);
         assert_eq!(shown["members_per_image"], 7);
         assert_eq!(shown["images_per_tenant"], 1_000);
-        assert_eq!((&shown["images_per_request"], &shown["pairs_per_job"]), (&100.into(), &10_000.into()));
+        assert_eq!(shown["images_per_request"], MAX_NAMES_PER_BATCH);
+        assert_eq!(shown["pairs_per_job"], MAX_PAIRS_PER_BATCH);
         assert_eq!(shown.len(), Limit::ALL.len() + 3);
     }
 }

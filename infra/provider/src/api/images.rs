@@ -64,18 +64,7 @@ impl Image {
 }
 
 /// The members of an image that are texts, and that no user sets.
-const SET_BY_SERVICE: [&str; 10] = [
-    "self",
-    "file",
-    "schema",
-    "checksum",
-    "os_hash_algo",
-    "os_hash_value",
-    "active_at",
-    "virtual_env_type",
-    "__image_size",
-    "__image_source_type",
-];
+const SET_BY_SERVICE: [&str; 3] = ["self", "file", "schema"];
 
 /// A new image.
 #[derive(Clone, Debug, Default, Serialize)]

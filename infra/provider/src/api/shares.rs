@@ -6,7 +6,9 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::jobs::{StopWaiting, Wait};
-use super::{ApiError, Call, Client, ErrorKind, JobStatus, Limits, Pair, PairResult, Status, cover};
+use super::{
+    ApiError, Call, Client, ErrorKind, JobStatus, Limits, Membership, Pair, PairResult, Status, cover,
+};
 
 /// A recipient's decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -43,8 +45,8 @@ pub struct Changed {
     pub results: Vec<PairResult>,
     /// The jobs that go on, and why they were not waited for.
     pub unfinished: Vec<(String, StopWaiting)>,
-    /// The last job that was made.
-    pub last_job: Option<String>,
+    /// Whether an interrupt kept a part from being requested.
+    pub is_cut_short: bool,
     /// Why a part of the change was not requested, or is not known.
     pub errors: Vec<ApiError>,
 }
@@ -52,6 +54,13 @@ pub struct Changed {
 #[derive(serde::Deserialize)]
 struct Accepted {
     job_id: String,
+}
+
+/// A member in Glance's API.
+#[derive(serde::Deserialize)]
+struct Member {
+    status: Status,
+    updated_at: String,
 }
 
 impl Client {
@@ -83,6 +92,7 @@ impl Client {
         let mut jobs = Vec::new();
         for part in cover(pairs, &limits) {
             if wait.stop.is_cancelled() {
+                changed.is_cut_short = true;
                 break;
             }
             let body = json!({"images": part.images, "projects": part.projects});
@@ -137,8 +147,22 @@ impl Client {
         changed
     }
 
+    /// Decides on one image, at once and without a job. Returns the membership as it is then. Costs one call.
+    pub async fn decide_on_one(
+        &self,
+        membership: &Membership,
+        decision: Decision,
+        vault: Option<&str>,
+    ) -> Result<Membership, ApiError> {
+        let Membership { image_id, project_id, .. } = membership;
+        let call = Call::put("/v2/images/{}/members/{}", &[image_id, project_id]);
+        let Member { status, updated_at } =
+            self.send(&call.json(&json!({"status": decision, "vault_id": vault}))).await?;
+        let vault_id = vault.filter(|_| status == Status::Accepted).map(str::to_owned);
+        Ok(Membership { status, answered_at: Some(updated_at), vault_id, ..membership.clone() })
+    }
+
     async fn await_jobs(&self, jobs: Vec<String>, wait: &Wait, changed: &mut Changed) {
-        changed.last_job = jobs.last().cloned();
         for id in jobs {
             match self.wait_for_job(&id, wait).await {
                 Ok(Ok(job)) => changed.add(job.entities.results, job.status, job.fail_reason, &id),

@@ -2,6 +2,7 @@
 //! it.
 
 mod idle;
+mod memberships;
 mod messages;
 mod owner_policies;
 mod share_rules;
@@ -95,6 +96,7 @@ pub async fn measure_calls() -> Vec<Measurement> {
     assert_eq!(page.items.len(), 100);
     rows.push(measurement("page of 100 members of an image", &service));
 
+    rows.extend(memberships::measure().await);
     rows.extend(permission_calls(&world).await);
     rows.extend(share_by_name_calls(&world).await);
     rows.extend(image_event_calls().await);

@@ -54,7 +54,9 @@ pub use self::image::{
 };
 pub use self::job::{Job, JobReport, JobStatus, Task, WorkItem};
 pub use self::key_grant::KeyGrant;
-pub use self::limits::{BadLimit, Limit, LimitSetting, Limits, MAX_MEMBERS_PER_IMAGE, MAX_NAMES_PER_BATCH};
+pub use self::limits::{
+    BadLimit, Limit, LimitSetting, Limits, MAX_MEMBERS_PER_IMAGE, MAX_NAMES_PER_BATCH, MAX_NAMES_PER_QUERY,
+};
 pub use self::member_view::MemberView;
 pub use self::membership::{
     AcceptedBy, Active, Decision, Ended, MAX_RESHARES, Membership, NotAMember, Status,

@@ -5,6 +5,7 @@ pub mod alibaba;
 pub mod glance;
 pub mod identity;
 pub mod ims;
+pub mod memberships;
 pub mod messages;
 pub mod registry;
 pub mod share_rules;

@@ -15,6 +15,7 @@ mod field_value;
 pub(crate) mod fixtures;
 mod gateway;
 pub mod health;
+pub(crate) mod id_array;
 pub(crate) mod idempotency;
 mod marker;
 pub(crate) mod object_body;

@@ -7,9 +7,10 @@ use super::error::StoreError;
 use super::item;
 use super::items::image::{self, MEMBER_REV};
 use super::items::membership::{
-    IS_ACTIVE, IS_ACTIVE_OR_HEAD, MEMBERSHIP, UPDATED, parse, parse_member, parse_status,
+    IS_ACTIVE, IS_ACTIVE_OR_HEAD, MEMBERSHIP, StoredMembership, UPDATED, parse, parse_member, parse_status,
 };
 use super::keys::{self, MEMBERSHIP_PREFIX, SK};
+use super::snapshot::Pair;
 use crate::domain::{Image, ImageHead, ImageId, MemberView, Status, TenantId, Unauthorized};
 use crate::table::{Projection, Query};
 
@@ -98,6 +99,36 @@ impl Store {
             (Unauthorized::new(image), status)
         };
         Ok(images.into_iter().map(with_status).collect())
+    }
+
+    /// Reads the heads of images, and leaves out those that are missing or deleted. One batch read for every 100, some
+    /// of them at a time.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table fails.
+    pub async fn heads(
+        &self,
+        ids: impl IntoIterator<Item = &ImageId>,
+    ) -> Result<HashMap<ImageId, Unauthorized<ImageHead>>, StoreError> {
+        let keys: Vec<_> = ids.into_iter().map(keys::head).collect();
+        let mut heads = HashMap::new();
+        for item in &self.read_concurrently(&keys).await? {
+            heads.extend(image::parse_head(item)?.map(|head| (head.id.clone(), Unauthorized::new(head))));
+        }
+        Ok(heads)
+    }
+
+    /// Reads the active memberships of pairs, in no order. One batch read for every 100, some of them at a time.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table fails.
+    pub(crate) async fn members_of_pairs(&self, pairs: &[Pair<'_>]) -> Result<Vec<MemberView>, StoreError> {
+        let keys: Vec<_> = pairs.iter().map(|(image, tenant)| keys::membership(image, tenant)).collect();
+        let mut members = Vec::new();
+        for item in &self.read_concurrently(&keys).await? {
+            members.extend(parse(item)?.and_then(StoredMembership::into_member));
+        }
+        Ok(members)
     }
 
     /// Reads all recipients of an image. One query for each megabyte of its partition.

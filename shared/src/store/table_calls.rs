@@ -1,5 +1,7 @@
 //! The calls to the table. Each is counted, and retried until its deadline if its failure is transient.
 
+use futures_util::{StreamExt, TryStreamExt, stream};
+
 use super::client::Store;
 use super::error::{StoreError, WriteError};
 use super::item::Item;
@@ -22,6 +24,9 @@ pub enum Commit {
 
 /// DynamoDB's limit of keys in one batch read.
 const MAX_BATCH_KEYS: usize = 100;
+
+/// The most batch reads of one call that run concurrently.
+const MAX_CONCURRENT_BATCHES: usize = 10;
 
 impl Store {
     /// Reads an item that does not exist, which opens the connection and shows that the table responds. One read.
@@ -125,6 +130,14 @@ impl Store {
                 self.read_batches(keys, true, Projection::All).await
             }
         }
+    }
+
+    /// Reads items as [`Self::read`] does, some batches at a time.
+    pub(super) async fn read_concurrently(&self, keys: &[Key]) -> Result<Vec<Item>, StoreError> {
+        let batches: Vec<_> = keys.chunks(MAX_BATCH_KEYS).map(|batch| self.read(batch.to_vec())).collect();
+        let items: Vec<_> =
+            stream::iter(batches).buffer_unordered(MAX_CONCURRENT_BATCHES).try_collect().await?;
+        Ok(items.into_iter().flatten().collect())
     }
 
     /// Reads attributes of items by key, eventually consistent, for half the units: good enough for keys that come

@@ -25,6 +25,7 @@ mod messages;
 mod outcome_error;
 mod owner_policies;
 mod page;
+mod query_memberships;
 mod quota;
 mod respond;
 mod respond_to_all_job;
@@ -72,6 +73,9 @@ pub use self::owner_policies::{
     OwnerPolicyError, delete_owner_policy, list_owner_policies, put_owner_policy, show_owner_policy,
 };
 pub use self::page::Page;
+pub use self::query_memberships::{
+    MembershipPage, MembershipPosition, MembershipQuery, MembershipRow, query_memberships,
+};
 pub use self::quota::{Quota, quota};
 pub use self::respond::{respond, respond_to_all};
 pub use self::share::share;

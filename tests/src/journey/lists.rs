@@ -36,5 +36,12 @@ impl<S: Stage> Journey<S> {
         self.call(&format!("own1 GET /v1/own1/cloudimages/{pending}/members"), Value::Null, 200).await;
         self.call(&format!("list GET /v1/list/cloudimages/{pending}/members/list"), Value::Null, 200).await;
         self.call(&format!("str1 GET /v1/str1/cloudimages/{pending}/members"), Value::Null, 400).await;
+        for body in [json!({}), json!({"images": [pending]}), json!({"projects": ["list"]})] {
+            self.call("own1 POST /v1/own1/memberships/query", body, 200).await;
+        }
+        for mut body in [json!({}), json!({"images": [pending, accepted]}), json!({"owners": ["own1"]})] {
+            body["role"] = "recipient".into();
+            self.call("list POST /v1/list/memberships/query", body, 200).await;
+        }
     }
 }

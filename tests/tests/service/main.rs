@@ -20,6 +20,7 @@ mod image_events;
 mod ims_refusals;
 mod long_lists;
 mod markers;
+mod memberships;
 mod messages;
 mod order;
 mod queues;

@@ -200,6 +200,7 @@ async fn every_operation_is_served() {
     exercise_keystone(&owner).await;
     exercise_directory(&owner, &b).await;
     exercise_keys_and_vaults(&owner, &one).await;
+    own_api::exercise_memberships(&owner, &two).await;
     own_api::exercise_messages(&one).await;
     own_api::exercise_owners(&one).await;
     own_api::exercise_share_rules(&owner).await;

@@ -5,9 +5,9 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-use super::error::too_many_items;
 use crate::domain::{MAX_NAMES_PER_BATCH, NAME_FORMAT, Name, TenantName};
 use crate::http::ApiError;
+use crate::http::id_array::too_many_items;
 
 /// Parses `[{"name":"…","project":"…"}]`. Returns the names without duplicates, each with its index in the array. A
 /// missing, null or empty array has none.
@@ -25,7 +25,7 @@ pub(super) fn parse(value: Option<&Value>) -> Result<Vec<(usize, TenantName)>, A
         }
     };
     if values.len() > MAX_NAMES_PER_BATCH {
-        return Err(too_many_items("accounts", values.len()));
+        return Err(too_many_items("accounts", MAX_NAMES_PER_BATCH, values.len()));
     }
     let (mut accounts, mut seen) = (Vec::with_capacity(values.len()), HashSet::with_capacity(values.len()));
     for (index, value) in values.iter().enumerate() {

@@ -5,17 +5,13 @@
 //! (`contract/decisions.md` 30). So are duplicate members, lone surrogates and unlimited nesting, which parsers
 //! interpret differently.
 
-use std::collections::HashSet;
-use std::hash::Hash;
-use std::str::FromStr;
-
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::accounts;
-use super::error::too_many_items;
-use crate::domain::{ID_FORMAT, ImageId, JobId, MAX_NAMES_PER_BATCH, RecipientList};
+use crate::domain::{ImageId, JobId, MAX_NAMES_PER_BATCH, RecipientList};
+use crate::http::id_array::{parse_ids, too_many_items};
 use crate::http::{ApiError, HttpResponse, json_response, strict_json};
 
 /// `{"images":[…],"projects":[…],"accounts":[…]}`: the body of a share or unshare request (`contract/ims.md` 1.1, 1.3;
@@ -58,11 +54,11 @@ impl Batch {
         let projects = if has_no_projects && !accounts.is_empty() {
             Vec::new()
         } else {
-            parse_ids("projects", "IMG.0067", wire.projects.as_ref())?
+            parse_ids("projects", "IMG.0067", wire.projects.as_ref(), MAX_NAMES_PER_BATCH)?
         };
         match projects.len() + accounts.len() {
             0..=MAX_NAMES_PER_BATCH => Ok(Self { images, tenants: RecipientList { projects, accounts } }),
-            total => Err(too_many_items("projects and accounts together", total)),
+            total => Err(too_many_items("projects and accounts together", MAX_NAMES_PER_BATCH, total)),
         }
     }
 }
@@ -83,35 +79,7 @@ pub(super) fn parse_object<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiErr
 
 /// Parses the field `images`.
 pub(super) fn parse_images(value: Option<&Value>) -> Result<Vec<ImageId>, ApiError> {
-    parse_ids("images", "IMG.0066", value)
-}
-
-/// Parses an array of ids without duplicates. `code` is the error code for a malformed id.
-fn parse_ids<T: FromStr + Clone + Eq + Hash>(
-    field: &str,
-    code: &'static str,
-    value: Option<&Value>,
-) -> Result<Vec<T>, ApiError> {
-    let expected =
-        || ApiError::malformed(format!("{field}: expected an array of 1 to {MAX_NAMES_PER_BATCH} ids."));
-    let values = value.and_then(Value::as_array).filter(|ids| !ids.is_empty()).ok_or_else(expected)?;
-    if values.len() > MAX_NAMES_PER_BATCH {
-        return Err(too_many_items(field, values.len()));
-    }
-    let mut seen = HashSet::with_capacity(values.len());
-    let mut ids = Vec::with_capacity(values.len());
-    for (index, value) in values.iter().enumerate() {
-        let text = value
-            .as_str()
-            .ok_or_else(|| ApiError::malformed(format!("{field}[{index}]: expected a string.")))?;
-        let id: T = text
-            .parse()
-            .map_err(|_| ApiError::bad_request(code, format!("{field}[{index}]: expected {ID_FORMAT}.")))?;
-        if seen.insert(id.clone()) {
-            ids.push(id);
-        }
-    }
-    Ok(ids)
+    parse_ids("images", "IMG.0066", value, MAX_NAMES_PER_BATCH)
 }
 
 /// The response of a batch call: 200, not 202, because several clients accept only 200 (`contract/README.md` 0.2).
@@ -121,6 +89,8 @@ pub(super) fn job_response(job: JobId) -> HttpResponse {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use proptest::prelude::*;
     use serde_json::json;
 

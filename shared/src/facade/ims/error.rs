@@ -1,10 +1,9 @@
-//! Errors that only this facade has. [`ApiError`] has those that it shares with others.
+//! Errors that only this facade has. [`ApiError`](crate::http::ApiError) has those that it shares with others.
 
 use http::StatusCode;
 use http::header::HeaderValue;
 
-use crate::domain::MAX_NAMES_PER_BATCH;
-use crate::http::{ApiError, HttpResponse, error_response};
+use crate::http::{HttpResponse, error_response};
 
 /// The response to a request without an operation. `allowed` names the methods of its path: 405 if there are any, 404
 /// if not.
@@ -22,11 +21,4 @@ pub fn route_not_found(allowed: &str) -> HttpResponse {
         .headers_mut()
         .extend(HeaderValue::from_str(allowed).ok().map(|value| (http::header::ALLOW, value)));
     response
-}
-
-/// The error for an array that is too long.
-pub(super) fn too_many_items(field: &str, count: usize) -> ApiError {
-    ApiError::malformed(format!(
-        "{field}: expected at most {MAX_NAMES_PER_BATCH}, got {count}. Send several requests."
-    ))
 }

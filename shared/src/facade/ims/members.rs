@@ -143,6 +143,8 @@ mod tests {
             tenant: tenant.parse().unwrap(),
             status: Status::Pending,
             accepted_by: None,
+            decided: None,
+            vault: None,
             created: Timestamp::from_unix_millis(1_472_695_514_999),
             updated: Timestamp::from_unix_millis(1_472_695_515_000),
         }

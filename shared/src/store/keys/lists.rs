@@ -20,6 +20,7 @@
 //! just below the keys of that position and `<position>$` just above them: both can bound a range.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 
 use super::{GPK, GSK, Key, NPK, NSK, UPK, USK, key};
@@ -251,8 +252,8 @@ impl LookupKey {
 pub enum ListQuery {
     /// A list by creation.
     ByCreation(List),
-    /// The images of an owner, by creation. Entries of other owners are skipped.
-    ByOwner(List, TenantId),
+    /// The images of some owners, by creation. Entries of other owners are skipped.
+    ByOwners(List, BTreeSet<TenantId>),
     /// A list by name.
     ByName(List),
     /// The images with a name.
@@ -279,7 +280,7 @@ impl ListQuery {
     /// Returns the index to query; `None` for the table itself.
     pub fn index(&self) -> Option<Index> {
         match self {
-            Self::ByCreation(_) | Self::ByOwner(..) | Self::NeverUpdated(_) => Some(Index::Lists),
+            Self::ByCreation(_) | Self::ByOwners(..) | Self::NeverUpdated(_) => Some(Index::Lists),
             Self::ByName(_) | Self::WithName { .. } => Some(Index::Names),
             Self::ByUpdate(_) => Some(Index::Updates),
             Self::Lookup(_) => None,
@@ -290,7 +291,7 @@ impl ListQuery {
     pub fn partition(&self) -> String {
         match self {
             Self::ByCreation(list)
-            | Self::ByOwner(list, _)
+            | Self::ByOwners(list, _)
             | Self::ByName(list)
             | Self::WithName { list, .. }
             | Self::ByUpdate(list)
@@ -322,7 +323,7 @@ impl ListQuery {
     fn bound(&self, Cursor { values, position }: &Cursor, order: Order) -> String {
         let value = values.first().map(String::as_str).unwrap_or_default();
         let bound = match self {
-            Self::ByCreation(_) | Self::ByOwner(..) | Self::Lookup(_) => position.to_string(),
+            Self::ByCreation(_) | Self::ByOwners(..) | Self::Lookup(_) => position.to_string(),
             Self::ByName(_) | Self::WithName { by_name: true, .. } => {
                 format!("{}{NAME_SEPARATOR}{position}", name_prefix(value))
             }
@@ -346,7 +347,7 @@ impl ListQuery {
 
     /// Returns whether the query may have to skip entries.
     pub fn skips_entries(&self) -> bool {
-        matches!(self, Self::ByOwner(..) | Self::NeverUpdated(_))
+        matches!(self, Self::ByOwners(..) | Self::NeverUpdated(_))
     }
 
     /// Parses the cursor from a sort key; `Some(None)` if the query skips the entry, `None` if it is not a sort key of
@@ -355,10 +356,12 @@ impl ListQuery {
         let by_creation = |text: &str| Some(Some(Position::parse(text)?.into()));
         match self {
             Self::ByCreation(_) | Self::Lookup(_) => by_creation(sort_key),
-            Self::ByOwner(_, owner) if parse_received_owner(sort_key).as_ref() == Some(owner) => {
+            Self::ByOwners(_, owners)
+                if parse_received_owner(sort_key).is_some_and(|owner| owners.contains(&owner)) =>
+            {
                 by_creation(sort_key)
             }
-            Self::ByOwner(..) => Some(None),
+            Self::ByOwners(..) => Some(None),
             Self::NeverUpdated(_)
                 if sort_key.ends_with(UPDATED_SUFFIX) && sort_key.split('#').count() > 3 =>
             {
@@ -435,8 +438,8 @@ mod tests {
         let name = || "a".to_owned();
         vec![
             ListQuery::ByCreation(list()),
-            ListQuery::ByOwner(list(), "own".parse().unwrap()),
-            ListQuery::ByOwner(list(), "other".parse().unwrap()),
+            ListQuery::ByOwners(list(), ["own".parse().unwrap()].into()),
+            ListQuery::ByOwners(list(), ["other".parse().unwrap()].into()),
             ListQuery::ByName(list()),
             ListQuery::WithName { list: list(), name: name(), by_name: false },
             ListQuery::WithName { list: list(), name: name(), by_name: true },
@@ -450,7 +453,7 @@ mod tests {
         let name = image.details.name.clone().unwrap();
         let values = match query {
             ListQuery::ByCreation(_) | ListQuery::Lookup(_) => vec![],
-            ListQuery::ByOwner(_, owner) if *owner == image.owner => vec![],
+            ListQuery::ByOwners(_, owners) if owners.contains(&image.owner) => vec![],
             ListQuery::WithName { name: wanted, by_name: false, .. } if *wanted == name => vec![],
             ListQuery::WithName { name: wanted, by_name: true, .. } if *wanted == name => vec![name],
             ListQuery::ByName(_) => vec![name],

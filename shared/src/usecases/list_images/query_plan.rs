@@ -245,7 +245,7 @@ impl<'a> QueryPlan<'a> {
                 if found.cursors.len() <= MAX_IMAGES_OF_SMALL_OWNER {
                     self.add_query(None, all);
                 } else {
-                    self.add_query(Some(index), ListQuery::ByOwner(list.clone(), owner.clone()));
+                    self.add_query(Some(index), ListQuery::ByOwners(list.clone(), [owner.clone()].into()));
                 }
             }
         }

@@ -125,6 +125,10 @@ impl World {
                 let accounts = json!([{"name": "acme"}, {"name": "acme", "project": "web"}]);
                 json!({"images": images, "projects": ["mem1", "mem2"], "accounts": accounts})
             }
+            "queryMemberships" => {
+                json!({"role": "owner", "images": images, "projects": ["mem1"], "status": ["pending"],
+                "limit": 2})
+            }
             "putVault" => json!({"protection_type": "backup", "capacity_gib": 100, "status": "available"}),
             "putOwner" => json!({"policy": "trusted", "vault_id": "v-1"}),
             "putShareRule" => json!({

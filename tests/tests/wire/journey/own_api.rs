@@ -5,6 +5,16 @@ use serde_json::json;
 
 use super::Client;
 
+/// Memberships, as their owner and their recipient see them.
+pub(super) async fn exercise_memberships(owner: &Client<'_>, member: &Client<'_>) {
+    let received = json!({"role": "recipient", "owners": ["own1"], "status": ["pending"]});
+    let received = member.call("POST", "/v1/mem2/memberships/query", Some(&received)).await;
+    let image = received.expect_status(200).body["memberships"][0]["image_id"].clone();
+    let pair = json!({"images": [image], "projects": ["mem2"]});
+    let owned = owner.call("POST", "/v1/own1/memberships/query", Some(&pair)).await;
+    assert_eq!(owned.body["memberships"][0], received.body["memberships"][0], "{owned:?}");
+}
+
 /// A message, which is read, and read again with all others.
 pub(super) async fn exercise_messages(member: &Client<'_>) {
     create_message(&member.api.store(), "mem1", "own1").await;

@@ -67,6 +67,8 @@ mod tests {
             tenant: "mem0mem0mem0mem0mem0mem0mem0mem0".parse().unwrap(),
             status: Status::Pending,
             accepted_by: None,
+            decided: None,
+            vault: None,
             created: Timestamp::from_unix_millis(1_730_874_600_778),
             updated: Timestamp::from_unix_millis(1_730_874_603_179),
         };

@@ -1,6 +1,7 @@
 //! What each call costs at the table. One measurement serves the benchmark, which prints it, and a test, which checks
 //! it.
 
+mod access_keys;
 mod idle;
 mod memberships;
 mod messages;
@@ -103,6 +104,7 @@ pub async fn measure_calls() -> Vec<Measurement> {
     rows.extend(key_and_vault_calls().await);
     rows.extend(list_calls().await);
     rows.extend(share_rules::measure().await);
+    rows.extend(access_keys::measure().await);
 
     let service = metered_service(&world);
     let query = list_query(vec![List::Owned(tenant("owner"))], 50);

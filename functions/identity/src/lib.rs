@@ -1,4 +1,4 @@
-//! The function `identity`: the access keys of a project, and Keystone's API to get, show and revoke tokens.
+//! The function `identity`: the access keys of a project, the service as a caller sees it, and Keystone's API to get, show and revoke tokens.
 
 use imageshare::facade::{self, identity, ims};
 use imageshare::function::HttpFunction;
@@ -35,7 +35,10 @@ async fn dispatch(function: &HttpFunction, request: &AuthenticatedRequest) -> Ht
     match request.route() {
         identity::create_key::ROUTE => identity::create_key::handle(request).await,
         identity::list_keys::ROUTE => identity::list_keys::handle(request).await,
+        identity::show_key::ROUTE => identity::show_key::handle(request).await,
+        identity::rename_key::ROUTE => identity::rename_key::handle(request).await,
         identity::disable_key::ROUTE => identity::disable_key::handle(request).await,
+        identity::service::ROUTE => identity::service::handle(request),
         identity::catalog::ROUTE => identity::catalog::handle(request),
         identity::projects::SHOW_ROUTE => identity::projects::handle_show(request).await,
         identity::projects::FIND_ROUTE => identity::projects::handle_find(request).await,

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use imageshare::domain::Role;
+use imageshare::domain::{Role, Timestamp};
 use serde_json::{Value, json};
 
 use crate::cli::{AccessKeyCommand, AccessKeyTarget, Principal};
@@ -17,9 +17,12 @@ use crate::client::{Client, ClientError};
 pub async fn run(command: &AccessKeyCommand) -> Result<String, ClientError> {
     let client = open_client(command.target()).await?;
     match command {
-        AccessKeyCommand::Create { name, roles, json, .. } => {
+        AccessKeyCommand::Create { name, roles, expires_at, json, .. } => {
             let roles: Vec<_> = roles.iter().map(|role| role.name()).collect();
-            let body = json!({ "name": name, "roles": roles });
+            let mut body = json!({ "name": name, "roles": roles });
+            if let (Value::Object(body), Some(end)) = (&mut body, expires_at) {
+                body.insert("expires_at".to_owned(), end.as_str().into());
+            }
             let key = client.request("POST", "/v1/access-keys", Some(&body)).await?;
             if *json {
                 Ok(format!("{key}\n"))
@@ -29,7 +32,7 @@ pub async fn run(command: &AccessKeyCommand) -> Result<String, ClientError> {
         }
         AccessKeyCommand::List { json, .. } => {
             let keys = list_keys(&client).await?;
-            if *json { Ok(format!("{}\n", Value::from(keys))) } else { format_keys(&keys) }
+            if *json { Ok(format!("{}\n", Value::from(keys))) } else { format_keys(&keys, Timestamp::now()) }
         }
         AccessKeyCommand::Disable { id, .. } => {
             client.request("DELETE", &format!("/v1/access-keys/{id}"), None).await?;
@@ -54,10 +57,15 @@ async fn list_keys(client: &Client) -> Result<Vec<Value>, ClientError> {
     }
 }
 
-fn format_keys(keys: &[Value]) -> Result<String, ClientError> {
+fn format_keys(keys: &[Value], now: Timestamp) -> Result<String, ClientError> {
     let mut lines = String::new();
     for key in keys {
-        let state = if key.get("disabled_at").is_some_and(Value::is_string) { "disabled" } else { "enabled" };
+        let time = |name| key.get(name).and_then(Value::as_str).and_then(Timestamp::parse_iso_seconds);
+        let state = match (time("disabled_at"), time("expires_at")) {
+            (Some(_), _) => "disabled",
+            (None, Some(end)) if end <= now => "expired",
+            (None, _) => "enabled",
+        };
         let roles = key.get("roles").and_then(Value::as_array).into_iter().flatten();
         let roles = roles.filter_map(Value::as_str).collect::<Vec<_>>().join(",");
         let (id, master, created) =

@@ -151,6 +151,9 @@ pub enum AccessKeyCommand {
         /// Role: reader can read, member acts for the project, admin for any project; may be repeated
         #[arg(long = "role", value_name = "ROLE", value_parser = role, default_value = "member")]
         roles: Vec<Role>,
+        /// When the key ends, in RFC 3339, as in 2027-01-31T00:00:00Z; it does not end if omitted
+        #[arg(long, value_name = "TIME")]
+        expires_at: Option<String>,
         /// Print the server's whole response as JSON
         #[arg(long)]
         json: bool,

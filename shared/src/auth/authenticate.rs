@@ -7,7 +7,7 @@ use super::error::{AuthError, CredentialError};
 use super::keyring::Keyring;
 use super::signature::{self, ClaimedSignature, NONCE_TTL, SignatureError, SignedRequest};
 
-use crate::domain::{AccessKeyId, Caller, TenantId, Timestamp, chooses_project};
+use crate::domain::{AccessKeyId, AccessKeyState, Caller, TenantId, Timestamp, chooses_project};
 use crate::store::Store;
 
 impl Authenticator {
@@ -86,8 +86,8 @@ impl Authenticator {
         if chooses_project(&caller) { apply_project_header(request, caller) } else { Ok(caller) }
     }
 
-    /// Returns the caller whose access key signed the request. That a key is disabled is revealed only to a client that
-    /// holds its secret, and a nonce is used up only by a valid signature.
+    /// Returns the caller whose access key signed the request. That a key is disabled or has expired is revealed only to a
+    /// client that holds its secret, and a nonce is used up only by a valid signature.
     async fn authenticate_signature(
         &self,
         request: &SignedRequest<'_>,
@@ -104,8 +104,10 @@ impl Authenticator {
         if !signed.is_signed_with(secret.reveal()) {
             return Err(SignatureError::SignatureMismatch.into());
         }
-        if credential.key.disabled_at.is_some() {
-            return Err(SignatureError::DisabledKey.into());
+        match credential.key.state(now) {
+            AccessKeyState::Enabled => {}
+            AccessKeyState::Disabled => return Err(SignatureError::DisabledKey.into()),
+            AccessKeyState::Expired => return Err(SignatureError::ExpiredKey.into()),
         }
         check_project_header(request, &credential.key.project)?;
         if let Some(nonce) = &signed.nonce

@@ -77,6 +77,9 @@ pub enum CredentialError {
     /// The access key that the token was issued for is disabled.
     #[error("the access key that the token was issued for is disabled: get a token with another key")]
     KeyDisabled,
+    /// The access key that the token was issued for has expired.
+    #[error("the access key that the token was issued for has expired: get a token with another key")]
+    KeyExpired,
     /// The token was revoked.
     #[error("the token was revoked: get a new one")]
     Revoked,

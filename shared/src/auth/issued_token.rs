@@ -1,7 +1,7 @@
 //! Tokens that this deployment issues for an access key, to clients that insist on Keystone's tokens.
 //!
 //! A token names its access key and no rights: its bearer may do what the access key may do at the time of the request.
-//! The token ends when it expires or is revoked, or when its access key is disabled. It is signed with a key that is
+//! The token ends when it expires or is revoked, or when its access key expires or is disabled. It is signed with a key that is
 //! derived from the access key's master key, whose id is in the token's `kid`, so that only master keys have to be
 //! configured and rotated.
 
@@ -19,7 +19,7 @@ use super::error::{AuthError, CredentialError, MAX_TOKEN_BYTES};
 use super::keyring::Keyring;
 use super::master_keys::MasterKeys;
 use super::token_hash::TokenHash;
-use crate::domain::{AccessKey, AccessKeyId, TenantId, Timestamp};
+use crate::domain::{AccessKey, AccessKeyId, AccessKeyState, TenantId, Timestamp};
 use crate::store::Store;
 
 /// How long an issued token is valid. Its clients get a new one without being asked to.
@@ -59,9 +59,10 @@ struct Claims {
 }
 
 impl Keyring {
-    /// Issues a token for an access key; `None` if the access key's master key is no longer listed. No I/O.
+    /// Issues a token for an access key, which expires no later than the key; `None` if the access key's master key is no longer listed. No I/O.
     pub fn issue_token(&self, key: &AccessKey, now: Timestamp) -> Option<IssuedToken> {
         let expires = now.plus(TOKEN_LIFETIME);
+        let expires = key.expires_at.map_or(expires, |end| end.min(expires));
         let header = Header { alg: "HS256".to_owned(), kid: format!("{KID_PREFIX}{}", key.master_key_id) };
         let claims = Claims {
             sub: key.id.clone(),
@@ -128,8 +129,12 @@ impl Authenticator {
         if is_revoked {
             return Err(CredentialError::Revoked.into());
         }
-        let credential = credential.filter(|credential| credential.key.disabled_at.is_none());
         let credential = credential.ok_or(CredentialError::KeyDisabled)?;
+        match credential.key.state(now) {
+            AccessKeyState::Enabled => {}
+            AccessKeyState::Disabled => return Err(CredentialError::KeyDisabled.into()),
+            AccessKeyState::Expired => return Err(CredentialError::KeyExpired.into()),
+        }
         Ok(Bearer {
             caller: credential.key.caller(),
             issued: Some(timestamp(claims.iat)),
@@ -221,7 +226,9 @@ mod tests {
             user: None,
             roles: vec![Role::Member],
             master_key_id: master.to_owned(),
+            sealed_secret: None,
             created: Timestamp::from_unix_millis(0),
+            expires_at: None,
             disabled_at: None,
         }
     }

@@ -15,7 +15,7 @@ use super::refreshed::{FetchError, Refreshed, Source, Wanted};
 use super::secrets::{SECRET_POLICY, SecretReader};
 use super::token_hash::TokenHash;
 use super::ttl_cache::TtlCache;
-use crate::domain::{AccessKey, AccessKeyId, Timestamp};
+use crate::domain::{AccessKey, AccessKeyId, SealedSecret, Timestamp};
 use crate::store::{Store, StoreError};
 
 /// The capacity of each of the two caches.
@@ -64,7 +64,7 @@ pub struct Credential {
 }
 
 impl Keyring {
-    /// Creates a keyring that derives secrets from these master keys.
+    /// Creates a keyring with these master keys.
     pub fn new(master_keys: MasterKeys) -> Self {
         Self { master_keys: MasterKeySource::Fixed(Arc::new(master_keys)), ..Self::default() }
     }
@@ -102,9 +102,21 @@ impl Keyring {
         Some((master.to_owned(), master_keys.secret(master, id)?))
     }
 
-    /// Returns the secret of an access key; `None` if its master key is no longer listed.
+    /// Encrypts the secret that was chosen for a new access key. Returns the id of its master key and the encrypted
+    /// secret; `None` if the deployment has no master key.
+    pub fn seal_new_secret(&self, id: &AccessKeyId, secret: &Secret) -> Option<(String, SealedSecret)> {
+        let master_keys = self.master_keys();
+        let master = master_keys.newest()?;
+        Some((master.to_owned(), master_keys.seal(master, id, secret)?))
+    }
+
+    /// Returns the secret of an access key, derived or decrypted; `None` if its master key is no longer listed.
     pub fn secret_for(&self, key: &AccessKey) -> Option<Secret> {
-        self.master_keys().secret(&key.master_key_id, &key.id)
+        let AccessKey { id, master_key_id, sealed_secret, .. } = key;
+        match sealed_secret {
+            Some(sealed) => self.master_keys().unseal(master_key_id, id, sealed),
+            None => self.master_keys().secret(master_key_id, id),
+        }
     }
 
     /// Finds an access key for a request that was received at `now`. Returns disabled keys, too, and `None` for an
@@ -203,7 +215,9 @@ mod tests {
             user: None,
             roles: vec![Role::Member],
             master_key_id: "m".to_owned(),
+            sealed_secret: None,
             created: Timestamp::from_unix_millis(0),
+            expires_at: None,
             disabled_at: None,
         };
         let credential = Arc::new(Credential { key, secret: None });

@@ -1,6 +1,7 @@
 //! The master keys, from which the secrets of a deployment's access keys are derived.
 //!
-//! The secret of an access key is not stored, so it cannot be stolen from the table. It is
+//! The secret of an access key is not stored, so it cannot be stolen from the table, unless the key's creator chose it
+//! ([`sealed_secret`](super::sealed_secret)). It is
 //! `HMAC-SHA256(master key, "imageshare access key" || id)` in hexadecimal: base64url might begin with `-`, which a
 //! command line takes for a flag. Each access key stores the id of its master key.
 //!
@@ -89,20 +90,19 @@ impl MasterKeys {
 
     /// Derives the secret of an access key; `None` if the master key is not listed.
     pub fn secret(&self, master_id: &str, access_key: &AccessKeyId) -> Option<Secret> {
-        let (_, key) = self.0.iter().find(|(id, _)| id == master_id)?;
-        let mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
-        let derived =
-            mac.chain_update(ACCESS_KEY_CONTEXT).chain_update(access_key.as_str()).finalize().into_bytes();
-        Some(Secret(format!("{derived:x}")))
+        let mac = self.hmac(master_id)?.chain_update(ACCESS_KEY_CONTEXT).chain_update(access_key.as_str());
+        Some(Secret(format!("{:x}", mac.finalize().into_bytes())))
     }
-}
 
-impl MasterKeys {
     /// Derives the key that signs the tokens issued for a master key's access keys; `None` if it is not listed.
     pub(super) fn token_key(&self, master_id: &str) -> Option<[u8; 32]> {
+        Some(self.hmac(master_id)?.chain_update(TOKEN_CONTEXT).finalize().into_bytes().into())
+    }
+
+    /// The MAC under a master key, from which a key is derived by its context; `None` if the master key is not listed.
+    pub(super) fn hmac(&self, master_id: &str) -> Option<Hmac<Sha256>> {
         let (_, key) = self.0.iter().find(|(id, _)| id == master_id)?;
-        let mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
-        Some(mac.chain_update(TOKEN_CONTEXT).finalize().into_bytes().into())
+        Hmac::new_from_slice(key).ok()
     }
 }
 
@@ -116,7 +116,27 @@ impl fmt::Debug for MasterKeys {
 #[derive(Clone)]
 pub struct Secret(String);
 
+/// A chosen secret is too short or too long, or has other characters than it may have. Shows nothing of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected 32 to 128 visible ASCII characters")]
+pub struct UnusableSecret;
+
 impl Secret {
+    /// Takes the secret that a client chose for its access key: visible ASCII, which every client can send, and as long
+    /// as a derived secret has entropy.
+    ///
+    /// # Errors
+    /// [`UnusableSecret`]
+    pub fn chosen(text: &str) -> Result<Self, UnusableSecret> {
+        let is_usable = (32..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+        if is_usable { Ok(Self(text.to_owned())) } else { Err(UnusableSecret) }
+    }
+
+    /// Takes a secret that was accepted before.
+    pub(super) fn accepted(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
     /// Returns the secret itself, for the one response that shows it and for verifying signatures.
     pub fn reveal(&self) -> &str {
         &self.0
@@ -140,6 +160,16 @@ mod tests {
 
     fn entry(id: &str, byte: u8) -> String {
         format!("{id}:{}", STANDARD.encode([byte; 32]))
+    }
+
+    #[test]
+    fn chosen_secret_is_32_to_128_visible_ascii_characters() {
+        for good in ["x".repeat(32), "~!\"x".repeat(32)] {
+            assert_eq!(Secret::chosen(&good).unwrap().reveal(), good);
+        }
+        for bad in ["x".repeat(31), "x".repeat(129), format!("{} ", "x".repeat(32)), "é".repeat(32)] {
+            assert_eq!(Secret::chosen(&bad).unwrap_err(), UnusableSecret);
+        }
     }
 
     #[test]

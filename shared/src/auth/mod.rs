@@ -5,7 +5,8 @@
 //! * a token of another issuer: [`signed_token`] verifies it with the deployment's keys ([`key_set`],
 //!   [`key_material`], [`remote_key_set`]), or the [`keystone`] that issued it describes it;
 //! * a token that this deployment issued for an access key: [`issued_token`];
-//! * a [`signature`] by an access key, whose secret is derived from the deployment's [`master_keys`].
+//! * a [`signature`] by an access key, whose secret is derived from the deployment's [`master_keys`], or stored
+//!   encrypted under one ([`sealed_secret`]).
 //!
 //! Keys of both kinds are configured, or kept elsewhere and cached ([`refreshed`]): at an issuer's URL, or in AWS
 //! ([`secrets`]).
@@ -33,6 +34,7 @@ mod keystone;
 mod master_keys;
 mod refreshed;
 mod remote_key_set;
+mod sealed_secret;
 mod secrets;
 pub mod signature;
 mod signed_token;
@@ -54,5 +56,5 @@ pub use self::issued_token::IssuedToken;
 pub use self::issuer_client::{BadUrl, loggable_address};
 pub use self::key_set::{BadKeySet, JwkError};
 pub use self::keyring::{Credential, Keyring};
-pub use self::master_keys::{BadMasterKeys, MasterKeys, Secret};
+pub use self::master_keys::{BadMasterKeys, MasterKeys, Secret, UnusableSecret};
 pub use self::secrets::{BadSecretReference, SecretReader, SecretReference, SecretStores};

@@ -35,7 +35,7 @@ pub use self::access::{
     authorize_job_path, authorize_project, authorize_revocation, authorize_visibility, authorize_write,
     authorize_write_for, chooses_project, role_above, sees_all_members,
 };
-pub use self::access_key::AccessKey;
+pub use self::access_key::{AccessKey, AccessKeyState, MAX_ACCESS_KEY_LIFETIME, SealedSecret};
 pub use self::caller::{Caller, Role, SYSTEM_PROJECT};
 pub use self::clock::{Clock, MAX_FUNCTION_SKEW};
 pub use self::directory::{
@@ -56,6 +56,7 @@ pub use self::job::{Job, JobReport, JobStatus, Task, WorkItem};
 pub use self::key_grant::KeyGrant;
 pub use self::limits::{
     BadLimit, Limit, LimitSetting, Limits, MAX_MEMBERS_PER_IMAGE, MAX_NAMES_PER_BATCH, MAX_NAMES_PER_QUERY,
+    MAX_PAIRS_PER_BATCH,
 };
 pub use self::member_view::MemberView;
 pub use self::membership::{

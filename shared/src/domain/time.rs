@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
+use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
 use super::iso_time;
@@ -88,6 +89,13 @@ impl Timestamp {
         i64::try_from(date.unix_timestamp_nanos().div_euclid(1_000_000)).ok().map(Self)
     }
 
+    /// Parses a time of RFC 3339, such as `2026-11-21T22:46:56Z` or `2026-11-21T23:46:56.5+01:00`, to the second: a
+    /// fraction is dropped. `None` for anything else.
+    pub fn parse_rfc3339(text: &str) -> Option<Self> {
+        let date = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+        Some(Self(date.unix_timestamp().saturating_mul(1000)))
+    }
+
     fn parse(text: &str, form: &[BorrowedFormatItem<'_>]) -> Option<Self> {
         // The parser accepts a sign before the year, which the format does not have.
         let unsigned = Some(text).filter(|text| text.starts_with(|first: char| first.is_ascii_digit()))?;
@@ -128,6 +136,24 @@ mod tests {
         for sign in ["+", "-", " "] {
             assert_eq!(Timestamp::parse_iso_basic(&format!("{sign}20241106T063000Z")), None);
             assert_eq!(Timestamp::parse_iso_seconds(&format!("{sign}2024-11-06T06:30:00Z")), None);
+        }
+    }
+
+    #[test]
+    fn rfc_3339_needs_an_offset_and_loses_its_fraction() {
+        for text in ["2024-11-06T06:30:00Z", "2024-11-06T06:30:00.999Z", "2024-11-06T08:30:00+02:00"] {
+            let parsed = Timestamp::parse_rfc3339(text).map(Timestamp::unix_millis);
+            assert_eq!(parsed, Some(1_730_874_600_000), "{text}");
+        }
+        for text in [
+            "2024-11-06T06:30:00",
+            "2024-11-06",
+            "2024-11-06T06:30Z",
+            "1730874600",
+            "+2024-11-06T06:30:00Z",
+            "",
+        ] {
+            assert_eq!(Timestamp::parse_rfc3339(text), None, "{text}");
         }
     }
 

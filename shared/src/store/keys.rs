@@ -27,6 +27,8 @@
 //! | message | `B#<tenant>` | `<stamp>#<kind>#<counterpart>` | `B#<tenant>#unread`, `B#<tenant>#read` | `<arrived>` |
 //! | read mark: up to when a tenant has read its messages | `U#<tenant>` | `A` | – | – |
 //!
+//! An enabled access key that expires is also in the index `updates`: `upk` is `C#<project>`, `usk` is `<when>#<access key>`.
+//!
 //! An id never contains `#`. A name in the directory may, so it comes last in its key: everything after the prefix is
 //! the name, and no two names share a key.
 
@@ -320,9 +322,19 @@ pub fn parse_access_key_partition(pk: &str) -> Option<AccessKeyId> {
     pk.strip_prefix("C#")?.parse().ok()
 }
 
-/// The partition of a project's access keys in the `lists` index.
+/// The partition of a project's access keys in the `lists` index; in the `updates` index, of those that expire.
 pub fn access_key_partition(project: &TenantId) -> String {
     format!("C#{project}")
+}
+
+/// The attributes by which an access key that expires is found among those of its project, in the `updates` index.
+pub fn expiring_key_attributes(
+    project: &TenantId,
+    access_key: &AccessKeyId,
+    expires_at: Timestamp,
+) -> [(&'static str, String); 2] {
+    let sort_key = format!("{}#{access_key}", sortable_time(expires_at));
+    [(UPK, access_key_partition(project)), (USK, sort_key)]
 }
 
 /// A nonce used with an access key; `digest` is its hash.

@@ -166,7 +166,8 @@ async fn populate(service: &App, keyring: &Keyring) -> [(&'static str, String); 
     }
     let images = vec!["m-gx2x1dhsmusr2abcd".parse().expect("an id")];
     let job = share(service, &own1, images, vec![tenant("mem1")], None).await.expect("a job");
-    let new = NewAccessKey { name: "ci".to_owned(), roles: vec![Role::Member] };
+    let new =
+        NewAccessKey { name: "ci".to_owned(), roles: vec![Role::Member], expires_at: None, secret: None };
     let (key, secret) = create_access_key(service, keyring, &own1, new, None).await.expect("an access key");
     let token = keyring.issue_token(&key, Timestamp::now()).expect("a token").token;
     let message = create_message(&service.store, "own1", "other").await;

@@ -1,5 +1,7 @@
 //! Access keys and tokens, and requests with each of them to every function.
 
+use std::time::Duration;
+
 use imageshare::domain::Timestamp;
 use serde_json::{Value, json};
 
@@ -32,6 +34,14 @@ impl<S: Stage> Journey<S> {
             self.call_with("key-1", "own1 POST /v1/access-keys", new.clone(), 201).await;
         }
         self.call("own1 GET /v1/access-keys?limit=5", Value::Null, 200).await;
+        let end = Timestamp::now().plus(Duration::from_hours(1)).to_iso_seconds();
+        let chosen =
+            json!({"name": "run", "expires_at": end, "secret": "a-secret-that-its-client-has-chosen"});
+        let expiring = self.call_with("key-2", "own1 POST /v1/access-keys", chosen, 201).await;
+        let path = format!("/v1/access-keys/{}", expiring["id"].as_str().expect("an id"));
+        self.call(&format!("own1 GET {path}"), Value::Null, 200).await;
+        self.call(&format!("own1 PATCH {path}"), json!({"name": "run 2"}), 200).await;
+        self.call(&format!("own1 DELETE {path}"), Value::Null, 204).await;
         key
     }
 
@@ -52,6 +62,7 @@ impl<S: Stage> Journey<S> {
     }
 
     async fn find_projects(&mut self) {
+        self.call("own1 GET /v1/service", Value::Null, 200).await;
         self.call("own1 GET /v3/auth/catalog", Value::Null, 200).await;
         self.call("own1 GET /v3/auth/projects", Value::Null, 200).await;
         self.call("own1 GET /v3/projects?name=shop", Value::Null, 200).await;

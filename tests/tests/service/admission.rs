@@ -31,7 +31,8 @@ impl Fixture {
     }
 
     async fn signer(&self, at: Timestamp) -> Signer {
-        let new = NewAccessKey { name: "ci".to_owned(), roles: vec![Role::Member] };
+        let new =
+            NewAccessKey { name: "ci".to_owned(), roles: vec![Role::Member], expires_at: None, secret: None };
         let keyring = self.authenticator.keyring();
         let made = create_access_key(&self.local.service, keyring, &caller("own1"), new, None).await;
         let (key, secret) = made.unwrap();

@@ -1,6 +1,7 @@
 //! The service in the test's own process, over an embedded table: its responses in every dialect, and the contents of the
 //! table afterwards. Nothing here starts another program.
 
+mod access_keys;
 mod accounts;
 mod admission;
 mod alibaba;

@@ -66,7 +66,8 @@ fn unknown_key() -> Result<(), AuthError> {
 }
 
 async fn new_access_key(authenticator: &Authenticator, local: &LocalService) -> Signer {
-    let new = NewAccessKey { name: "ci".to_owned(), roles: vec![Role::Member] };
+    let new =
+        NewAccessKey { name: "ci".to_owned(), roles: vec![Role::Member], expires_at: None, secret: None };
     let made = create_access_key(&local.service, authenticator.keyring(), &caller("own1"), new, None).await;
     let (key, secret) = made.unwrap();
     Signer { key_id: key.id.to_string(), secret: secret.reveal().to_owned(), date: Timestamp::now() }

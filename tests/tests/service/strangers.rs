@@ -319,8 +319,15 @@ impl Fixture {
                 let request = |marker: &str| get(format!("/v1/access-keys?marker={marker}"));
                 vec![(request(&self.access_key), request(NO_IMAGE))]
             }
-            "disableAccessKey" => {
-                let request = |id: &str| ApiRequest::new("DELETE", format!("/v1/access-keys/{id}"));
+            "showAccessKey" | "renameAccessKey" | "disableAccessKey" => {
+                let request = |id: &str| {
+                    let target = format!("/v1/access-keys/{id}");
+                    match operation {
+                        "showAccessKey" => get(target),
+                        "renameAccessKey" => ApiRequest::new("PATCH", target).json(&json!({"name": "mine"})),
+                        _ => ApiRequest::new("DELETE", target),
+                    }
+                };
                 vec![(request(&self.access_key), request(NO_IMAGE))]
             }
             "listMessages" | "showMessage" | "markMessage" => self.message_pairs(operation),

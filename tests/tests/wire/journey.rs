@@ -196,7 +196,15 @@ async fn every_operation_is_served() {
     let key = owner.call("POST", "/v1/access-keys", Some(&json!({"name": "ci"}))).await;
     let key = key.body["id"].as_str().unwrap().to_owned();
     assert_eq!(owner.get("/v1/access-keys").await.body["access_keys"][0]["id"], key.as_str());
-    owner.call("DELETE", &format!("/v1/access-keys/{key}"), None).await.expect_status(204);
+    let key = format!("/v1/access-keys/{key}");
+    owner.call("PATCH", &key, Some(&json!({"name": "pipeline"}))).await.expect_status(200);
+    assert_eq!(owner.get(&key).await.body["name"], "pipeline");
+    owner.call("DELETE", &key, None).await.expect_status(204);
+    let service = owner.get("/v1/service").await.body;
+    assert_eq!(
+        (&service["project_id"], &service["limits"]["members_per_image"]),
+        (&"own1".into(), &256.into())
+    );
     exercise_keystone(&owner).await;
     exercise_directory(&owner, &b).await;
     exercise_keys_and_vaults(&owner, &one).await;

@@ -54,7 +54,9 @@ impl From<AuthError> for CallError {
             CredentialError::Missing => "MissingAuthenticationTokenException",
             CredentialError::Signature(problem) => match problem {
                 S::SignatureMismatch | S::BodyMismatch | S::Expired => "InvalidSignatureException",
-                S::UnknownKey | S::DisabledKey | S::RetiredMasterKey => "UnrecognizedClientException",
+                S::UnknownKey | S::DisabledKey | S::ExpiredKey | S::RetiredMasterKey => {
+                    "UnrecognizedClientException"
+                }
                 _ => "IncompleteSignatureException",
             },
             other if other.is_forbidden() => "AccessDeniedException",

@@ -61,6 +61,9 @@ pub enum SignatureError {
     /// The access key was disabled.
     #[error("the access key is disabled: use another one")]
     DisabledKey,
+    /// The access key has expired.
+    #[error("the access key has expired: use another one")]
+    ExpiredKey,
     /// The access key was derived from a master key that is no longer listed.
     #[error("the access key was derived from a master key that is no longer in use: create a new access key")]
     RetiredMasterKey,

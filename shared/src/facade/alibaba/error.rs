@@ -282,7 +282,7 @@ impl From<AuthError> for Error {
                 "InvalidAccessKeyId.NotFound",
                 "Specified access key is not found.",
             ),
-            SignatureError::DisabledKey | SignatureError::RetiredMasterKey => {
+            SignatureError::DisabledKey | SignatureError::ExpiredKey | SignatureError::RetiredMasterKey => {
                 bad("InvalidAccessKeyId.Inactive", "Specified access key is disabled:")
             }
             SignatureError::SignatureMismatch

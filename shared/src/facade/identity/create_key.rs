@@ -1,22 +1,25 @@
-//! `POST /v1/access-keys`: create an access key of the caller's project. The response has the secret, which is never
-//! shown again, except to a retry with the same `Idempotency-Key`.
+//! `POST /v1/access-keys`: create an access key of the caller's project. The response has the secret, unless the client
+//! chose it. It is never shown again, except to a retry with the same `Idempotency-Key`.
 
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, HeaderValue};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::access_key::AccessKeyJson;
-use crate::domain::Role;
-use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, idempotency, json_response, strict_json};
+use super::access_key::{AccessKeyJson, parse_name};
+use crate::auth::Secret;
+use crate::domain::{Role, Timestamp};
+use crate::http::object_body::parse_object;
+use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, idempotency, json_response};
 use crate::usecases::{self, NewAccessKey};
 
 /// The operation's route.
 pub const ROUTE: &str = "POST /v1/access-keys";
 
-/// The maximum length of an access key's name, in characters.
-const MAX_NAME_CHARS: usize = 255;
+/// What an `expires_at` has to be, for the error.
+pub(super) const EXPECTED_EXPIRY: &str =
+    "a time of RFC 3339 in the next 3,650 days, such as 2027-01-31T00:00:00Z";
 
-/// `{"name":"…","roles":["member"]}` in, the access key with its secret out (201).
+/// `{"name":"…","roles":["member"],"expires_at":"…","secret":"…"}` in, the access key with its secret out (201).
 pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
     create(request).await.unwrap_or_else(ApiError::into_response)
 }
@@ -25,35 +28,40 @@ async fn create(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError
     let new = parse(request.body())?;
     let caller = request.caller();
     // The user is part of the content: another user of the project must not get the secret by sending the same request
-    // with the same idempotency key.
-    let content = (&caller.user, &new.name, new.roles.iter().map(|role| role.name()).collect::<Vec<_>>());
+    // with the same idempotency key. A chosen secret is not, since a digest of it would be stored.
+    let roles: Vec<_> = new.roles.iter().map(|role| role.name()).collect();
+    let mut content = vec![json!(caller.user), json!(new.name), json!(roles)];
+    content.extend(new.expires_at.map(|end| json!(end.unix_millis())));
     let idempotency = idempotency::parse_header(request, &content)?;
     let (key, secret) =
         usecases::create_access_key(&request.app, &request.keyring, caller, new, idempotency.as_ref())
             .await?;
-    let mut response = json_response(StatusCode::CREATED, &AccessKeyJson::new(&key, Some(secret.reveal())));
+    let shown = key.sealed_secret.is_none().then(|| secret.reveal());
+    let mut response = json_response(StatusCode::CREATED, &AccessKeyJson::new(&key, shown));
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
 }
 
-/// Parses the body. An unknown member is an error: a misspelt `roles` would create a key with the default role.
+/// Parses the body. An unknown member is an error: a misspelt `roles` would create a key with the default role, and a
+/// misspelt `expires_at` one that never expires.
 fn parse(body: &[u8]) -> Result<NewAccessKey, ApiError> {
-    let body = strict_json::parse(body)
-        .map_err(|problem| ApiError::malformed(format!("The request body cannot be read: {problem}.")))?;
-    let Value::Object(body) = body else {
-        return Err(ApiError::malformed("The request body is not a JSON object."));
-    };
-    if let Some(unknown) = body.keys().find(|name| !["name", "roles"].contains(&name.as_str())) {
-        return Err(ApiError::malformed(format!("{unknown}: expected only name and roles.")));
-    }
-    let name = body.get("name").and_then(Value::as_str);
-    let name = name.filter(|name| (1..=MAX_NAME_CHARS).contains(&name.chars().count()));
-    let name = name.ok_or_else(|| {
-        ApiError::malformed(format!("name: expected a string of 1 to {MAX_NAME_CHARS} characters."))
-    })?;
+    let body = parse_object(body, &["name", "roles", "expires_at", "secret"])?;
     let roles = body.get("roles").map_or(Some(vec![Role::Member]), parse_roles);
     let roles = roles.ok_or_else(|| ApiError::malformed("roles: expected some of reader, member, admin."))?;
-    Ok(NewAccessKey { name: name.to_owned(), roles })
+    let expires_at = body.get("expires_at").map(|value| {
+        let time = value.as_str().and_then(Timestamp::parse_rfc3339);
+        time.ok_or_else(|| ApiError::malformed(format!("expires_at: expected {EXPECTED_EXPIRY}.")))
+    });
+    let secret = body.get("secret").map(|value| {
+        let secret = Secret::chosen(value.as_str().unwrap_or_default());
+        secret.map_err(|problem| ApiError::malformed(format!("secret: {problem}.")))
+    });
+    Ok(NewAccessKey {
+        name: parse_name(&body)?,
+        roles,
+        expires_at: expires_at.transpose()?,
+        secret: secret.transpose()?,
+    })
 }
 
 fn parse_roles(value: &Value) -> Option<Vec<Role>> {
@@ -75,7 +83,8 @@ mod tests {
     proptest! {
         #[test]
         fn create_key_body_is_parsed_faithfully(
-            body in near_variants(&json!({"name": "ci", "roles": ["member", "reader"]})),
+            body in near_variants(&json!({"name": "ci", "roles": ["member", "reader"],
+                "expires_at": "2027-01-31T00:00:00Z", "secret": "s".repeat(32)})),
             bytes in prop::collection::vec(any::<u8>(), 0..60),
         ) {
             let _ = parse(&bytes);
@@ -85,6 +94,9 @@ mod tests {
                 let sent: Vec<_> = sent.filter_map(Role::from_name).collect();
                 let all_sent = new.roles.iter().all(|role| sent.contains(role));
                 prop_assert!(all_sent || (body.get("roles").is_none() && new.roles == [Role::Member]));
+                let end = new.expires_at.map(Timestamp::to_iso_seconds);
+                prop_assert_eq!(body["expires_at"].as_str(), end.as_deref());
+                prop_assert_eq!(body["secret"].as_str(), new.secret.as_ref().map(Secret::reveal));
             }
         }
     }
@@ -110,9 +122,17 @@ mod tests {
                 error_text(&format!(r#"{{"name":"a","roles":{roles}}}"#)).contains("roles: expected some of")
             );
         }
-        assert!(error_text(r#"{"name":"a","role":"reader"}"#).contains("role: expected only name and roles"));
+        for end in ["null", "1795000000", "\"2027-01-31\"", "\"2027-01-31T00:00:00\"", "\"tomorrow\""] {
+            let text = error_text(&format!(r#"{{"name":"a","expires_at":{end}}}"#));
+            assert!(text.contains("expires_at: expected a time of RFC 3339"), "{text}");
+        }
+        for secret in ["null", "7", "\"short\"", &format!("\"{}\"", " ".repeat(32))] {
+            let text = error_text(&format!(r#"{{"name":"a","secret":{secret}}}"#));
+            assert!(text.contains("secret: expected 32 to 128 visible ASCII"), "{text}");
+        }
+        assert!(error_text(r#"{"name":"a","role":"reader"}"#).contains("role: expected only name, roles"));
         assert!(error_text(r#"{"name":"a","name":"b"}"#).contains("given twice"));
         assert!(error_text("[]").contains("not a JSON object"));
-        assert!(error_text("").contains("cannot be read"));
+        assert!(error_text("").contains("body is empty"));
     }
 }

@@ -1,7 +1,7 @@
 //! `POST /v3/auth/tokens`: issue a token for an access key, or return the token that was sent, scoped to the project of
 //! the credential.
 //!
-//! A wrong id, a wrong secret and a disabled key are the same 401. Only a caller with a valid credential learns that it
+//! A wrong id, a wrong secret, and a key that is disabled or has expired are the same 401. Only a caller with a valid credential learns that it
 //! acts for another project than the requested one, and for which: 403.
 
 use http::StatusCode;
@@ -12,7 +12,7 @@ use super::error::{unauthenticated, wrong_scope};
 use super::token::{DEFAULT_DOMAIN_NAMES, SUBJECT_TOKEN_HEADER, TokenDescription};
 use crate::App;
 use crate::auth::{AuthError, Authenticator, IssuedToken};
-use crate::domain::{Caller, Timestamp};
+use crate::domain::{AccessKeyState, Caller, Timestamp};
 use crate::http::{ApiError, HttpResponse, IncomingRequest, json_response, strict_json};
 use crate::usecases;
 
@@ -55,7 +55,8 @@ async fn create(authenticator: &Authenticator, incoming: &IncomingRequest) -> Re
     Ok(response)
 }
 
-/// Issues a token for an access key. Returns `None` if the key does not exist or is disabled, or the secret is wrong.
+/// Issues a token for an access key. Returns `None` if the key does not exist, is disabled or has expired,
+/// or the secret is wrong.
 /// At most one read.
 async fn issue_for_access_key(
     authenticator: &Authenticator,
@@ -67,7 +68,7 @@ async fn issue_for_access_key(
     let Ok(id) = id.parse() else { return Ok(None) };
     let Some(credential) = keyring.find(store, &id, now).await? else { return Ok(None) };
     let secret_matches = credential.secret.as_ref().is_some_and(|expected| expected.matches(secret));
-    if !secret_matches || credential.key.disabled_at.is_some() {
+    if !secret_matches || credential.key.state(now) != AccessKeyState::Enabled {
         return Ok(None);
     }
     let issued = keyring.issue_token(&credential.key, now);

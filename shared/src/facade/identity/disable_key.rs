@@ -1,7 +1,8 @@
 //! `DELETE /v1/access-keys/{key_id}`: disable an access key of the caller's project, permanently.
 
+use super::access_key::path_key;
 use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, no_content};
-use crate::usecases::{self, AccessKeyError};
+use crate::usecases;
 
 /// The operation's route.
 pub const ROUTE: &str = "DELETE /v1/access-keys/{key_id}";
@@ -13,8 +14,7 @@ pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
 
 async fn disable(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
     request.ensure_no_body()?;
-    // A malformed id is not found, like an unknown one.
-    let id = request.path_parameter("key_id").parse().map_err(|_| AccessKeyError::NotFound)?;
+    let id = path_key(request)?;
     usecases::disable_access_key(&request.app, &request.keyring, request.caller(), &id).await?;
     Ok(no_content())
 }

@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 
+use super::create_key::EXPECTED_EXPIRY;
 use crate::domain::TenantId;
 use crate::http::ApiError;
 use crate::usecases::AccessKeyError;
@@ -20,7 +21,7 @@ pub(super) fn unauthenticated() -> ApiError {
     ApiError::new(
         StatusCode::UNAUTHORIZED,
         "IMG.0087",
-        "The request you have made requires authentication: send an access key's id as user or application credential and its secret as password or secret, or a token. Check both, and whether the key was disabled.",
+        "The request you have made requires authentication: send an access key's id as user or application credential and its secret as password or secret, or a token. Check both, and whether the key was disabled or has expired.",
     )
 }
 
@@ -41,10 +42,13 @@ impl From<AccessKeyError> for ApiError {
                 S::FORBIDDEN,
                 "IMG.0026",
                 format!(
-                    "The access key has the role {}, which is more than your own. Ask a user with that role to disable it.",
+                    "The access key has the role {}, which is more than your own. Ask a user with that role to change or disable it.",
                     role.name()
                 ),
             ),
+            AccessKeyError::InvalidExpiry => {
+                Self::malformed(format!("expires_at: expected {EXPECTED_EXPIRY}."))
+            }
             AccessKeyError::KeyLimit(limit) => Self::new(
                 S::FORBIDDEN,
                 "IMG.0088",

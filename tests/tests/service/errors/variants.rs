@@ -193,6 +193,7 @@ fn auth_errors() -> Vec<AuthError> {
         UnknownKey => SignatureError::UnknownKey;
         SignatureMismatch => SignatureError::SignatureMismatch;
         DisabledKey => SignatureError::DisabledKey;
+        ExpiredKey => SignatureError::ExpiredKey;
         RetiredMasterKey => SignatureError::RetiredMasterKey;
         ProjectMismatch { .. } => SignatureError::ProjectMismatch { acting: tenant("own1") };
         NonceReused => SignatureError::NonceReused;
@@ -217,6 +218,7 @@ fn auth_errors() -> Vec<AuthError> {
         NoRole => CredentialError::NoRole;
         UnknownToken => CredentialError::UnknownToken;
         KeyDisabled => CredentialError::KeyDisabled;
+        KeyExpired => CredentialError::KeyExpired;
         Revoked => CredentialError::Revoked;
         NotRevocable => CredentialError::NotRevocable;
         NoProject => CredentialError::NoProject;
@@ -239,6 +241,7 @@ fn access_key_errors() -> Vec<AccessKeyError> {
         Denied(_) => AccessKeyError::Denied(Denied::ReadOnly);
         RoleExceedsCaller(_) => AccessKeyError::RoleExceedsCaller(Role::Admin);
         KeyRoleExceedsCaller(_) => AccessKeyError::KeyRoleExceedsCaller(Role::Admin);
+        InvalidExpiry => AccessKeyError::InvalidExpiry;
         KeyLimit(_) => AccessKeyError::KeyLimit(100);
         NotFound => AccessKeyError::NotFound;
         NoMasterKey => AccessKeyError::NoMasterKey;

@@ -14,5 +14,6 @@ mod paths;
 mod queries;
 mod resources;
 mod signals;
+mod unknown_members;
 mod wire;
 mod world;

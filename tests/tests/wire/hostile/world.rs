@@ -1,8 +1,9 @@
 //! The attacked server, a valid request for each operation, and the checks of the responses to bad ones.
 
 use std::sync::{Mutex, Once};
+use std::time::Duration;
 
-use imageshare::domain::{JobId, Role, Stamp};
+use imageshare::domain::{JobId, Role, Stamp, Timestamp};
 use imageshare_tests::api::{Api, ApiRequest, ApiResponse};
 use imageshare_tests::api_document::{Operation, Parameter};
 use imageshare_tests::local_service::create_message;
@@ -149,7 +150,10 @@ impl World {
                 json!({"auth": {"identity": {"methods": ["password"], "password": {"user": user}},
                     "scope": {"project": {"id": "own1"}}}})
             }
-            "createAccessKey" => json!({"name": "ci", "roles": ["member"]}),
+            "createAccessKey" => json!({"name": "ci", "roles": ["member"],
+                "expires_at": Timestamp::now().plus(Duration::from_hours(1)).to_iso_seconds(),
+                "secret": "a-secret-that-its-client-has-chosen"}),
+            "renameAccessKey" => json!({"name": "ci"}),
             "updateImage" => json!([{"op": "replace", "path": "/name", "value": "b"}]),
             "markMessage" => json!({"read": true}),
             "markMessagesRead" => json!({"read_up_to": "2024-11-06T06:30:00.778Z"}),

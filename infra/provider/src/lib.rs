@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! resources   what users declare: one file for each kind
+//! data        what users look up: one file for each kind
 //! provider    the configuration, and what the provider consists of
 //! credentials where endpoint and credential come from: arguments, environment, the credentials file
 //! api         the client of the service: calls, retries, pages, jobs
@@ -19,6 +20,7 @@
 
 pub mod api;
 pub mod credentials;
+mod data;
 pub mod diagnostic;
 pub mod plan;
 pub mod plugin;

@@ -111,6 +111,14 @@ impl Client {
         super::session::issue(id, secret, &self.inner.sender).await
     }
 
+    /// Has the service issue another token for the client's own access key. Costs one call.
+    ///
+    /// # Errors
+    /// [`ApiError`], also if the client has no access key but a token.
+    pub async fn issue_own_token(&self) -> Result<IssuedToken, ApiError> {
+        self.inner.session.issue_another(&self.inner.sender).await
+    }
+
     /// Sends a call, and returns the body of its response.
     pub async fn send<T: DeserializeOwned>(&self, call: &Call) -> Result<T, ApiError> {
         let response = self.response(call).await?;

@@ -37,6 +37,7 @@ pub struct Limits {
     /// How many images one call takes.
     pub images_per_request: usize,
     /// How many projects one call takes.
+    #[serde(rename = "recipients_per_request")]
     pub projects_per_request: usize,
     /// How many pairs one call takes.
     pub pairs_per_job: usize,

@@ -121,6 +121,17 @@ impl Session {
         }
     }
 
+    /// Another token for the access key, beside the one that calls are sent with.
+    pub(super) async fn issue_another(&self, sender: &Sender) -> Result<IssuedToken, ApiError> {
+        match &self.credential {
+            Credential::AccessKey { id, secret } => issue(id, secret, sender).await,
+            Credential::Token(_) => {
+                let message = "The provider has a token and no access key, and a token cannot be multiplied. Give access_key_id and secret_access_key.";
+                Err(ApiError::local(ErrorKind::Unauthorized, message, "POST /v3/auth/tokens".to_owned()))
+            }
+        }
+    }
+
     async fn issued(&self, sender: &Sender) -> Result<IssuedToken, ApiError> {
         let Credential::AccessKey { id, secret } = &self.credential else {
             return Err(ApiError::local(ErrorKind::Unauthorized, "There is no access key.", String::new()));

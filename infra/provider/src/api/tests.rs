@@ -195,7 +195,7 @@ async fn thousand_pairs_are_read_by_one_call() {
 #[tokio::test]
 async fn change_in_several_calls_waits_for_each_job() {
     let service = json!({"version": "0.2.0", "project_id": "own1",
-        "limits": {"images_per_request": 2, "projects_per_request": 2, "pairs_per_job": 2}});
+        "limits": {"images_per_request": 2, "recipients_per_request": 2, "pairs_per_job": 2}});
     let failed = json!([{"image_id": "b", "project_id": "p1", "status": "failed", "error_code": "IMG.0099",
         "error_msg": "No key."}]);
     let success = json!([{"image_id": "a", "project_id": "p1", "status": "success", "outcome": "shared"}]);

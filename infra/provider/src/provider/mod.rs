@@ -1,5 +1,8 @@
 //! The provider `imageshare`: its configuration, and what it consists of.
 
+mod share_id;
+mod token;
+
 use std::env;
 use std::time::Duration;
 
@@ -7,10 +10,11 @@ use async_trait::async_trait;
 
 use crate::api::{ApiError, Client, Credential, ErrorKind, Secret, Settings};
 use crate::credentials::{self, Arguments};
+use crate::data;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::resources;
 use crate::schema::{Attribute, Schema, between, duration, not_empty, parse_duration};
-use crate::server::{Provider, Resource};
+use crate::server::{DataSource, Ephemeral, Function, Provider, Resource};
 use crate::value::Object;
 
 /// The provider of imageshare.
@@ -72,6 +76,18 @@ impl Provider for Imageshare {
 
     fn resources(&self) -> Vec<Box<dyn Resource<Client>>> {
         resources::all()
+    }
+
+    fn data_sources(&self) -> Vec<Box<dyn DataSource<Client>>> {
+        data::all()
+    }
+
+    fn ephemerals(&self) -> Vec<Box<dyn Ephemeral<Client>>> {
+        vec![Box::new(token::Token)]
+    }
+
+    fn functions(&self) -> Vec<Box<dyn Function>> {
+        vec![Box::new(share_id::ParseShareId)]
     }
 }
 

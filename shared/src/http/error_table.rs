@@ -57,6 +57,7 @@ impl From<UseCaseError> for ApiError {
                 format!("You have {most} images, the most allowed. Delete one first."),
             ),
             UseCaseError::Protected(id) => protected(&id),
+            UseCaseError::StillShared { image, members } => still_shared(&image, members),
             UseCaseError::InvalidDetail(problem) => {
                 Self::bad_request("IMG.0001", format!("{}: expected {}.", problem.field, problem.expected))
             }
@@ -142,6 +143,13 @@ impl From<ShareRequestError> for ApiError {
 fn protected(image: &ImageId) -> ApiError {
     let message = format!("Image {image} is protected. Set protected to false first.");
     ApiError::new(StatusCode::FORBIDDEN, "IMG.0105", message)
+}
+
+/// The error of deleting an image that has members, if that was to be refused.
+pub(crate) fn still_shared(image: &ImageId, members: u32) -> ApiError {
+    let users = if members == 1 { "1 project uses".to_owned() } else { format!("{members} projects use") };
+    let message = format!("{users} image {image}. Unshare it first, or delete it without unless_shared.");
+    ApiError::new(StatusCode::CONFLICT, "IMG.0183", message)
 }
 
 /// The error of changing a format that is set.

@@ -37,7 +37,7 @@ pub use self::base_url::{BadPublicUrl, base_url, parse_public_url};
 pub(crate) use self::body_limit::check_body_size;
 pub use self::body_limit::{BodyTooLarge, DEFAULT_BODY_LIMIT, body_limit, effective_body_limit};
 pub use self::error::ApiError;
-pub(crate) use self::error_table::{unresolved_names, wrong_project};
+pub(crate) use self::error_table::{still_shared, unresolved_names, wrong_project};
 pub(crate) use self::field_value::FieldValue;
 pub(crate) use self::gateway::gateway_request_id;
 pub use self::gateway::route_key;

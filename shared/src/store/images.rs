@@ -44,7 +44,7 @@ pub enum UpdateOutcome {
     Conflict,
 }
 
-/// How an update treats the image's members.
+/// How an update or a deletion treats the image's members.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MemberUpdate<'a> {
     /// It conflicts if there are any.
@@ -227,14 +227,7 @@ impl Store {
         members: MemberUpdate<'_>,
     ) -> Result<UpdateOutcome, StoreError> {
         let record = item::if_unchanged(Write::put(image_item(image)?), previous.revision);
-        let head = update_head(image)?;
-        let head = match members {
-            MemberUpdate::RequireNone => {
-                head.and_if(format!("{MEMBERS} = :none")).value(":none", item::number(0))
-            }
-            MemberUpdate::Keep => head,
-            MemberUpdate::Change(recipients, _) => if_members_unchanged(head, recipients),
-        };
+        let head = if_members_are(update_head(image)?, members);
         let mut writes = vec![record, head];
         if image.visibility.is_visible_to_all() {
             writes.push(put_listing(image));
@@ -252,29 +245,28 @@ impl Store {
         }
     }
 
-    /// Deletes an image if it and its members are unchanged since they were read. `unshare` is the job that ends its
-    /// memberships: it must name all `recipients`, and is committed with the deletion. One transaction, and above 60
-    /// lookups single deletions after it.
+    /// Deletes an image if it is unchanged since it was read, and its members are as `members` requires: none, or those
+    /// whose memberships a job ends that is committed with the deletion. One transaction, and above 60 lookups single
+    /// deletions after it.
     ///
     /// # Errors
     /// [`StoreError`] if the table fails.
     pub async fn delete_image(
         &self,
         image: &Image,
-        recipients: &Recipients,
-        unshare: Option<&Job>,
+        members: MemberUpdate<'_>,
     ) -> Result<DeleteOutcome, StoreError> {
         let tombstone = tombstone_head(&image.id).only_if(format!("attribute_exists({HEAD})"));
         let tombstone = item::if_unchanged(tombstone, image.revision);
-        let tombstone = if_members_unchanged(tombstone, recipients);
+        let tombstone = if_members_are(tombstone, members);
         let count = Write::update(keys::tenant(&image.owner), "ADD images :minus_one");
         let record = Write::delete(keys::image(&image.id));
         let mut writes = vec![tombstone, record, count.value(":minus_one", item::number(-1))];
         if image.visibility.is_visible_to_all() {
             writes.push(delete_listing(&image.id));
         }
-        if let Some(job) = unshare {
-            writes.extend(job_writes(job, JobStart::Immediate)?);
+        if let MemberUpdate::Change(_, unshare) = members {
+            writes.extend(job_writes(unshare, JobStart::Immediate)?);
         }
         match self.transact_with_lookups(writes, LookupChanges::between(Some(image), None)).await {
             Ok(()) => Ok(Commit::Committed),
@@ -302,7 +294,16 @@ impl Store {
     }
 }
 
-/// Adds the condition that an image still has the recipients that were read.
-fn if_members_unchanged(head: Write, recipients: &Recipients) -> Write {
-    head.and_if(format!("{MEMBER_REV} = :member_rev")).value(":member_rev", item::number(recipients.revision))
+/// Adds the condition that an image has no members, or still the recipients that were read.
+fn if_members_are(head: Write, members: MemberUpdate<'_>) -> Write {
+    match members {
+        MemberUpdate::RequireNone => {
+            head.and_if(format!("{MEMBERS} = :none")).value(":none", item::number(0))
+        }
+        MemberUpdate::Keep => head,
+        MemberUpdate::Change(recipients, _) => {
+            let head = head.and_if(format!("{MEMBER_REV} = :member_rev"));
+            head.value(":member_rev", item::number(recipients.revision))
+        }
+    }
 }

@@ -96,6 +96,14 @@ pub enum UseCaseError {
     /// The image is protected from deletion.
     #[error("image {0} is protected")]
     Protected(ImageId),
+    /// The image has members, and was to be deleted only without.
+    #[error("{members} projects use image {image}")]
+    StillShared {
+        /// The image.
+        image: ImageId,
+        /// How many members it has.
+        members: u32,
+    },
     /// A field of the image is invalid.
     #[error(transparent)]
     InvalidDetail(#[from] BadDetail),

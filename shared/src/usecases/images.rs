@@ -208,17 +208,45 @@ fn job_for_all_members(app: &App, image: &Image, recipients: &Recipients, task: 
 /// [`UseCaseError`]; then nothing was deleted.
 pub async fn delete_image(app: &App, caller: &Caller, id: &ImageId) -> Result<(), UseCaseError> {
     for _ in 0..MAX_ATTEMPTS {
-        let (image, _) = load_owned_image(app, caller, id, ImageAction::Delete).await?;
-        if image.details.protected {
-            return Err(UseCaseError::Protected(image.id));
-        }
+        let (image, _) = load_deletable_image(app, caller, id).await?;
         let recipients = app.store.recipients(id).await?;
         let unshare = job_for_all_members(app, &image, &recipients, Task::Unshare);
-        if app.store.delete_image(&image, &recipients, unshare.as_ref()).await? == Commit::Committed {
+        let members = unshare
+            .as_ref()
+            .map_or(MemberUpdate::RequireNone, |unshare| MemberUpdate::Change(&recipients, unshare));
+        if app.store.delete_image(&image, members).await? == Commit::Committed {
             return Ok(());
         }
     }
     Err(UseCaseError::Conflict(id.clone()))
+}
+
+/// Deletes an image that the caller owns, unless it has members, whatever they have decided. A share that is committed
+/// before the deletion keeps it from happening. Costs one batch read and one transaction; all again after a conflict.
+///
+/// # Errors
+/// [`UseCaseError::StillShared`], or another [`UseCaseError`]; then nothing was deleted.
+pub async fn delete_unshared_image(app: &App, caller: &Caller, id: &ImageId) -> Result<(), UseCaseError> {
+    for _ in 0..MAX_ATTEMPTS {
+        let (image, ImageHead { member_count: members, .. }) = load_deletable_image(app, caller, id).await?;
+        if members > 0 {
+            return Err(UseCaseError::StillShared { image: image.id, members });
+        }
+        if app.store.delete_image(&image, MemberUpdate::RequireNone).await? == Commit::Committed {
+            return Ok(());
+        }
+    }
+    Err(UseCaseError::Conflict(id.clone()))
+}
+
+/// Reads an image that the caller may delete, and its head. Costs what [`load_owned_image`] does.
+async fn load_deletable_image(
+    app: &App,
+    caller: &Caller,
+    id: &ImageId,
+) -> Result<(Image, ImageHead), UseCaseError> {
+    let (image, head) = load_owned_image(app, caller, id, ImageAction::Delete).await?;
+    if image.details.protected { Err(UseCaseError::Protected(image.id)) } else { Ok((image, head)) }
 }
 
 /// Reads an image and its head, if the caller is authorized for the action. Costs one batch read, again if the image

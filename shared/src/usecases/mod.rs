@@ -53,7 +53,9 @@ pub use self::directory::{
 pub use self::effects::carry_out_effects;
 pub use self::error::{ExceededLimit, UseCaseError};
 pub use self::execute::{execute, fail_remaining};
-pub use self::images::{NewImage, delete_image, register_image, show_image, update_image};
+pub use self::images::{
+    NewImage, delete_image, delete_unshared_image, register_image, show_image, update_image,
+};
 pub use self::job_status::job_status;
 pub use self::key_grants::{
     DependentMemberships, KeyGrantError, grant_key, list_dependent_memberships, list_key_grants,

@@ -30,7 +30,7 @@ impl<S: Stage> Journey<S> {
         self.call(&format!("ops PATCH /v2/images/{closed}"), hide, 200).await;
         let show = json!([{"op": "replace", "path": "/visibility", "value": "public"}]);
         self.call(&format!("ops PATCH /v2/images/{closed}"), show, 200).await;
-        self.call(&format!("ops DELETE /v2/images/{closed}"), Value::Null, 204).await;
+        self.call(&format!("ops DELETE /v2/images/{closed}?unless_shared=true"), Value::Null, 204).await;
     }
 
     /// A change of a shared image reaches its members by a job, as its deletion does.

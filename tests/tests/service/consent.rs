@@ -12,7 +12,8 @@ use imageshare::store::{
 };
 use imageshare::table::{AttributeValue, Table, Write};
 use imageshare::usecases::{self, NewImage, UseCaseError, execute, sweep};
-use imageshare_tests::local_service::{LocalService, caller, job_at, tenant};
+use imageshare_tests::local_service::{LocalService, all_items, caller, job_at, tenant};
+use imageshare_tests::totals;
 
 async fn members(world: &LocalService, image: &ImageId) -> HashMap<String, Status> {
     let (members, more) = world.service.store.members(image, None, 1000).await.unwrap();
@@ -172,6 +173,31 @@ async fn deleting_an_image_ends_its_memberships_and_retires_its_id() {
 }
 
 #[tokio::test]
+async fn shared_image_is_not_deleted_unless_shared() {
+    let world = LocalService::start(Limits::default());
+    let image = world.create_image("owner").await;
+    share(&world, std::slice::from_ref(&image), &["a", "b", "c"]).await;
+    world.run_open_work().await;
+    respond(&world, &image, "a", Status::Accepted).await;
+    respond(&world, &image, "b", Status::Rejected).await;
+    world.run_open_work().await;
+    let delete = async |by: &str| usecases::delete_unshared_image(&world.service, &caller(by), &image).await;
+    let before = format!("{:?}", all_items(&world.embedded));
+    let refused = UseCaseError::StillShared { image: image.clone(), members: 3 };
+    assert_eq!(delete("owner").await, Err(refused));
+    assert_eq!(format!("{:?}", all_items(&world.embedded)), before, "something was written");
+    let missing = Err(UseCaseError::Denied(Denied::ImageNotFound(image.clone())));
+    assert_eq!(delete("stranger").await, missing);
+    assert!(matches!(delete("a").await, Err(UseCaseError::Denied(_))));
+
+    unshare(&world, std::slice::from_ref(&image), &["a", "b", "c"]).await;
+    world.run_open_work().await;
+    assert_eq!(delete("owner").await, Ok(()));
+    assert_eq!(delete("owner").await, missing);
+    totals::assert_consistent(&world.embedded);
+}
+
+#[tokio::test]
 async fn deletion_conflicts_when_members_change_in_between() {
     let world = LocalService::start(Limits::default());
     let id = world.create_image("owner").await;
@@ -184,7 +210,7 @@ async fn deletion_conflicts_when_members_change_in_between() {
     share(&world, std::slice::from_ref(&id), &["b"]).await;
     world.run_open_work().await;
     let unshare = Job { task: Task::Unshare, ..overdue_job(&id, "a") };
-    let deleted = world.service.store.delete_image(&image, &recipients, Some(&unshare)).await;
+    let deleted = world.service.store.delete_image(&image, MemberUpdate::Change(&recipients, &unshare)).await;
     assert_eq!(deleted, Ok(Commit::Conflict), "it has as many members as before, but others");
     assert_eq!(members(&world, &id).await, HashMap::from([("b".to_owned(), Status::Pending)]));
 }

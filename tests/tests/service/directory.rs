@@ -135,7 +135,9 @@ async fn only_admin_writes_or_lists_the_directory() {
                     ApiRequest::new("GET", tenant_path(tenant)),
                     ApiRequest::new("DELETE", tenant_path(tenant)),
                 );
-                for request in [put, show, delete, ApiRequest::new("GET", "/v1/tenants")] {
+                let show = (project != tenant).then_some(show);
+                let requests = [put, delete, ApiRequest::new("GET", "/v1/tenants")];
+                for request in requests.into_iter().chain(show) {
                     let refused = world.api.send(&request.token(&token)).await;
                     refused.expect_error(403, "IMG.0026");
                     assert!(refused.message().contains("Only the role admin"), "{refused:?}");
@@ -144,6 +146,26 @@ async fn only_admin_writes_or_lists_the_directory() {
         }
     }
     assert_eq!(world.api.dump(), before);
+}
+
+#[tokio::test]
+async fn tenant_sees_its_own_entry_and_no_other() {
+    let world = Fixture::start().await;
+    let entry =
+        json!({"account": "acme", "project": "web", "organization": "o-1", "cloud_account": "123456789012"});
+    world.put_tenant("own1", &entry).await.expect_status(200);
+    let show = async |project: &str, role, tenant: &str| {
+        let token = world.api.token(project, role);
+        world.api.send(&ApiRequest::new("GET", tenant_path(tenant)).token(&token)).await
+    };
+    for role in [Role::Reader, Role::Member] {
+        assert_eq!(show("own1", role, "own1").await.body, world.show_tenant("own1").await.body);
+        let missing = show("str1", role, "str1").await;
+        missing.expect_error(404, "IMG.0108");
+        for tenant in ["own1", "nobody"] {
+            show("str1", role, tenant).await.expect_error(403, "IMG.0026");
+        }
+    }
 }
 
 #[tokio::test]

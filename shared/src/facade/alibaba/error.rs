@@ -192,6 +192,7 @@ impl From<UseCaseError> for Error {
             | UseCaseError::IdTaken(_)
             | UseCaseError::TooManyImages(_)
             | UseCaseError::Protected(_)
+            | UseCaseError::StillShared { .. }
             | UseCaseError::InvalidDetail(_)
             | UseCaseError::ScanLimitReached { .. }
             | UseCaseError::TooManyToSort(_)) => Self::unexpected(other),

@@ -9,7 +9,7 @@ use http::StatusCode;
 
 use crate::domain::{Denied, ImageId, NotShared, Outcome, ShareRequestError, TenantId};
 use crate::http::idempotency::InvalidIdempotencyKey;
-use crate::http::{ApiError, HttpResponse, RejectionReason, UnexpectedBody};
+use crate::http::{ApiError, HttpResponse, RejectionReason, UnexpectedBody, still_shared};
 use crate::store::StoreError;
 use crate::usecases::{ExceededLimit, UseCaseError, rule_error};
 
@@ -89,6 +89,7 @@ impl From<UseCaseError> for Error {
                 "IMG.0105",
                 format!("Image {id} is protected and cannot be deleted. Set protected to false first."),
             ),
+            UseCaseError::StillShared { image, members } => Self(still_shared(&image, members)),
             UseCaseError::InvalidDetail(problem) => Self::invalid_field(&problem.field, problem.expected),
             UseCaseError::MarkerNotFound => Self::bad_request("marker: no image found with that ID."),
             UseCaseError::TooManyToSort(limit) => Self::too_many_to_sort(limit),

@@ -23,7 +23,9 @@ impl From<DirectoryError> for ApiError {
             DirectoryError::NotFound(tenant) => Self::new(
                 S::NOT_FOUND,
                 "IMG.0108",
-                format!("Tenant {tenant} is not in the directory. PUT it there, or check its id."),
+                format!(
+                    "Tenant {tenant} is not in the directory. Check its id; an admin enters it with PUT."
+                ),
             ),
             DirectoryError::NamesTaken(tenant) => Self::new(
                 S::CONFLICT,

@@ -1,6 +1,6 @@
 //! The directory of tenants: the account of each project, the names of both, the project's region, its organization and
-//! its cloud account. Admins write and list it; other callers find only a tenant that they can name exactly, and see
-//! neither its organization nor its cloud account.
+//! its cloud account. Admins write and list it; other callers see their own entry, and find only a tenant that they can
+//! name exactly, of which they see neither organization nor cloud account.
 
 pub mod delete;
 mod error;

@@ -1,4 +1,4 @@
-//! `GET /v1/tenants/{project_id}`: show a tenant's entry in the directory, to admins.
+//! `GET /v1/tenants/{project_id}`: show a tenant's entry in the directory, to admins and to the tenant itself.
 
 use http::StatusCode;
 

@@ -152,7 +152,7 @@ pub fn job_at(at: Stamp, creator: &str, task: Task, images: Vec<ImageId>, tenant
         Task::Refresh => Vec::new(),
         Task::Respond { .. } | Task::RespondToAll { .. } => tenants.clone(),
     };
-    Job { id: JobId(at), creator, task, images, tenants, accepted_at: accepted, queues }
+    Job { id: JobId(at), creator, task, images, tenants, accepted_at: accepted, queues, may_repeat: false }
 }
 
 /// Queues a job, as a request does that is too large to be executed at once.

@@ -11,11 +11,12 @@
 //! write to the same image.
 
 use std::collections::HashSet;
+use std::iter;
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ImageId, JobId, Outcome, Status, TenantId, Timestamp, VaultId};
+use super::{ImageId, JobId, Outcome, Plan, Status, TenantId, Timestamp, Transition, VaultId};
 
 /// What a job does to each pair.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +69,15 @@ pub struct Job {
     /// Empty if it is executed at once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub queues: Vec<TenantId>,
+    /// Whether the request may have been executed before, in an attempt without a response. Then a pair that is as
+    /// requested may be so by that attempt.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub may_repeat: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// The maximum number of pairs of a work item, which is what a worker retries: a few steps.
@@ -160,6 +170,8 @@ pub struct WorkItem {
     pub found_images: Vec<ImageId>,
     /// The outcomes of its first pairs. Their number is the cursor.
     pub outcomes: Vec<Outcome>,
+    /// The transitions of its first pairs; those that are missing are unknown.
+    pub transitions: Vec<Option<Transition>>,
     /// When its last pair was executed.
     pub finished_at: Option<Timestamp>,
     /// How often the sweep has found it open.
@@ -167,6 +179,15 @@ pub struct WorkItem {
 }
 
 impl WorkItem {
+    /// Adds the outcomes and transitions of the pairs that a plan executes.
+    pub fn add_plan(&mut self, plan: &Plan) {
+        // An older function adds outcomes only.
+        self.transitions.resize(self.outcomes.len(), None);
+        self.outcomes.extend(&plan.outcomes);
+        self.transitions.extend(&plan.transitions);
+        self.transitions.resize(self.outcomes.len(), None);
+    }
+
     /// The pairs that are not executed yet.
     pub fn remaining_pairs(&self) -> Range<usize> {
         self.pairs.start + self.outcomes.len().min(self.pairs.len())..self.pairs.end
@@ -184,6 +205,19 @@ pub enum JobStatus {
     Success,
     /// All pairs have been executed, and some have failed.
     Fail,
+}
+
+/// What became of a pair of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PairResult<'a> {
+    /// The image.
+    pub image: &'a ImageId,
+    /// The tenant.
+    pub tenant: &'a TenantId,
+    /// The outcome.
+    pub outcome: Outcome,
+    /// What has changed; `None` if that is not known, or the pair is not as requested.
+    pub transition: Option<Transition>,
 }
 
 /// A job with its work items.
@@ -242,10 +276,17 @@ impl JobReport {
 
     /// Every pair that has been executed, with its outcome.
     pub fn outcomes(&self) -> impl Iterator<Item = (&ImageId, &TenantId, Outcome)> {
+        self.results().map(|result| (result.image, result.tenant, result.outcome))
+    }
+
+    /// Every pair that has been executed, with its outcome and transition.
+    pub fn results(&self) -> impl Iterator<Item = PairResult<'_>> {
         self.work_items.iter().flat_map(|work_item| {
-            work_item.pairs.clone().zip(&work_item.outcomes).filter_map(|(number, outcome)| {
+            let transitions = work_item.transitions.iter().copied().chain(iter::repeat(None));
+            let pairs = work_item.pairs.clone().zip(&work_item.outcomes).zip(transitions);
+            pairs.filter_map(|((number, outcome), transition)| {
                 let (image, tenant) = self.pair(work_item, number)?;
-                Some((image, tenant, *outcome))
+                Some(PairResult { image, tenant, outcome: *outcome, transition })
             })
         })
     }
@@ -289,6 +330,7 @@ mod tests {
             tenants: (0..tenants).map(|n| format!("tenant-{n}").parse().unwrap()).collect(),
             accepted_at: Timestamp::now(),
             queues: Vec::new(),
+            may_repeat: false,
         }
     }
 
@@ -328,6 +370,7 @@ mod tests {
                 pairs: number..number + 1,
                 found_images: Vec::new(),
                 outcomes: end.map(|_| Outcome::Done).into_iter().collect(),
+                transitions: Vec::new(),
                 finished_at: end.map(Timestamp::from_unix_millis),
                 attempts: 0,
             };
@@ -350,6 +393,7 @@ mod tests {
             pairs: first..first + 1,
             found_images: vec![format!("image-{first}").parse().unwrap()],
             outcomes: vec![Outcome::Done],
+            transitions: Vec::new(),
             finished_at: Some(Timestamp::from_unix_millis(1)),
             attempts: 0,
         };
@@ -357,6 +401,7 @@ mod tests {
             pairs: 0..0,
             found_images: Vec::new(),
             outcomes: Vec::new(),
+            transitions: Vec::new(),
             finished_at: None,
             ..found(0, 0)
         };
@@ -375,6 +420,7 @@ mod tests {
             pairs: 0..2,
             found_images: Vec::new(),
             outcomes,
+            transitions: Vec::new(),
             finished_at: Some(Timestamp::from_unix_millis(1)),
             attempts: 0,
         };
@@ -390,5 +436,30 @@ mod tests {
     #[test]
     fn job_without_pairs_has_no_work_items() {
         assert_eq!((job(3, 0).work_items(), job(3, 0).pair(0)), (Vec::new(), None));
+    }
+
+    #[test]
+    fn older_function_leaves_transitions_unknown() {
+        let mut work_item = WorkItem {
+            number: 0,
+            pairs: 0..6,
+            found_images: Vec::new(),
+            outcomes: Vec::new(),
+            transitions: Vec::new(),
+            finished_at: None,
+            attempts: 0,
+        };
+        let began = Some(Transition::Began);
+        let plan = Plan { outcomes: vec![Outcome::Done], transitions: vec![began], ..Plan::default() };
+        work_item.add_plan(&plan);
+        // An older function executes a pair, and a newer one another.
+        work_item.outcomes.push(Outcome::Done);
+        work_item.add_plan(&plan);
+        work_item.add_plan(&Plan { transitions: Vec::new(), ..plan });
+        assert_eq!(work_item.transitions, [began, None, began, None]);
+        work_item.outcomes.push(Outcome::Done);
+        let report = JobReport { job: job(1, 6), work_items: vec![work_item] };
+        let transitions: Vec<_> = report.results().map(|result| result.transition).collect();
+        assert_eq!(transitions, [began, None, began, None, None]);
     }
 }

@@ -27,6 +27,7 @@ mod share_rule;
 mod step;
 mod tenant;
 mod time;
+mod transition;
 mod value_enum;
 mod vault;
 
@@ -52,7 +53,7 @@ pub use self::image::{
     BadDetail, Details, Encryption, Image, ImageHead, ImageKind, ImageSpec, MAX_DETAILS_BYTES, MAX_TAGS,
     Visibility, is_tag,
 };
-pub use self::job::{Job, JobReport, JobStatus, Task, WorkItem};
+pub use self::job::{Job, JobReport, JobStatus, PairResult, Task, WorkItem};
 pub use self::key_grant::KeyGrant;
 pub use self::limits::{
     BadLimit, Limit, LimitSetting, Limits, MAX_MEMBERS_PER_IMAGE, MAX_NAMES_PER_BATCH, MAX_NAMES_PER_QUERY,
@@ -83,6 +84,7 @@ pub use self::step::{
 };
 pub use self::tenant::{Inbox, Queue, QueueKind, Tenant};
 pub use self::time::Timestamp;
+pub use self::transition::Transition;
 pub use self::value_enum::UnknownValue;
 pub(crate) use self::value_enum::value_enum;
 pub use self::vault::{MAX_VAULT_GIB, Protection, Reservation, Vault, VaultDetails, VaultKey, VaultStatus};

@@ -5,11 +5,11 @@ use super::client::Store;
 use super::commit::plan_writes;
 use super::error::{StoreError, WriteError};
 use super::item::{self, Item};
-use super::items::job::JOB_RETENTION;
+use super::items::job::{JOB_RETENTION, TRANSITIONS, encode_outcomes, encode_transitions};
 use super::keys::{self, Position, WorkItemKey};
 use super::snapshot::Snapshot;
 use super::table_calls::Commit;
-use crate::domain::{ImageId, Job, JobId, Outcome, Plan, Timestamp};
+use crate::domain::{ImageId, Job, JobId, Plan, Timestamp};
 use crate::table::Write;
 
 /// The attribute of a job that holds the position of its scan.
@@ -111,13 +111,12 @@ fn advance_scan(scan: &PendingScan, step: &ScanStep<'_>, new_work_items: u16, no
 /// Creates the work item of a step, finished, with the images that were found and their outcomes.
 fn finished_work_item(scan: &PendingScan, step: &ScanStep<'_>, now: Timestamp) -> Result<Write, StoreError> {
     let key = WorkItemKey { job: scan.job.id, number: scan.steps.saturating_add(1) };
-    let outcomes: String =
-        step.plan.outcomes.iter().map(|outcome: &Outcome| char::from(outcome.to_byte())).collect();
     let attributes = [
         ("first", item::number(scan.pairs as i128)),
         ("pairs", item::number(step.found.len() as i128)),
         ("found", item::json(&step.found)?),
-        ("outcomes", item::text(outcomes)),
+        ("outcomes", item::text(encode_outcomes(&step.plan.outcomes))),
+        (TRANSITIONS, item::text(encode_transitions(&step.plan.transitions))),
         ("finished", item::number(now.unix_millis())),
         ("attempts", item::number(0)),
         (keys::TTL, item::number(scan.job.accepted_at.plus(JOB_RETENTION).unix_seconds())),

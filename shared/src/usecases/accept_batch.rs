@@ -40,6 +40,8 @@ pub(super) struct BatchRequest {
     pub(super) tenants: Vec<TenantId>,
     /// The request's digest under its idempotency key, if it has one.
     pub(super) idempotency: Option<IdempotencyRequest>,
+    /// Whether an attempt to execute it may have been committed.
+    pub(super) may_repeat: bool,
 }
 
 /// Accepts a batch request, if the caller is authorized for all its images. Returns the job's id.
@@ -49,7 +51,11 @@ pub(super) struct BatchRequest {
 ///
 /// # Errors
 /// [`UseCaseError`]; then no job was created, unless the error is [`StoreError::InDoubt`].
-pub(super) async fn accept(app: &App, caller: &Caller, batch: BatchRequest) -> Result<JobId, UseCaseError> {
+pub(super) async fn accept(
+    app: &App,
+    caller: &Caller,
+    mut batch: BatchRequest,
+) -> Result<JobId, UseCaseError> {
     let mut in_doubt_error = None;
     if batch.build_job(app, caller, Stamp::now()).fits_in_one_transaction() {
         for attempt in 0..MAX_IMMEDIATE_ATTEMPTS {
@@ -68,6 +74,7 @@ pub(super) async fn accept(app: &App, caller: &Caller, batch: BatchRequest) -> R
         }
     }
     // If the job may already be committed, a later refusal must not claim that nothing was done.
+    batch.may_repeat = in_doubt_error.is_some();
     let queued = queue_batch(app, caller, &batch).await;
     queued.map_err(|error| in_doubt_error.map_or(error, UseCaseError::Store))
 }
@@ -276,6 +283,7 @@ impl BatchRequest {
             tenants: self.tenants.clone(),
             accepted_at: app.clock().now(),
             queues: Vec::new(),
+            may_repeat: self.may_repeat,
         }
     }
 

@@ -171,6 +171,7 @@ async fn plan_change<'a, F: Fn(&ImageHead, Option<&Active>) -> Result<Task, UseC
         tenants: vec![tenant.clone()],
         accepted_at: app.clock().now(),
         queues: Vec::new(),
+        may_repeat: false,
     };
     if job.task == Task::Share {
         reject_names_as_ids(app, caller, snapshot, [tenant]).await?;

@@ -198,6 +198,7 @@ fn job_for_all_members(app: &App, image: &Image, recipients: &Recipients, task: 
         accepted_at: app.clock().now(),
         // The job needs no order: no request follows a deletion, and a refresh changes no decision.
         queues: Vec::new(),
+        may_repeat: false,
     })
 }
 

@@ -25,7 +25,7 @@ pub async fn respond(
 ) -> Result<JobId, UseCaseError> {
     authorize_write_for(caller, &recipient)?;
     let task = Task::Respond { status, vault };
-    let batch = BatchRequest { task, images, tenants: vec![recipient], idempotency };
+    let batch = BatchRequest { task, images, tenants: vec![recipient], idempotency, may_repeat: false };
     accept(app, caller, batch).await
 }
 
@@ -45,6 +45,7 @@ pub async fn respond_to_all(
     authorize_write_for(caller, &recipient)?;
     let expected = app.store.inbox(&recipient).await?.pending;
     let task = Task::RespondToAll { status, vault, expected };
-    let batch = BatchRequest { task, images: Vec::new(), tenants: vec![recipient], idempotency };
+    let batch =
+        BatchRequest { task, images: Vec::new(), tenants: vec![recipient], idempotency, may_repeat: false };
     queue_respond_to_all(app, caller, &batch).await
 }

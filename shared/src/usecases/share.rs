@@ -42,7 +42,8 @@ pub(super) async fn accept_owner_request(
 ) -> Result<JobId, UseCaseError> {
     let result = match resolve_recipients(app, caller, (&images, action), recipients).await {
         Ok(tenants) => {
-            let batch = BatchRequest { task, images, tenants, idempotency: idempotency.clone() };
+            let idempotency = idempotency.clone();
+            let batch = BatchRequest { task, images, tenants, idempotency, may_repeat: false };
             accept(app, caller, batch).await
         }
         Err(error) => Err(error),

@@ -49,7 +49,7 @@ pub(super) async fn measure() -> Vec<Measurement> {
                 ..query("owner", Audience::Owner)
             },
         ),
-        ("query 100 memberships of own images", 100, 100, query("owner", Audience::Owner)),
+        ("query 100 memberships of 1,000 own images", 100, 100, query("owner", Audience::Owner)),
         ("query 100 received memberships", 100, 100, query(recipient, Audience::Recipient)),
     ] {
         let service = metered_service(&world);

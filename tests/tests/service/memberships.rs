@@ -258,3 +258,62 @@ async fn membership_tells_when_and_how_it_was_answered() {
     assert!(to_owner["answered_at"].as_str() >= to_owner["shared_at"].as_str(), "{to_owner}");
     assert_eq!((&to_owner["vault_id"], &to_recipient["vault_id"]), (&Value::Null, &json!("v-1")));
 }
+
+/// The outcomes of a job's pairs, in their order; `?` for a pair without one.
+async fn job_outcomes(functions: &Functions, project: &str, accepted: &ApiResponse) -> String {
+    let job = accepted.expect_status(200).body["job_id"].as_str().unwrap().to_owned();
+    functions.local.run_open_work().await;
+    let route = "GET /v1/{project_id}/jobs/{job_id}";
+    let job = functions.send_without_body(project, route, &format!("/v1/{project}/jobs/{job}")).await;
+    let results = job.body["entities"]["results"].as_array().unwrap().iter();
+    results.map(|result| result["outcome"].as_str().unwrap_or("?")).collect::<Vec<_>>().join(" ")
+}
+
+#[tokio::test]
+async fn job_says_what_it_changed() {
+    let functions = Functions::start();
+    let image = functions.create_image("own1", &json!({"name": "web"})).await;
+    let batch = async |project: &str, method: &str, body: Value| {
+        let route = format!("{method} /v1/cloudimages/members");
+        let accepted = functions.send_json(project, &route, "/v1/cloudimages/members", &body).await;
+        job_outcomes(&functions, project, &accepted).await
+    };
+    let pairs = |projects: &[&str]| json!({"images": [image], "projects": projects});
+    let decide =
+        |images: &[&str], status: &str| json!({"images": images, "project_id": "mem1", "status": status});
+    let trust = json!({"policy": "trusted"});
+    for (project, method, body, expected) in [
+        ("own1", "DELETE", pairs(&["mem1"]), "was_absent"),
+        ("own1", "POST", pairs(&["mem1"]), "shared"),
+        ("own1", "POST", pairs(&["mem1", "mem2"]), "unchanged shared"),
+        ("mem1", "PUT", decide(&[&image, "no-such"], "accepted"), "accepted ?"),
+        ("mem1", "PUT", decide(&[&image], "accepted"), "unchanged"),
+        ("mem1", "PUT", decide(&[&image], "rejected"), "rejected"),
+        ("mem1", "PUT", decide(&["*"], "accepted"), ""),
+        ("own1", "DELETE", pairs(&["mem1", "mem3"]), "removed was_absent"),
+        ("own1", "POST", pairs(&["mem1"]), "shared_again"),
+        ("mem1", "PUT", decide(&["*"], "accepted"), "accepted"),
+    ] {
+        assert_eq!(batch(project, method, body.clone()).await, expected, "{project} {method} {body}");
+    }
+    let put = functions.send_json("mem2", "PUT /v1/owners/{project_id}", "/v1/owners/own1", &trust).await;
+    put.expect_status(200);
+    assert_eq!(batch("own1", "POST", pairs(&["mem2"])).await, "accepted", "by the policy");
+    // More pairs than fit into one transaction.
+    let many: Vec<_> = (0..98).map(|number| format!("p{number:03}")).collect();
+    let many: Vec<_> = many.iter().map(String::as_str).chain(["mem2"]).collect();
+    let outcomes = batch("own1", "POST", pairs(&many)).await;
+    assert_eq!(outcomes, ["shared "; 98].concat() + "unchanged");
+}
+
+#[tokio::test]
+async fn replay_reports_what_the_first_execution_changed() {
+    let functions = Functions::start();
+    let image = functions.create_image("own1", &json!({"name": "web"})).await;
+    for _ in 0..2 {
+        let share = HttpEvent::new("POST /v1/cloudimages/members", "/v1/cloudimages/members");
+        let share = share.token(&Deployment::token("own1", "member")).header("idempotency-key", "once");
+        let share = share.json(&json!({"images": [image], "projects": ["mem1"]}));
+        assert_eq!(job_outcomes(&functions, "own1", &functions.send(&share).await).await, "shared");
+    }
+}

@@ -73,3 +73,24 @@ async fn items_with_more_than_is_known_are_read() {
     add_what_no_function_knows(&world).await;
     assert_eq!(world.read_image(&image).await.id, image);
 }
+
+/// A work item of an older function has no transitions, and one that it has continued has only some.
+#[tokio::test]
+async fn work_items_without_transitions_are_read_and_continued() {
+    let world = LocalService::start(Limits::default());
+    let image = world.create_image("owner").await;
+    let tenants: Vec<_> = (0..120).map(|number| tenant(&format!("p{number:03}"))).collect();
+    let job = job_at(world.service.clock().stamp(), "owner", Task::Share, vec![image], tenants);
+    world.queue_job(&job).await;
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let key = world.open_work_items().await[0].primary_key();
+    let number = |number: u32| AttributeValue::N(number.to_string());
+    let continued = Write::update(key, "SET outcomes = :outcomes, done = :done")
+        .value(":outcomes", text(&".".repeat(10)))
+        .value(":done", number(10));
+    world.table.write_item(&continued).await.unwrap();
+    world.run_open_work().await;
+    let report = world.job_report(job.id).await;
+    let known: Vec<_> = report.results().map(|result| result.transition.is_some()).collect();
+    assert_eq!((report.status(), known), (JobStatus::Success, [vec![false; 10], vec![true; 110]].concat()));
+}

@@ -277,6 +277,7 @@ fn job_is_readable_by_its_creator_and_admins_only() {
         tenants: vec![tenant("mem1")],
         accepted_at: Timestamp::from_unix_millis(0),
         queues: Vec::new(),
+        may_repeat: false,
     };
     for (project, role, allowed) in [
         ("own1", Role::Reader, true),

@@ -10,15 +10,20 @@ use super::pair::{Case, Pair};
 use super::rules::{Rule, new_reservation, trusted_share};
 use super::step_plan::Effect;
 use super::verdict::Violation;
-use crate::domain::{ImageHead, ImageKind, Membership, Outcome, Stamp, Status, Task, VaultId};
+use crate::domain::{
+    Ended, ImageHead, ImageKind, Membership, Outcome, Stamp, Status, Task, Transition, VaultId,
+};
 
-/// Plans a task on one pair. Returns the pair's outcome and what is written; a pair that violates a rule writes
-/// nothing.
-pub(super) fn plan_pair(pair: &Pair<'_>, task: &Task, stamp: Stamp) -> (Outcome, Effect) {
+/// Plans a task on one pair. Returns the pair's outcome and transition, and what is written; a pair that violates a
+/// rule writes nothing.
+pub(super) fn plan_pair(pair: &Pair<'_>, task: &Task, stamp: Stamp) -> (Outcome, Option<Transition>, Effect) {
     match apply(pair, task, stamp) {
-        Ok(effect) => (outcome(pair, task, &effect), effect),
+        Ok(effect) => match outcome(pair, task, &effect) {
+            Outcome::Done => (Outcome::Done, transition(pair, task, &effect), effect),
+            other => (other, None, effect),
+        },
         Err(Violation { outcome, basis }) => {
-            (outcome, Effect { membership: None, guards: basis.into_guards().into_iter().collect() })
+            (outcome, None, Effect { membership: None, guards: basis.into_guards().into_iter().collect() })
         }
     }
 }
@@ -167,6 +172,30 @@ fn outcome(pair: &Pair<'_>, task: &Task, effect: &Effect) -> Outcome {
         }
     };
     if is_as_wanted { Outcome::Done } else { Outcome::Superseded }
+}
+
+/// What a task with that effect, after which the pair is as the task wants it, changes of the pair.
+fn transition(pair: &Pair<'_>, task: &Task, effect: &Effect) -> Option<Transition> {
+    let before = pair.active_membership();
+    let after = effect.membership.as_ref().or(before);
+    let shown = |membership: Option<&Membership>| {
+        membership.map(|membership| (membership.status(), membership.reservation().cloned()))
+    };
+    match task {
+        Task::Refresh => None,
+        Task::Unshare if before.is_some() => Some(Transition::Ended),
+        Task::Share if before.is_none() => match pair.current() {
+            Some(Membership::Ended(Ended { was_active: true, .. })) => Some(Transition::BeganAgain),
+            _ => Some(Transition::Began),
+        },
+        Task::Unshare => Some(Transition::Unchanged),
+        _ if shown(before) == shown(after) => Some(Transition::Unchanged),
+        _ => match after.and_then(Membership::status)? {
+            Status::Accepted => Some(Transition::Accepted),
+            Status::Rejected => Some(Transition::Rejected),
+            Status::Pending => None,
+        },
+    }
 }
 
 /// The same membership, but pending if it would be accepted without the reservation that the image needs.

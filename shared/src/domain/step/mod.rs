@@ -20,7 +20,7 @@ use std::ops::Range;
 
 use self::pair::Pair;
 use super::job::MAX_ITEMS_PER_PLAN;
-use super::{ImageHead, Job, Outcome, Stamp, TenantId};
+use super::{ImageHead, Job, Outcome, Stamp, TenantId, Transition};
 
 pub use self::guard::{Guard, Guards, PlanItem};
 pub use self::rules::{Rule, extra_reads, owner_policy_reads, reads_recipients};
@@ -42,11 +42,13 @@ fn plan_up_to(max_items: usize, job: &Job, pairs: Range<usize>, input: &StepInpu
     let mut plan = Plan::default();
     for (image, tenant) in pairs.filter_map(|number| job.pair(number)) {
         let pair = Pair { image, tenant, input, plan_so_far: &plan, rules };
-        let (outcome, effect) = consent::plan_pair(&pair, &job.task, job.id.0);
+        let (outcome, transition, effect) = consent::plan_pair(&pair, &job.task, job.id.0);
         if plan.item_count_with(&effect) > max_items {
             break;
         }
         plan.outcomes.push(outcome);
+        let is_unknown = job.may_repeat && transition == Some(Transition::Unchanged);
+        plan.transitions.push(transition.filter(|_| !is_unknown));
         plan.add_effect((image, tenant), input, effect);
     }
     plan
@@ -55,16 +57,13 @@ fn plan_up_to(max_items: usize, job: &Job, pairs: Range<usize>, input: &StepInpu
 /// Plans to give up on the pairs of a step: those that are as the job wants them are done, the others have failed. No
 /// membership is written.
 pub fn plan_failure(job: &Job, pairs: Range<usize>, input: &StepInput, rules: Rules<'_>) -> Plan {
-    let outcome = |number| {
+    let result = |number| {
         let plan = plan(job, number..number + 1, input, rules);
-        if plan.changes.is_empty() {
-            plan.outcomes.into_iter().next()
-        } else {
-            Some(Outcome::RetriesExhausted)
-        }
+        let result = plan.outcomes.into_iter().zip(plan.transitions).next();
+        result.filter(|_| plan.changes.is_empty()).unwrap_or((Outcome::RetriesExhausted, None))
     };
-    let outcomes = pairs.map(|number| outcome(number).unwrap_or(Outcome::RetriesExhausted)).collect();
-    Plan { outcomes, ..Plan::default() }
+    let (outcomes, transitions) = pairs.map(result).unzip();
+    Plan { outcomes, transitions, ..Plan::default() }
 }
 
 /// Adds an auto-accepted share of one more pair to a plan (`contract/decisions.md` 11).

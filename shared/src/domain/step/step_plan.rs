@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::guard::{Guard, Guards};
 use super::step_input::StepInput;
-use crate::domain::{ImageId, Membership, Outcome, Reservation, TenantId, VaultKey};
+use crate::domain::{ImageId, Membership, Outcome, Reservation, TenantId, Transition, VaultKey};
 
 /// A membership to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub struct Change {
 pub struct Plan {
     /// The outcomes of the pairs, in their order.
     pub outcomes: Vec<Outcome>,
+    /// The transitions of the pairs; `None` for a pair that is not as requested.
+    pub transitions: Vec<Option<Transition>>,
     /// The memberships that change.
     pub changes: Vec<Change>,
     /// The change of each image's member count.

@@ -15,6 +15,7 @@ fn job(task: Task, tenants: usize) -> Job {
         tenants: (0..tenants).map(|n| format!("t{n}").parse().unwrap()).collect(),
         accepted_at: Timestamp::now(),
         queues: Vec::new(),
+        may_repeat: false,
     }
 }
 
@@ -432,4 +433,50 @@ fn every_change_and_every_count_has_a_guard() {
             );
         }
     }
+}
+
+/// The transition of a task on the only pair, and the membership that results.
+fn transition(task: Task, current: Option<Membership>) -> (Option<Transition>, Option<Membership>) {
+    let mut input = step_input(Visibility::Shared, 0);
+    let pair = ("image".parse().unwrap(), "t0".parse().unwrap());
+    input.memberships.extend(current.clone().map(|current| (pair, current)));
+    let plan = plan(&job(task, 1), 0..1, &input, rules(&limits(5)));
+    let changed = plan.changes.into_iter().next().map(|change| change.membership);
+    (plan.transitions[0], changed.or(current))
+}
+
+#[test]
+fn transition_says_what_a_request_changed() {
+    let decide = |status| Task::Respond { status, vault: None };
+    let mut membership = None;
+    for (task, expected) in [
+        (Task::Unshare, Some(Transition::Unchanged)),
+        (Task::Share, Some(Transition::Began)),
+        (Task::Share, Some(Transition::Unchanged)),
+        (decide(Status::Rejected), Some(Transition::Rejected)),
+        (decide(Status::Rejected), Some(Transition::Unchanged)),
+        (decide(Status::Accepted), Some(Transition::Accepted)),
+        (Task::Refresh, None),
+        (Task::Share, Some(Transition::Unchanged)),
+        (Task::Unshare, Some(Transition::Ended)),
+        (Task::Unshare, Some(Transition::Unchanged)),
+        (decide(Status::Accepted), None),
+        (Task::Share, Some(Transition::BeganAgain)),
+    ] {
+        let (transition, next) = transition(task.clone(), membership);
+        assert_eq!(transition, expected, "{task:?}");
+        membership = next;
+    }
+}
+
+#[test]
+fn repeated_request_does_not_claim_that_nothing_changed() {
+    let shared = Membership::share(None, Stamp::now()).unwrap();
+    let mut input = step_input(Visibility::Shared, 1);
+    input.memberships.insert(("image".parse().unwrap(), "t0".parse().unwrap()), shared);
+    let share = job(Task::Share, 2);
+    let transitions = |job: &Job| plan(job, 0..2, &input, rules(&limits(5))).transitions;
+    let began = Some(Transition::Began);
+    assert_eq!(transitions(&share), [Some(Transition::Unchanged), began]);
+    assert_eq!(transitions(&Job { may_repeat: true, ..share }), [None, began]);
 }

@@ -7,7 +7,9 @@
 use http::StatusCode;
 use serde::Serialize;
 
-use crate::domain::{Denied, JobId, JobReport, JobStatus, Outcome, Task, authorize_job_path};
+use crate::domain::{
+    Denied, JobId, JobReport, JobStatus, Outcome, PairResult, Task, Transition, authorize_job_path,
+};
 use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, json_response};
 use crate::usecases::{self, outcome_error};
 
@@ -68,7 +70,7 @@ struct JobJson<'a> {
 enum Entities<'a> {
     Results {
         process_percent: usize,
-        results: Vec<PairResult<'a>>,
+        results: Vec<ResultJson<'a>>,
         #[serde(skip_serializing_if = "Option::is_none")]
         results_omitted: Option<usize>,
     },
@@ -80,10 +82,13 @@ enum Entities<'a> {
 }
 
 #[derive(Serialize)]
-struct PairResult<'a> {
+struct ResultJson<'a> {
     image_id: &'a str,
     project_id: &'a str,
     status: &'static str,
+    /// What the request changed, if the pair is as requested. This service only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcome: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error_code: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -94,14 +99,15 @@ struct PairResult<'a> {
 fn results_entities(report: &JobReport) -> Entities<'_> {
     let omitted = report.done_count().saturating_sub(MAX_RESULTS);
     let pairs: Vec<_> = if omitted == 0 {
-        report.outcomes().collect()
+        report.results().collect()
     } else {
-        let done = report.outcomes().filter(|(_, _, outcome)| !outcome.is_failure());
-        report.failures().chain(done).take(MAX_RESULTS).collect()
+        let (failed, done): (Vec<_>, Vec<_>) =
+            report.results().partition(|result| result.outcome.is_failure());
+        failed.into_iter().chain(done).take(MAX_RESULTS).collect()
     };
-    let results = pairs.into_iter().map(|(image, tenant, outcome)| {
+    let results = pairs.into_iter().map(|PairResult { image, tenant, outcome, transition }| {
         let error = outcome_error(outcome, &report.job.task);
-        PairResult {
+        ResultJson {
             image_id: image.as_str(),
             project_id: tenant.as_str(),
             status: match outcome {
@@ -109,6 +115,7 @@ fn results_entities(report: &JobReport) -> Entities<'_> {
                 Outcome::Superseded => "overtaken",
                 _ => "failed",
             },
+            outcome: transition.map(|transition| outcome_name(transition, &report.job.task)),
             error_code: error.map(|(code, _)| code),
             error_msg: error.map(|(_, message)| message),
         }
@@ -117,6 +124,19 @@ fn results_entities(report: &JobReport) -> Entities<'_> {
         process_percent: report.percent(),
         results: results.collect(),
         results_omitted: (omitted > 0).then_some(omitted),
+    }
+}
+
+/// What a request of this task changed, as clients read it.
+fn outcome_name(transition: Transition, task: &Task) -> &'static str {
+    match (transition, task) {
+        (Transition::Began, _) => "shared",
+        (Transition::BeganAgain, _) => "shared_again",
+        (Transition::Accepted, _) => "accepted",
+        (Transition::Rejected, _) => "rejected",
+        (Transition::Ended, _) => "removed",
+        (Transition::Unchanged, Task::Unshare) => "was_absent",
+        (Transition::Unchanged, _) => "unchanged",
     }
 }
 
@@ -180,6 +200,7 @@ mod tests {
             tenants: vec!["a".parse().unwrap(), "b".parse().unwrap()],
             accepted_at: Timestamp::from_unix_millis(1_730_874_600_778),
             queues: Vec::new(),
+            may_repeat: false,
         };
         let finished = finished.then(|| Timestamp::from_unix_millis(1_730_874_603_179));
         let work_item = WorkItem {
@@ -187,6 +208,7 @@ mod tests {
             pairs: 0..2,
             found_images: Vec::new(),
             outcomes: outcomes.to_vec(),
+            transitions: Vec::new(),
             finished_at: finished,
             attempts: 0,
         };
@@ -222,6 +244,27 @@ mod tests {
         let reason = failed["fail_reason"].as_str().unwrap();
         assert!(reason.starts_with("1 of 2 failed. The first: image img, project b: "), "{reason}");
         assert_eq!(failed["entities"]["results"][1]["error_code"], "IMG.0088");
+    }
+
+    #[test]
+    fn result_says_what_the_request_changed_if_it_is_known() {
+        let mut report = report(&[Outcome::Done, Outcome::MemberLimit], true);
+        let outcomes = |report: &JobReport| {
+            let results = wire(report)["entities"]["results"].take();
+            [0, 1].map(|number| results[number].get("outcome").cloned())
+        };
+        assert_eq!(outcomes(&report), [None, None]);
+        for (task, transition, expected) in [
+            (Task::Share, Transition::Began, "shared"),
+            (Task::Share, Transition::BeganAgain, "shared_again"),
+            (Task::Share, Transition::Unchanged, "unchanged"),
+            (Task::Unshare, Transition::Ended, "removed"),
+            (Task::Unshare, Transition::Unchanged, "was_absent"),
+        ] {
+            report.job.task = task;
+            report.work_items[0].transitions = vec![Some(transition), None];
+            assert_eq!(outcomes(&report), [Some(expected.into()), None]);
+        }
     }
 
     #[test]

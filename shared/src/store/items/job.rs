@@ -1,9 +1,10 @@
 //! The items of a job: the job itself, and the work items of a large one.
 
+use std::iter;
 use std::ops::Range;
 use std::time::Duration;
 
-use crate::domain::{Job, JobId, Outcome, Plan, Task, Timestamp, WorkItem};
+use crate::domain::{Job, JobId, Outcome, Plan, Task, Timestamp, Transition, WorkItem};
 use crate::store::error::StoreError;
 use crate::store::item::{self, AttributeValue, Item};
 use crate::store::keys::{self, GPK, GSK, PK, SINGLE, SK, TTL, WorkItemKey};
@@ -86,6 +87,7 @@ pub fn finished_job_write(job: &Job, plan: &Plan, now: Timestamp) -> Result<Writ
         ("pairs", item::number(pairs as i128)),
         ("done", item::number(pairs as i128)),
         ("outcomes", item::text(encode_outcomes(&plan.outcomes))),
+        (TRANSITIONS, item::text(encode_transitions(&plan.transitions))),
         ("attempts", item::number(0)),
         ("finished", item::number(now.unix_millis())),
     ];
@@ -100,6 +102,33 @@ pub fn encode_outcomes(outcomes: &[Outcome]) -> String {
     outcomes.iter().map(|outcome| char::from(outcome.to_byte())).collect()
 }
 
+/// The attribute of a work item that holds the transitions of its pairs. An older function reads and writes outcomes
+/// without it.
+pub const TRANSITIONS: &str = "transitions";
+
+/// Encodes transitions as runs: the byte of one, and how often it follows. Most work items have one run.
+pub fn encode_transitions(transitions: &[Option<Transition>]) -> String {
+    let runs = transitions.chunk_by(|one, other| one == other).filter_map(|run| {
+        let byte = run.first()?.map_or(b'?', Transition::to_byte);
+        Some(format!("{}{}", char::from(byte), run.len()))
+    });
+    runs.collect()
+}
+
+/// Decodes transitions of at most `max` pairs; `None` if the text is malformed.
+fn decode_transitions(text: &str, max: usize) -> Option<Vec<Option<Transition>>> {
+    let (mut transitions, mut rest) = (Vec::new(), text);
+    while let Some(byte) = rest.bytes().next() {
+        let run = rest.get(1..)?;
+        let end = run.find(|character: char| !character.is_ascii_digit()).unwrap_or(run.len());
+        let (count, after) = run.split_at(end);
+        let count = count.parse().ok().filter(|count| *count <= max - transitions.len())?;
+        transitions.extend(iter::repeat_n(Transition::from_byte(byte), count));
+        rest = after;
+    }
+    Some(transitions)
+}
+
 /// Whether the item is a work item, or a job with only one, that has ended.
 pub fn is_finished(item: &Item) -> bool {
     item.contains_key("finished")
@@ -111,19 +140,20 @@ pub fn is_held(item: &Item) -> bool {
 
 /// Moves the cursor of a work item, if it is where it was read; at the end, closes the work item.
 pub fn move_cursor(job: JobId, from: &WorkItem, to: &WorkItem) -> Write {
+    const MOVE: &str = "SET done = :to, outcomes = :outcomes, transitions = :transitions";
+    const FINISH: &str =
+        "SET done = :to, outcomes = :outcomes, transitions = :transitions, finished = :now REMOVE gpk, gsk";
     let key = WorkItemKey { job, number: from.number }.primary_key();
     let update = match to.finished_at {
-        None => Write::update(key, "SET done = :to, outcomes = :outcomes"),
-        Some(now) => {
-            Write::update(key, "SET done = :to, outcomes = :outcomes, finished = :now REMOVE gpk, gsk")
-                .value(":now", item::number(now.unix_millis()))
-        }
+        None => Write::update(key, MOVE),
+        Some(now) => Write::update(key, FINISH).value(":now", item::number(now.unix_millis())),
     };
     update
         .only_if("done = :from AND attribute_exists(gpk)")
         .value(":from", item::number(from.outcomes.len() as i128))
         .value(":to", item::number(to.outcomes.len() as i128))
         .value(":outcomes", item::text(encode_outcomes(&to.outcomes)))
+        .value(":transitions", item::text(encode_transitions(&to.transitions)))
 }
 
 /// Returns the attributes of a new, open work item.
@@ -178,6 +208,7 @@ pub fn closed_work_item(job: &Job, key: WorkItemKey, item: &Item) -> Result<Work
         pairs,
         found_images: Vec::new(),
         outcomes,
+        transitions: Vec::new(),
         finished_at: Some(closed_at),
         attempts: 0,
     })
@@ -188,12 +219,53 @@ pub fn parse_work_item(key: WorkItemKey, item: &Item) -> Result<WorkItem, StoreE
     let pairs: usize = item::get_number(item, "pairs")?;
     let outcomes =
         item::get_text(item, "outcomes")?.bytes().map(Outcome::from_byte).collect::<Option<Vec<_>>>();
+    let outcomes = outcomes.ok_or(StoreError::Unreadable("outcomes"))?;
+    let transitions = if item.contains_key(TRANSITIONS) {
+        let transitions = decode_transitions(item::get_text(item, TRANSITIONS)?, outcomes.len());
+        transitions.ok_or(StoreError::Unreadable(TRANSITIONS))?
+    } else {
+        Vec::new()
+    };
     Ok(WorkItem {
         number: key.number,
         pairs: first..first.saturating_add(pairs),
         found_images: if item.contains_key("found") { item::get_json(item, "found")? } else { Vec::new() },
-        outcomes: outcomes.ok_or(StoreError::Unreadable("outcomes"))?,
+        outcomes,
+        transitions,
         finished_at: item::find_number(item, "finished")?.map(Timestamp::from_unix_millis),
         attempts: item::get_number(item, "attempts")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn transitions() -> impl Strategy<Value = Vec<Option<Transition>>> {
+        let one = prop::sample::select(b"bcareu?".to_vec()).prop_map(Transition::from_byte);
+        prop::collection::vec(one, 0..250)
+    }
+
+    proptest! {
+        #[test]
+        fn transitions_round_trip(transitions in transitions()) {
+            let text = encode_transitions(&transitions);
+            prop_assert_eq!(decode_transitions(&text, transitions.len()), Some(transitions));
+        }
+
+        #[test]
+        fn transition_decoder_accepts_any_text(text in "[bu?0-9é]{0,12}") {
+            let decoded = decode_transitions(&text, 50);
+            prop_assert!(decoded.is_none_or(|transitions| transitions.len() <= 50));
+        }
+    }
+
+    #[test]
+    fn equal_transitions_are_stored_as_one_run() {
+        let mut all = vec![Some(Transition::Began); 199];
+        all.push(None);
+        assert_eq!(encode_transitions(&all), "b199?1");
+    }
 }

@@ -110,6 +110,7 @@ async fn plan_pairs(
         tenants,
         accepted_at: app.clock().now(),
         queues: Vec::new(),
+        may_repeat: false,
     };
     let pairs: Vec<Pair<'_>> =
         (0..job.pair_count().min(MAX_PAIRS)).filter_map(|number| job.pair(number)).collect();

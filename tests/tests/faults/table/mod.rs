@@ -168,6 +168,7 @@ async fn lost_attempt_count_response_counts_one_sweep() {
         tenants,
         accepted_at: accepted,
         queues,
+        may_repeat: false,
     };
     queue_job(world.service(), &job).await;
     // A read that fails does so at once, so only the counter is retried; a sweep that hangs ends eventually.

@@ -101,7 +101,16 @@ fn job_with_age(age: Duration, task: Task, images: Vec<ImageId>, tenants: usize)
     let id = JobId(Stamp::first_of(Timestamp::now().minus(age)));
     let tenants = (0..tenants).map(|number| tenant(&format!("t{number}"))).collect();
     let (accepted, queues) = (id.0.time(), Vec::new());
-    Job { id, creator: tenant("owner"), task, images, tenants, accepted_at: accepted, queues }
+    Job {
+        id,
+        creator: tenant("owner"),
+        task,
+        images,
+        tenants,
+        accepted_at: accepted,
+        queues,
+        may_repeat: false,
+    }
 }
 
 /// Overdue jobs, one in each shard of the open work.

@@ -84,8 +84,9 @@ impl Client {
         if status.is_success() {
             return Ok(body);
         }
-        let text = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        Err(ClientError::Refused { status, code: text("error_code"), message: text("error_msg") })
+        let member = |name: &str| body.get("error").and_then(|error| error.get(name));
+        let text = |name: &str| member(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        Err(ClientError::Refused { status, code: text("code"), message: text("message") })
     }
 
     /// Sends a request for something that may not exist.

@@ -46,6 +46,7 @@ impl Provider for Imageshare {
     ) -> Option<Client> {
         let mut setting = |name: &str, variable: &str| {
             let value = config.str(name).map(str::to_owned).or_else(|| env::var(variable).ok());
+            let value = value.filter(|value| !value.is_empty());
             if value.is_none() {
                 let detail = format!("Set {name} in the provider block, or {variable} in the environment.");
                 diagnostics.push(Diagnostic::error(format!("Missing {name}"), detail).at(name));

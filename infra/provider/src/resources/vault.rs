@@ -93,9 +93,10 @@ fn path(vault: &Object) -> String {
     format!("/v1/vaults/{}", vault.str("vault_id").unwrap_or_default())
 }
 
-fn state_of(vault: &Json) -> Object {
-    let text = |name: &str| vault.get(name).and_then(Json::as_str);
-    let number = |name: &str| vault.get(name).and_then(Json::as_i64);
+fn state_of(response: &Json) -> Object {
+    let member = |name: &str| response.get("vault").and_then(|vault| vault.get(name));
+    let text = |name: &str| member(name).and_then(Json::as_str);
+    let number = |name: &str| member(name).and_then(Json::as_i64);
     Object::new()
         .with("vault_id", text("vault_id"))
         .with("protection_type", text("protection_type"))

@@ -135,6 +135,12 @@ pub enum CredentialError {
 }
 
 impl CredentialError {
+    /// Whether something is missing that is nowhere given.
+    pub fn is_missing(&self) -> bool {
+        use CredentialError::{MissingCredential, MissingEndpoint, MissingKeyId, MissingSecret};
+        matches!(self, MissingEndpoint | MissingCredential | MissingKeyId { .. } | MissingSecret { .. })
+    }
+
     /// The argument at fault.
     pub fn argument(&self) -> Argument {
         match self {

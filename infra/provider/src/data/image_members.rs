@@ -26,13 +26,17 @@ impl DataSource<Client> for ImageMembers {
             Attribute::string("shared_at", "When the image was shared with it.").computed(),
             Attribute::string("answered_at", "When it decided.").computed(),
         ];
-        Schema::new("The projects that an image of the project is shared with.", [
-            Attribute::string("image_id", "The image.").required(),
-            Attribute::objects("members", Nesting::Map, "The members, by their project.", member).computed(),
-            Attribute::strings("pending", "The projects that have not decided.").computed(),
-            Attribute::strings("accepted", "The projects that use the image.").computed(),
-            Attribute::strings("rejected", "The projects that do not want it.").computed(),
-        ])
+        Schema::new(
+            "The projects that an image of the project is shared with.",
+            [
+                Attribute::string("image_id", "The image.").required(),
+                Attribute::objects("members", Nesting::Map, "The members, by their project.", member)
+                    .computed(),
+                Attribute::strings("pending", "The projects that have not decided.").computed(),
+                Attribute::strings("accepted", "The projects that use the image.").computed(),
+                Attribute::strings("rejected", "The projects that do not want it.").computed(),
+            ],
+        )
     }
 
     async fn read(&self, context: &mut Context<'_, Client>, config: &Object) -> Result<Object, Diagnostic> {
@@ -46,8 +50,11 @@ impl DataSource<Client> for ImageMembers {
                 return Err(Diagnostic::error("The image does not exist", detail).at("image_id"));
             }
             Some(image) if image.owner != project => {
-                let detail = format!("Image {id} belongs to project {}, and project {project} asked.", image.owner);
-                return Err(Diagnostic::error("Only its owner sees the members of an image", detail).at("image_id"));
+                let detail =
+                    format!("Image {id} belongs to project {}, and project {project} asked.", image.owner);
+                return Err(
+                    Diagnostic::error("Only its owner sees the members of an image", detail).at("image_id")
+                );
             }
             Some(_) => {}
         }

@@ -99,7 +99,9 @@ pub(super) fn status(name: &str) -> Status {
 
 /// Whether an image matches what the service filters lists by.
 fn matches(image: &Image, filter: &ImageFilter) -> bool {
-    let is = |wanted: &Option<String>, value: Option<&str>| wanted.as_deref().is_none_or(|wanted| Some(wanted) == value);
+    let is = |wanted: &Option<String>, value: Option<&str>| {
+        wanted.as_deref().is_none_or(|wanted| Some(wanted) == value)
+    };
     is(&filter.name, image.name.as_deref())
         && is(&filter.owner, Some(&image.owner))
         && is(&filter.visibility, Some(&image.visibility))

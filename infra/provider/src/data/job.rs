@@ -27,28 +27,40 @@ impl DataSource<Client> for Job {
             Attribute::string("error_code", "The code of the failure.").computed(),
             Attribute::string("error_message", "The failure.").computed(),
         ];
-        Schema::new("A job of the project. It can be read for 30 days.", [
-            Attribute::string("job_id", "The job.").required(),
-            Attribute::string("status", "`INIT`, `RUNNING`, `SUCCESS`, or `FAIL` if at least one pair failed.").computed(),
-            Attribute::string("kind", "What the job does.").computed(),
-            Attribute::string("begun_at", "When it was requested.").computed(),
-            Attribute::string("ended_at", "When it ended.").computed(),
-            Attribute::string("fail_reason", "The first failure, and their number.").computed(),
-            Attribute::string_map("outcomes", "What the job did to each pair, by `IMAGE/PROJECT`, such as `shared` or `unchanged`.")
+        Schema::new(
+            "A job of the project. It can be read for 30 days.",
+            [
+                Attribute::string("job_id", "The job.").required(),
+                Attribute::string(
+                    "status",
+                    "`INIT`, `RUNNING`, `SUCCESS`, or `FAIL` if at least one pair failed.",
+                )
                 .computed(),
-            Attribute::objects("failures", Nesting::List, "The pairs that failed.", failure).computed(),
-        ])
+                Attribute::string("kind", "What the job does.").computed(),
+                Attribute::string("begun_at", "When it was requested.").computed(),
+                Attribute::string("ended_at", "When it ended.").computed(),
+                Attribute::string("fail_reason", "The first failure, and their number.").computed(),
+                Attribute::string_map(
+                    "outcomes",
+                    "What the job did to each pair, by `IMAGE/PROJECT`, such as `shared` or `unchanged`.",
+                )
+                .computed(),
+                Attribute::objects("failures", Nesting::List, "The pairs that failed.", failure).computed(),
+            ],
+        )
     }
 
     async fn read(&self, context: &mut Context<'_, Client>, config: &Object) -> Result<Object, Diagnostic> {
         let id = config.str("job_id").unwrap_or_default();
-        let job = context.client.job(id).await.map_err(|error| failed("The job could not be read", &error))?;
+        let job =
+            context.client.job(id).await.map_err(|error| failed("The job could not be read", &error))?;
         let Some(job) = job else {
             let detail = format!("The project has no job {id}, or it is older than 30 days.");
             return Err(Diagnostic::error("The job does not exist", detail).at("job_id"));
         };
         let results = &job.entities.results;
-        let outcomes: BTreeMap<String, Value> = results.iter().map(|one| (pair(one), outcome(one).into())).collect();
+        let outcomes: BTreeMap<String, Value> =
+            results.iter().map(|one| (pair(one), outcome(one).into())).collect();
         let failures = results.iter().filter(|one| one.status == PairStatus::Failed).map(|one| {
             Object::new()
                 .with("image_id", &one.image_id)

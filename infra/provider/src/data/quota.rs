@@ -35,7 +35,8 @@ impl DataSource<Client> for Quota {
     }
 
     async fn read(&self, context: &mut Context<'_, Client>, config: &Object) -> Result<Object, Diagnostic> {
-        let quotas = context.client.quotas().await.map_err(|error| failed("The quotas could not be read", &error))?;
+        let quotas =
+            context.client.quotas().await.map_err(|error| failed("The quotas could not be read", &error))?;
         let quotas: BTreeMap<String, Value> = quotas
             .into_iter()
             .map(|one| (one.kind, Object::new().with("used", one.used).with("limit", one.quota).into()))

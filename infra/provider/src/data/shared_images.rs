@@ -32,10 +32,16 @@ impl DataSource<Client> for SharedImages {
         Schema::new(
             "The images that others share with the project, pending ones among them. That there are none is no error.",
             [
-                Attribute::strings("statuses", "The project's decisions: `pending`, `accepted`, `rejected`; all, if it is left out.")
-                    .check(each(one_of(&["pending", "accepted", "rejected"]))),
+                Attribute::strings(
+                    "statuses",
+                    "The project's decisions: `pending`, `accepted`, `rejected`; all, if it is left out.",
+                )
+                .check(each(one_of(&["pending", "accepted", "rejected"]))),
                 Attribute::strings("owner_project_ids", "The projects that share; all, if it is left out."),
-                Attribute::string("name_glob", "The name of the image, in which each `*` stands for any characters."),
+                Attribute::string(
+                    "name_glob",
+                    "The name of the image, in which each `*` stands for any characters.",
+                ),
                 Attribute::objects("images", Nesting::List, "The images.", image).computed(),
                 Attribute::strings("image_ids", "The ids of the images.").computed(),
             ],
@@ -50,14 +56,16 @@ impl DataSource<Client> for SharedImages {
             ..MembershipQuery::default()
         };
         let memberships = context.client.memberships(&query).await;
-        let mut memberships = memberships.map_err(|error| failed("The shared images could not be read", &error))?;
+        let mut memberships =
+            memberships.map_err(|error| failed("The shared images could not be read", &error))?;
         if let Some(pattern) = config.str("name_glob") {
             memberships.retain(|one| matches_glob(pattern, one.image_name.as_deref().unwrap_or_default()));
         }
         memberships.sort_by(|a, b| (&b.shared_at, &b.image_id).cmp(&(&a.shared_at, &a.image_id)));
         // An image whose status changed while the pages were read may be on two of them.
         memberships.dedup_by(|a, b| a.image_id == b.image_id);
-        let ids: std::collections::BTreeSet<String> = memberships.iter().map(|one| one.image_id.clone()).collect();
+        let ids: std::collections::BTreeSet<String> =
+            memberships.iter().map(|one| one.image_id.clone()).collect();
         Ok(config.clone().with("images", list(memberships.iter().map(object))).with("image_ids", ids))
     }
 }

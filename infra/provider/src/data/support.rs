@@ -41,10 +41,19 @@ mod tests {
 
     #[test]
     fn stars_stand_for_any_characters() {
-        for (pattern, name) in [("golden", "golden"), ("*", ""), ("golden-*", "golden-1"), ("*-arm64", "a-arm64"), ("a*b*c", "a1b2c"), ("a**", "a")] {
+        for (pattern, name) in [
+            ("golden", "golden"),
+            ("*", ""),
+            ("golden-*", "golden-1"),
+            ("*-arm64", "a-arm64"),
+            ("a*b*c", "a1b2c"),
+            ("a**", "a"),
+        ] {
             assert!(matches_glob(pattern, name), "{pattern} {name}");
         }
-        for (pattern, name) in [("golden", "golden-1"), ("golden-*", "x-golden-1"), ("a*a", "a"), ("a*b*c", "a1c2b"), ("", "a")] {
+        for (pattern, name) in
+            [("golden", "golden-1"), ("golden-*", "x-golden-1"), ("a*a", "a"), ("a*b*c", "a1c2b"), ("", "a")]
+        {
             assert!(!matches_glob(pattern, name), "{pattern} {name}");
         }
     }

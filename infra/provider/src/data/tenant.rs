@@ -19,14 +19,20 @@ impl DataSource<Client> for Tenant {
     }
 
     fn schema(&self) -> Schema {
-        Schema::new("The project of an account, by their exact names in the directory.", [
-            Attribute::string("account", "The name of the account.").required().check(length(1..=64)),
-            Attribute::string("project", "The name of the project. It can be left out if the account has only one in this region.")
+        Schema::new(
+            "The project of an account, by their exact names in the directory.",
+            [
+                Attribute::string("account", "The name of the account.").required().check(length(1..=64)),
+                Attribute::string(
+                    "project",
+                    "The name of the project. It can be left out if the account has only one in this region.",
+                )
                 .optional_computed()
                 .check(length(1..=64)),
-            Attribute::string("project_id", "The project.").computed(),
-            Attribute::string("region", "Its region.").computed(),
-        ])
+                Attribute::string("project_id", "The project.").computed(),
+                Attribute::string("region", "Its region.").computed(),
+            ],
+        )
     }
 
     async fn read(&self, context: &mut Context<'_, Client>, config: &Object) -> Result<Object, Diagnostic> {
@@ -37,8 +43,15 @@ impl DataSource<Client> for Tenant {
         let found = context.client.find_tenant(&name).await;
         let found = found.map_err(|error| failed("The account is not known", &error).at("account"))?;
         let tenant = found.ok_or_else(|| {
-            let project = name.project.as_ref().map(|project| format!(" with a project {project:?}")).unwrap_or_default();
-            let detail = format!("The directory has no account {:?}{project} in this region. Case matters.", name.name);
+            let project = name
+                .project
+                .as_ref()
+                .map(|project| format!(" with a project {project:?}"))
+                .unwrap_or_default();
+            let detail = format!(
+                "The directory has no account {:?}{project} in this region. Case matters.",
+                name.name
+            );
             Diagnostic::error("The account is not known", detail).at("account")
         })?;
         Ok(config

@@ -1,7 +1,5 @@
 //! `ephemeral.imageshare_token`: a token for an access key, which is stored nowhere.
 
-
-
 use async_trait::async_trait;
 
 use crate::api::{Call, Client, Secret};
@@ -39,9 +37,8 @@ impl Ephemeral<Client> for Token {
             (Some(id), Some(secret)) => context.client.issue_token(id, &Secret::new(secret)).await,
             _ => context.client.issue_own_token().await,
         };
-        let issued = issued.map_err(|error| {
-            Diagnostic::error("There is no token", error.to_string()).at("access_key_id")
-        })?;
+        let issued = issued
+            .map_err(|error| Diagnostic::error("There is no token", error.to_string()).at("access_key_id"))?;
         if config.bool("revoke_on_close") == Some(true) {
             // Terraform keeps this in memory until the run ends.
             context.private.set("token", issued.token.expose());
@@ -59,7 +56,9 @@ impl Ephemeral<Client> for Token {
         let token = Secret::new(token.as_str().unwrap_or_default());
         let revoked = context.client.remove(&Call::delete("/v3/auth/tokens", &[]).about_token(token)).await;
         if let Err(error) = revoked {
-            context.diagnostics.warn("The token was not revoked", format!("It ends by itself within an hour. {error}"));
+            context
+                .diagnostics
+                .warn("The token was not revoked", format!("It ends by itself within an hour. {error}"));
         }
         Ok(())
     }

@@ -184,17 +184,18 @@ impl<P: Provider> Server<P> {
     }
 }
 
-/// The state that is stored. What is not known is null in it, which is an error unless there is one already.
-pub(super) fn known_state<C>(
+/// The state that is stored. What is not known is null in it, which is an error unless there is one already, and so is a state
+/// without its identity.
+pub(super) fn known_state<C: Send + Sync + 'static>(
     entry: &ResourceEntry<C>,
     state: Object,
     diagnostics: &mut Diagnostics,
 ) -> Object {
     let (state, unknown) = plan::storable(&entry.schema, state);
     if !diagnostics.has_errors() {
-        for name in unknown {
-            let detail =
-                "It is unknown after the operation. This is a bug in the provider; please report it.";
+        let unidentified = entry.item.identity().iter().copied().filter(|name| state.str(name).is_none());
+        for name in unknown.into_iter().chain(unidentified) {
+            let detail = "It is unknown or missing after the operation. This is a bug in the provider; please report it.";
             diagnostics.push(Diagnostic::error("The provider has not set an attribute", detail).at(name));
         }
     }

@@ -1,5 +1,7 @@
 //! One call of the service: method, path, query and body.
 
+use std::fmt;
+
 use http::Method;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
@@ -11,14 +13,20 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 const JSON: &str = "application/json";
 const JSON_PATCH: &str = "application/openstack-images-v2.1-json-patch";
 
-/// A call of the service, without the credential.
-#[derive(Clone, Debug)]
+/// A call of the service, without the credential. Its debug form has no body, which may contain a secret.
+#[derive(Clone)]
 pub struct Call {
     pub(super) method: Method,
     pub(super) target: String,
     pub(super) body: Option<(&'static str, Vec<u8>)>,
     pub(super) has_key: bool,
     pub(super) subject_token: Option<super::Secret>,
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name())
+    }
 }
 
 impl Call {

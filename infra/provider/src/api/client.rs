@@ -12,7 +12,7 @@ use super::batch::Batch;
 use super::sender::{Sender, error_of, unreadable};
 use super::session::{Credential, Session};
 use super::transport::Response;
-use super::{ApiError, Call, Image, IssuedToken, Membership, Pair, RetryPolicy, Secret, Service};
+use super::{ApiError, Call, ErrorKind, Image, IssuedToken, Membership, Pair, RetryPolicy, Secret, Service};
 
 /// How a client reaches the service.
 #[derive(Clone, Debug)]
@@ -64,7 +64,7 @@ struct Inner {
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("project", &self.inner.project.get()).finish_non_exhaustive()
+        f.debug_struct("Client").field("project", &self.known_project()).finish_non_exhaustive()
     }
 }
 
@@ -91,14 +91,27 @@ impl Client {
         })
     }
 
-    /// The project that the client acts for: the configured one, or the credential's. Costs one call the first time,
-    /// unless it is configured.
+    /// The project that the client acts for: the configured one, or the credential's. Costs at most one call the first
+    /// time, and two if the server does not say what it is.
     pub async fn project(&self) -> Result<String, ApiError> {
         if let Some(project) = &self.inner.configured_project {
             return Ok(project.clone());
         }
-        let Inner { session, sender, .. } = &*self.inner;
-        self.inner.project.get_or_try_init(|| session.project(sender)).await.cloned()
+        match self.service().await {
+            Ok(service) => Ok(service.project_id.clone()),
+            Err(error) if error.kind == ErrorKind::Unsupported => {
+                let Inner { session, sender, .. } = &*self.inner;
+                self.inner.project.get_or_try_init(|| session.project(sender)).await.cloned()
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The project, if it is known already.
+    fn known_project(&self) -> Option<&String> {
+        let Inner { configured_project, service, project, .. } = &*self.inner;
+        let of_service = service.get().map(|service| &service.project_id);
+        configured_project.as_ref().or(of_service).or(project.get())
     }
 
     /// What the server is, and what it permits. Costs one call the first time.
@@ -160,8 +173,7 @@ impl Client {
         if response.status.is_success() {
             return Ok(response);
         }
-        let project = self.inner.configured_project.as_ref().or(self.inner.project.get());
-        Err(error_of(&response, call, project.cloned()))
+        Err(error_of(&response, call, self.known_project().cloned()))
     }
 
     pub(super) fn images(&self) -> &Arc<Batch<String, Image>> {

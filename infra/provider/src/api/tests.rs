@@ -39,7 +39,7 @@ fn job(id: &str, status: &str, results: Value) -> Value {
 }
 
 #[tokio::test]
-async fn busy_service_is_asked_again_under_one_key() {
+async fn criterion_17_busy_service_is_asked_again_under_one_key() {
     let busy = Answer::Response(503, vec![("retry-after", "0".to_owned())], Value::Null);
     let server = TestServer::start(vec![
         refused(429, "IMG.0060"),
@@ -129,7 +129,7 @@ async fn refused_credential_is_an_error_without_the_secret() {
 }
 
 #[tokio::test]
-async fn requests_carry_a_token_and_no_signature() {
+async fn criterion_26_requests_carry_no_signature() {
     let server = TestServer::start(vec![token("first"), ok(image("a"))]).await;
     server.client_with(access_key()).image("a").await.expect("an image");
     let received = server.received();

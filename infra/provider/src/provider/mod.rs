@@ -14,7 +14,7 @@ use crate::data;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::resources;
 use crate::schema::{Attribute, Schema, between, duration, not_empty, parse_duration};
-use crate::server::{DataSource, Ephemeral, Function, Provider, Resource};
+use crate::server::{DataSource, Ephemeral, Function, ListResource, Provider, Resource};
 use crate::value::Object;
 
 /// The provider of imageshare.
@@ -84,6 +84,10 @@ impl Provider for Imageshare {
 
     fn ephemerals(&self) -> Vec<Box<dyn Ephemeral<Client>>> {
         vec![Box::new(token::Token)]
+    }
+
+    fn list_resources(&self) -> Vec<Box<dyn ListResource<Client>>> {
+        resources::lists()
     }
 
     fn functions(&self) -> Vec<Box<dyn Function>> {

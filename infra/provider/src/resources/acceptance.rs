@@ -323,7 +323,7 @@ fn decision_of(plan: &Object) -> Decision {
 }
 
 /// The state of a decision on one image. `before` is the state or the plan that it had.
-fn state_of_one(membership: &Membership, before: &Object) -> Object {
+pub(super) fn state_of_one(membership: &Membership, before: &Object) -> Object {
     let decision = match membership.status {
         Status::Accepted => "accept",
         Status::Rejected => "reject",

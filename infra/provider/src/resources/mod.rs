@@ -3,6 +3,7 @@
 mod acceptance;
 mod access_key;
 mod image;
+mod inbox;
 mod key_grant;
 mod share;
 mod share_rule;
@@ -12,7 +13,7 @@ mod trusted_owner;
 mod vault;
 
 use crate::api::Client;
-use crate::server::Resource;
+use crate::server::{ListResource, Resource};
 
 /// All of them.
 pub(crate) fn all() -> Vec<Box<dyn Resource<Client>>> {
@@ -27,4 +28,9 @@ pub(crate) fn all() -> Vec<Box<dyn Resource<Client>>> {
         Box::new(trusted_owner::TrustedOwner),
         Box::new(vault::Vault),
     ]
+}
+
+/// The lists of those that exist.
+pub(crate) fn lists() -> Vec<Box<dyn ListResource<Client>>> {
+    vec![Box::new(inbox::Inbox)]
 }

@@ -277,3 +277,31 @@ async fn decision_is_waited_for_as_long_as_timeouts_permit() {
     let state = world.project.state("imageshare_share.s").await;
     assert_eq!(state["members"][format!("{image}/mem1")], "accepted");
 }
+
+#[tokio::test]
+async fn criterion_11_interrupted_share_is_destroyed_completely() {
+    let Some(world) = World::new().await else { return };
+    let mut images = Vec::new();
+    for n in 0..20 {
+        images.push(world.image(json!({"name": format!("image-{n}")})).await);
+    }
+    let projects: Vec<String> = (0..100).map(|n| format!("p{n}")).collect();
+    let (images, projects): (Vec<&str>, Vec<&str>) =
+        (images.iter().map(String::as_str).collect(), projects.iter().map(String::as_str).collect());
+    world.write(&share(&images, &projects, ""));
+    let apply = world.project.start(&["apply", "-auto-approve", "-no-color"]);
+    while world.job_kinds().is_empty() {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    let group = format!("-{}", apply.id().expect("a process"));
+    let sent = tokio::process::Command::new("kill").args(["-INT", "--", &group]).status().await;
+    assert!(sent.is_ok_and(|sent| sent.success()));
+    let ended = world.project.wait(apply).await;
+    let stored = world.project.stored_state();
+    assert!(stored.contains("imageshare_share") && !stored.contains("tainted"), "{ended:?}");
+    world.project.destroy().await;
+    world.api.wait_until_idle().await;
+    for image in images {
+        assert_eq!(world.members(image).await, [""; 0]);
+    }
+}

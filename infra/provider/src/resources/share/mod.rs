@@ -81,7 +81,8 @@ impl Resource<Client> for Share {
             && !plan.state.get("project_ids").has_unknown()
         {
             wanted::check_limits(context.client, &plan.state).await?;
-            if plan.prior.is_none() && plan.config.bool("exclusive") == Some(true) {
+            // Afterwards, members that others have added are in the state, so that the plan itself names them.
+            if plan.changes("exclusive") && plan.config.bool("exclusive") == Some(true) {
                 wanted::name_removed(context, &plan.state).await?;
             }
         }

@@ -151,7 +151,7 @@ pub(super) async fn check_limits(client: &Client, plan: &Object) -> Result<(), D
     }
 }
 
-/// Warns of the members that the creation of an exclusive share removes. Costs one call for each 1,000 of them.
+/// Warns of the members that a share removes when it becomes exclusive. Costs one call for each 1,000 of them.
 pub(super) async fn name_removed(context: &mut Context<'_, Client>, plan: &Object) -> Result<(), Diagnostic> {
     let wanted = Wanted::of_state(plan);
     let members = context.client.members_of(&wanted.images).await;

@@ -13,8 +13,8 @@ resource "aws_apigatewayv2_api" "this" {
     content {
       allow_origins  = cors_configuration.value
       allow_methods  = ["DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"]
-      allow_headers  = ["authorization", "content-type", "idempotency-key", "x-auth-token", "x-project-id"]
-      expose_headers = ["location", "retry-after", "x-openstack-request-id", "x-request-id", "x-subject-token"]
+      allow_headers  = ["authorization", "content-type", "idempotency-key", "if-match", "x-auth-token", "x-project-id"]
+      expose_headers = ["etag", "location", "retry-after", "x-openstack-request-id", "x-request-id", "x-subject-token"]
       max_age        = 3600
     }
   }

@@ -5,6 +5,9 @@
 #   pipelines, other accounts ─► bus ──┴─► image-events ─► table
 
 locals {
+  makes_event_bus = var.event_bus_arn == null && var.publish_events
+
+  # Without a bus they are null.
   event_bus_arn  = var.event_bus_arn == null ? one(aws_cloudwatch_event_bus.this[*].arn) : var.event_bus_arn
   event_bus_name = var.event_bus_arn == null ? one(aws_cloudwatch_event_bus.this[*].name) : reverse(split("/", var.event_bus_arn))[0]
 
@@ -14,7 +17,8 @@ locals {
   # What image-events is told of: what AWS reports of this account, and what others put on the bus, among them what AWS reports of
   # their accounts. It believes an event of an account that is bound to a tenant.
   cloud_event_types = ["EC2 AMI State Change", "EC2 Image Builder Image State Change"]
-  image_event_rules = {
+  image_event_rules = { for name, rule in local.all_image_event_rules : name => rule if name != "bus" || var.publish_events || var.event_bus_arn != null }
+  all_image_event_rules = {
     account = {
       bus     = "default"
       pattern = { source = ["aws.ec2", "aws.imagebuilder"], detail-type = local.cloud_event_types }
@@ -29,7 +33,7 @@ locals {
 }
 
 resource "aws_cloudwatch_event_bus" "this" {
-  count = var.event_bus_arn == null ? 1 : 0
+  count = local.makes_event_bus ? 1 : 0
 
   name = var.name
   tags = var.tags
@@ -66,7 +70,7 @@ resource "aws_lambda_event_source_mapping" "effects" {
 
 # Other accounts may put events on the bus, in their own names only: EventBridge sets an event's account.
 resource "aws_cloudwatch_event_bus_policy" "senders" {
-  count = var.event_bus_arn == null && length(var.event_senders) > 0 ? 1 : 0
+  count = local.makes_event_bus && length(var.event_senders) > 0 ? 1 : 0
 
   event_bus_name = local.event_bus_name
   policy = jsonencode({

@@ -25,7 +25,7 @@ locals {
   worker_environments = {
     for name in local.workers : name => merge(
       local.worker_environment,
-      name == local.effects ? { IMAGESHARE_EVENT_BUS = var.event_bus_arn == null ? var.name : var.event_bus_arn } : {},
+      name == local.effects && var.publish_events ? { IMAGESHARE_EVENT_BUS = var.event_bus_arn == null ? var.name : var.event_bus_arn } : {},
     )
   }
   http_environment = merge(local.worker_environment, {

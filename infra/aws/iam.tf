@@ -60,7 +60,7 @@ locals {
           Resource = [aws_sqs_queue.failed_batches.arn]
         },
       ],
-      name != local.effects ? [] : [
+      name != local.effects || !var.publish_events ? [] : [
         {
           Sid      = "Publish"
           Effect   = "Allow"

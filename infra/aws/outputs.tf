@@ -54,12 +54,12 @@ output "failed_events_queue_url" {
 }
 
 output "event_bus_arn" {
-  description = "ARN of the bus of the service's events."
+  description = "ARN of the bus of the service's events; null without one."
   value       = local.event_bus_arn
 }
 
 output "event_bus_name" {
-  description = "Name of the bus of the service's events, for rules."
+  description = "Name of the bus of the service's events, for rules; null without one."
   value       = local.event_bus_name
 }
 

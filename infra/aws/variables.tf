@@ -464,6 +464,12 @@ variable "stream" {
   }
 }
 
+variable "publish_events" {
+  description = "Whether the service's events are published on an EventBridge bus. Without that, messages are written and share rules act all the same, and the module makes no bus."
+  type        = bool
+  default     = true
+}
+
 variable "event_bus_arn" {
   description = "ARN of the EventBridge bus for the service's events. By default the module makes one with the deployment's name."
   type        = string
@@ -488,6 +494,11 @@ variable "event_senders" {
   validation {
     condition     = var.event_bus_arn == null || length(var.event_senders) == 0
     error_message = "event_senders is for the bus that the module makes: with event_bus_arn, the policy of that bus says who may put events there."
+  }
+
+  validation {
+    condition     = var.publish_events || length(var.event_senders) == 0
+    error_message = "event_senders is for the bus that the module makes, and it makes none with publish_events = false."
   }
 }
 

@@ -22,7 +22,7 @@ pub struct Settings {
     pub directory_is_complete: bool,
     /// The limits in force.
     pub limits: Limits,
-    /// The requests that wait for a message. `None` if none may, as in a function, which is paid by its duration.
+    /// The requests that wait for a message or for the end of a job. `None` if none may, as in a function, which is paid by its duration.
     pub waiting_reads: Option<WaitingReads>,
 }
 

@@ -2,6 +2,7 @@
 //! it.
 
 mod access_keys;
+mod effects;
 mod idle;
 mod memberships;
 mod messages;
@@ -121,6 +122,7 @@ pub async fn measure_calls() -> Vec<Measurement> {
     rows.push(measurement("delete an image of 100 members: request", &service));
     rows.push(idle::measure_sweep().await);
     rows.extend(messages::message_calls().await);
+    rows.extend(effects::effects_calls().await);
     rows
 }
 

@@ -12,6 +12,7 @@ pub mod aws_signer;
 pub mod binaries;
 pub mod blocking_table;
 pub mod budget;
+pub mod bus_server;
 pub mod checked_bus;
 pub mod conflicting_table;
 pub mod counting_table;

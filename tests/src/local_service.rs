@@ -150,7 +150,7 @@ pub fn job_at(at: Stamp, creator: &str, task: Task, images: Vec<ImageId>, tenant
     let queues = match &task {
         Task::Share | Task::Unshare => vec![creator.clone()],
         Task::Refresh => Vec::new(),
-        Task::Respond { .. } | Task::RespondToAll { .. } => tenants.clone(),
+        Task::Respond { .. } | Task::RespondToAll { .. } | Task::RespondToOwners { .. } => tenants.clone(),
     };
     Job { id: JobId(at), creator, task, images, tenants, accepted_at: accepted, queues, may_repeat: false }
 }

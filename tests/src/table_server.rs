@@ -302,6 +302,9 @@ fn dispatch(database: &Database, operation: &str, body: &[u8]) -> Option<Result<
         "UpdateTable" => update_table,
         "UpdateTimeToLive" => update_time_to_live,
         "DescribeTimeToLive" => describe_time_to_live,
+        "DescribeStream" => describe_stream,
+        "GetShardIterator" => get_shard_iterator,
+        "GetRecords" => get_records,
     }
 }
 

@@ -12,7 +12,7 @@ use imageshare::events::{Bus, BusEntry, PublishError};
 use imageshare::http::METRICS_TARGET;
 use imageshare::store::{ItemChange, StoreError};
 use imageshare::table::Item;
-use imageshare::usecases::carry_out_effects;
+use imageshare::usecases::{apply_share_rules, deliver_messages, derive_events};
 use serde_json::Value;
 
 /// Why an event as a whole was not handled. Lambda delivers it again.
@@ -23,7 +23,7 @@ pub enum EffectsError {
     UnknownEvent(#[from] serde_json::Error),
 }
 
-/// Why the records of a batch were not handled.
+/// Why a batch was not handled.
 #[derive(Debug, thiserror::Error)]
 enum BatchError {
     #[error(transparent)]
@@ -32,8 +32,15 @@ enum BatchError {
     Publish(#[from] PublishError),
 }
 
-/// Handles a DynamoDB stream event. Returns `{"batchItemFailures":[{"itemIdentifier":…}]}`, with the first record if the
-/// table or the bus failed: then the whole batch is delivered again.
+/// The record at which the stream has to continue, and why.
+struct Failure<'a> {
+    record: Option<&'a EventRecord>,
+    problem: BatchError,
+}
+
+/// Handles a DynamoDB stream event: writes the messages of its changes, publishes their events, then lets share rules
+/// act. Returns `{"batchItemFailures":[{"itemIdentifier":…}]}`, with the record at which the stream has to continue: the
+/// first one if the table or the bus failed, or the one on which a share rule failed.
 ///
 /// A record that cannot be read is logged and skipped, since it would never be readable.
 ///
@@ -43,32 +50,35 @@ pub async fn handle(app: &App, bus: &dyn Bus, event: Value) -> Result<Value, Eff
     let app = App { store: app.store.metered(), ..app.clone() };
     let event: StreamEvent = serde_json::from_value(event)?;
     let mut response = DynamoDbEventResponse::default();
-    if let Err(problem) = handle_records(&app, bus, &event.records).await {
+    if let Err(Failure { record, problem }) = handle_records(&app, bus, &event.records).await {
         tracing::warn!(%problem, records = event.records.len(), "effects were not carried out; they are retried");
         let mut failure = DynamoDbBatchItemFailure::default();
-        let first = event.records.first();
-        failure.item_identifier = first.and_then(|record| record.change.sequence_number.clone());
+        failure.item_identifier = record.and_then(|record| record.change.sequence_number.clone());
         response.batch_item_failures.push(failure);
     }
     Ok(serde_json::to_value(response)?)
 }
 
-async fn handle_records(app: &App, bus: &dyn Bus, records: &[EventRecord]) -> Result<(), BatchError> {
-    let changes: Vec<_> = records.iter().filter_map(read_change).collect();
+async fn handle_records<'a>(app: &App, bus: &dyn Bus, records: &'a [EventRecord]) -> Result<(), Failure<'a>> {
+    let readable = records.iter().filter_map(|record| Some((record, read_change(record)?)));
+    let (records, changes): (Vec<_>, Vec<_>) = readable.unzip();
     if changes.is_empty() {
         return Ok(());
     }
-    let events = match carry_out_effects(app, &changes).await {
-        Err(StoreError::Unreadable(_)) => carry_out_one_by_one(app, &changes).await?,
-        result => result?,
-    };
-    let entries: Vec<BusEntry> = events.iter().map(BusEntry::from).collect();
-    bus.publish(&entries).await?;
+    let events = publish_events(app, bus, &changes)
+        .await
+        .map_err(|problem| Failure { record: records.first().copied(), problem })?;
+    for (record, change) in records.into_iter().zip(&changes) {
+        apply_share_rules(app, change)
+            .await
+            .or_else(skip_unreadable)
+            .map_err(|problem| Failure { record: Some(record), problem: problem.into() })?;
+    }
     let used = app.store.usage();
     tracing::debug!(
         target: METRICS_TARGET,
         changes = changes.len(),
-        events = entries.len(),
+        events,
         used.round_trips,
         used.read_units,
         used.write_units,
@@ -77,23 +87,54 @@ async fn handle_records(app: &App, bus: &dyn Bus, records: &[EventRecord]) -> Re
     Ok(())
 }
 
-/// Carries out the effects of changes one after the other, without those that need an item which cannot be read: it would
-/// hold up all changes after it, and never be readable.
-async fn carry_out_one_by_one(app: &App, changes: &[ItemChange]) -> Result<Vec<Event>, StoreError> {
+/// Writes the messages of changes, and publishes their events. Returns how many there are.
+async fn publish_events(app: &App, bus: &dyn Bus, changes: &[ItemChange]) -> Result<usize, BatchError> {
+    let events = match write_messages(app, changes).await {
+        Err(StoreError::Unreadable(_)) => write_messages_one_by_one(app, changes).await?,
+        result => result?,
+    };
+    let entries: Vec<BusEntry> = events.iter().map(BusEntry::from).collect();
+    bus.publish(&entries).await?;
+    Ok(entries.len())
+}
+
+/// Writes the messages of changes. Returns their events.
+async fn write_messages(app: &App, changes: &[ItemChange]) -> Result<Vec<Event>, StoreError> {
+    let events = derive_events(app, changes).await?;
+    deliver_messages(app, &events).await?;
+    Ok(events)
+}
+
+/// The same, one change after the other, without those that need an item which cannot be read: it would hold up all
+/// changes after it, and never be readable.
+async fn write_messages_one_by_one(app: &App, changes: &[ItemChange]) -> Result<Vec<Event>, StoreError> {
     let mut events = Vec::new();
     for change in changes {
-        match carry_out_effects(app, std::slice::from_ref(change)).await {
+        match write_messages(app, std::slice::from_ref(change)).await {
             Ok(mut more) => events.append(&mut more),
-            Err(StoreError::Unreadable(attribute)) => {
-                tracing::error!(
-                    attribute,
-                    "an item cannot be read; nothing follows from a change that needs it"
-                );
-            }
-            Err(problem) => return Err(problem),
+            Err(problem) => skip_unreadable(problem)?,
         }
     }
     Ok(events)
+}
+
+/// Logs that an item cannot be read.
+///
+/// # Errors
+/// Any other failure of the table.
+fn skip_unreadable(problem: StoreError) -> Result<(), StoreError> {
+    let StoreError::Unreadable(attribute) = problem else { return Err(problem) };
+    tracing::error!(attribute, "an item cannot be read; nothing follows from a change that needs it");
+    Ok(())
+}
+
+/// Reads the changes of a DynamoDB stream event. One that cannot be read is logged and left out.
+///
+/// # Errors
+/// [`EffectsError`] if the event is not one of a stream.
+pub fn read_changes(event: Value) -> Result<Vec<ItemChange>, EffectsError> {
+    let event: StreamEvent = serde_json::from_value(event)?;
+    Ok(event.records.iter().filter_map(read_change).collect())
 }
 
 /// Reads a record; `None` if nothing follows from it.

@@ -472,6 +472,17 @@ run "senders_to_another_bus_are_refused" {
   expect_failures = [var.event_senders]
 }
 
+run "senders_without_a_bus_are_refused" {
+  command = plan
+
+  variables {
+    publish_events = false
+    event_senders  = ["123456789012"]
+  }
+
+  expect_failures = [var.event_senders]
+}
+
 run "sweep_is_refused" {
   command = plan
 

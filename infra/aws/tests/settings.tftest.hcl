@@ -268,6 +268,48 @@ run "events_can_go_to_another_bus" {
   }
 }
 
+run "events_need_not_be_published" {
+  command = plan
+
+  variables {
+    publish_events = false
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_event_bus.this) == 0 && output.event_bus_arn == null && output.event_bus_name == null
+    error_message = "The module makes a bus."
+  }
+
+  assert {
+    condition     = !contains(keys(aws_lambda_function.this["effects"].environment[0].variables), "IMAGESHARE_EVENT_BUS")
+    error_message = "effects publishes."
+  }
+
+  assert {
+    condition     = keys(aws_cloudwatch_event_rule.images) == ["account"]
+    error_message = "image-events is told of more than the events of the account, or of less."
+  }
+}
+
+run "bus_of_others_is_followed_without_publishing" {
+  command = plan
+
+  variables {
+    publish_events = false
+    event_bus_arn  = "arn:aws:events:eu-central-1:000000000000:event-bus/shared"
+  }
+
+  assert {
+    condition     = !contains(keys(aws_lambda_function.this["effects"].environment[0].variables), "IMAGESHARE_EVENT_BUS")
+    error_message = "effects publishes."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_event_rule.images["bus"].event_bus_name == "shared" && length([for statement in local.statements["effects"] : statement if statement.Sid == "Publish"]) == 0
+    error_message = "image-events is not told of the events on the bus, or effects may publish there."
+  }
+}
+
 run "a_restored_table_has_another_name" {
   command = plan
 

@@ -77,6 +77,13 @@ pub struct Batch {
     last: i64,
 }
 
+impl Batch {
+    /// The event of the table's stream, if it has a change that the function is to know of.
+    pub fn event(&self) -> Option<&Value> {
+        self.event.as_ref()
+    }
+}
+
 /// Reads the oldest changes, if there are any.
 ///
 /// # Errors
@@ -104,6 +111,14 @@ pub async fn handle(batch: &Batch, app: &App, bus: &dyn Bus) -> Result<(), HandO
     Ok(())
 }
 
+/// Removes the changes of a batch that was handled.
+///
+/// # Errors
+/// [`ChangeError`] if the table fails.
+pub async fn remove(table: &EmbeddedTable, batch: &Batch) -> Result<(), ChangeError> {
+    table.remove_changes(batch.last).await
+}
+
 /// Hands over the oldest changes, and removes them once the function has handled them. Returns whether there were any.
 ///
 /// # Errors
@@ -116,7 +131,7 @@ pub async fn hand_over(
 ) -> Result<bool, HandOverError> {
     let Some(batch) = next_batch(table, region).await? else { return Ok(false) };
     handle(&batch, app, bus).await?;
-    table.remove_changes(batch.last).await?;
+    remove(table, &batch).await?;
     Ok(true)
 }
 

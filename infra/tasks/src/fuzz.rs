@@ -45,6 +45,7 @@ fn run_target(target: &str, seconds: &str) -> TaskResult {
     // These targets take no requests but short texts: tokens, queries, events.
     let dictionary = match target {
         "decoders" | "events" | "tokens" => "texts",
+        "image-events" => "image-events",
         _ => "requests",
     };
     let max_len = if target == "markers" { 512 } else { 2048 };

@@ -32,7 +32,7 @@ mod tests {
         let table = table(&Document::load().unwrap());
         let line = |key: &str| table.lines().find(|line| line.starts_with(key)).unwrap();
         let words: Vec<_> = line("POST /v1/cloudimages/members ").split_whitespace().skip(2).collect();
-        assert_eq!(words, ["share", "131072", "bytes"]);
+        assert_eq!(words, ["share", "262144", "bytes"]);
         assert!(line("GET /health ").ends_with(" documents"));
     }
 }

@@ -1,4 +1,4 @@
-//! Requests that wait for a message instead of asking again and again. Each holds a connection of the server, so their
+//! Requests that wait for a message, or for the end of a job, instead of asking again and again. Each holds a connection of the server, so their
 //! number is limited, in all and for each tenant; and none outlasts a stop of the server.
 
 use std::collections::HashMap;

@@ -10,7 +10,7 @@
 //! other tenants never waits behind all of it, in whatever order work items are executed, and parallel workers seldom
 //! write to the same image.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::iter;
 use std::ops::Range;
 
@@ -47,6 +47,34 @@ pub enum Task {
         /// The number of images that were pending at the request.
         expected: u32,
     },
+    /// The same for the images of some owners only (`contract/decisions.md` 31). A task of its own: an older worker
+    /// cannot read it, and would ignore the owners of a [`Task::RespondToAll`].
+    RespondToOwners {
+        /// The owners.
+        owners: BTreeSet<TenantId>,
+        /// The decision.
+        status: Status,
+        /// Where the backups of accepted full-ECS images go.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        vault: Option<VaultId>,
+        /// The number of images of these owners that were pending at the request.
+        expected: u32,
+    },
+}
+
+impl Task {
+    /// Whether its job names no images, and finds them itself.
+    pub fn finds_images(&self) -> bool {
+        matches!(self, Self::RespondToAll { .. } | Self::RespondToOwners { .. })
+    }
+
+    /// The owners to whose images it is limited; `None` if it is not.
+    pub fn owners(&self) -> Option<&BTreeSet<TenantId>> {
+        match self {
+            Self::RespondToOwners { owners, .. } => Some(owners),
+            _ => None,
+        }
+    }
 }
 
 /// An accepted batch request.
@@ -97,10 +125,12 @@ pub(super) const MAX_ITEMS_PER_PLAN: usize = 98;
 const MAX_ITEMS_READ_PER_STEP: usize = 99;
 
 impl Job {
-    /// The number of pairs; for [`Task::RespondToAll`], the number expected at the request.
+    /// The number of pairs; if the job finds its images itself, the number expected at the request.
     pub fn pair_count(&self) -> usize {
         match self.task {
-            Task::RespondToAll { expected, .. } => expected.try_into().unwrap_or(usize::MAX),
+            Task::RespondToAll { expected, .. } | Task::RespondToOwners { expected, .. } => {
+                expected.try_into().unwrap_or(usize::MAX)
+            }
             Task::Share | Task::Unshare | Task::Refresh | Task::Respond { .. } => {
                 self.images.len() * self.tenants.len()
             }
@@ -263,7 +293,7 @@ impl JobReport {
     /// When its last work item ended; `None` while it is open.
     pub fn ended_at(&self) -> Option<Timestamp> {
         let created: usize = self.work_items.iter().map(|work_item| work_item.pairs.len()).sum();
-        if !matches!(self.job.task, Task::RespondToAll { .. }) && created < self.job.pair_count() {
+        if !self.job.task.finds_images() && created < self.job.pair_count() {
             return None;
         }
         let last = self
@@ -293,7 +323,7 @@ impl JobReport {
 
     fn pair<'a>(&'a self, work_item: &'a WorkItem, number: usize) -> Option<(&'a ImageId, &'a TenantId)> {
         match self.job.task {
-            Task::RespondToAll { .. } => work_item
+            Task::RespondToAll { .. } | Task::RespondToOwners { .. } => work_item
                 .found_images
                 .get(number.checked_sub(work_item.pairs.start)?)
                 .zip(self.job.tenants.first()),

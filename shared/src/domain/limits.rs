@@ -5,14 +5,17 @@ use std::str::FromStr;
 
 use super::{ImageHead, ImageKind, ReadRate};
 
-/// The maximum number of images, and of projects, in one batch request (`contract/decisions.md` 13).
-pub const MAX_NAMES_PER_BATCH: usize = 100;
+/// The maximum number of images, and of recipients, in one batch request (`contract/decisions.md` 13).
+pub const MAX_NAMES_PER_BATCH: usize = 1_000;
 
-/// The maximum number of images, and of projects, that a query of memberships names.
-pub const MAX_NAMES_PER_QUERY: usize = 1_000;
+/// The maximum number of pairs of images and recipients in one batch request (`contract/decisions.md` 13).
+pub const MAX_PAIRS_PER_BATCH: usize = 10_000;
 
 /// The maximum number of pairs of image and project in one batch request (`contract/decisions.md` 13).
 pub const MAX_PAIRS_PER_BATCH: usize = MAX_NAMES_PER_BATCH * MAX_NAMES_PER_BATCH;
+
+/// The maximum number of images, and of projects, that a query of memberships names.
+pub const MAX_NAMES_PER_QUERY: usize = 1_000;
 
 /// The highest recipient limit that a deployment may set. The job that ends the memberships of a deleted image names
 /// all of them in one item, which DynamoDB limits to 400 KB; one of the longest ids takes 67 bytes.

@@ -49,7 +49,11 @@ impl QueueKind {
     pub fn of(task: &Task) -> Self {
         match task {
             Task::Unshare => Self::Unshare,
-            Task::Share | Task::Refresh | Task::Respond { .. } | Task::RespondToAll { .. } => Self::General,
+            Task::Share
+            | Task::Refresh
+            | Task::Respond { .. }
+            | Task::RespondToAll { .. }
+            | Task::RespondToOwners { .. } => Self::General,
         }
     }
 }

@@ -74,7 +74,7 @@ pub struct KeyDetail {
 pub struct JobDetail {
     /// Its id.
     pub id: String,
-    /// What it did: `share`, `unshare`, `accept` or `reject`.
+    /// What it did: `share`, `unshare`, `accept`, `reject` or `reset`, which takes a decision back.
     pub task: String,
     /// `SUCCESS`, or `FAIL` if a pair has failed.
     pub status: String,
@@ -113,7 +113,7 @@ impl From<&Event> for Detail {
         };
         match &event.subject {
             EventSubject::Image(image) => Self { image: Some(image.into()), ..base },
-            EventSubject::Share { image, recipient, status, reason } => Self {
+            EventSubject::Share { image, recipient, status, reason, is_decision: _ } => Self {
                 image: Some(image.into()),
                 recipient: Some(recipient.to_string()),
                 status: status.map(|status| status.to_string()),

@@ -10,10 +10,11 @@ pub const DEFAULT_BODY_LIMIT: usize = 16 * 1024;
 
 /// The limits of the operations that state one: enough for all ids that one names, and for an image of 16 KiB, in any
 /// usual encoding of JSON. A test compares them with the document.
-const ROUTE_LIMITS: [(&str, usize); 6] = [
+const ROUTE_LIMITS: [(&str, usize); 7] = [
     ("POST /v1/{project_id}/memberships/query", 256 * 1024),
-    ("POST /v1/cloudimages/members", 128 * 1024),
-    ("DELETE /v1/cloudimages/members", 128 * 1024),
+    ("POST /v1/cloudimages/members", 256 * 1024),
+    ("PUT /v1/cloudimages/members", 128 * 1024),
+    ("DELETE /v1/cloudimages/members", 256 * 1024),
     ("POST /v2/images", 128 * 1024),
     ("PATCH /v2/images/{image_id}", 128 * 1024),
     ("PUT /v1/share-rules/{rule_name}", 128 * 1024),

@@ -57,6 +57,7 @@ impl From<UseCaseError> for ApiError {
                 format!("You have {most} images, the most allowed. Delete one first."),
             ),
             UseCaseError::Protected(id) => protected(&id),
+            UseCaseError::Stale(id) => stale(&id),
             UseCaseError::StillShared { image, members } => still_shared(&image, members),
             UseCaseError::InvalidDetail(problem) => {
                 Self::bad_request("IMG.0001", format!("{}: expected {}.", problem.field, problem.expected))
@@ -143,6 +144,13 @@ impl From<ShareRequestError> for ApiError {
 fn protected(image: &ImageId) -> ApiError {
     let message = format!("Image {image} is protected. Set protected to false first.");
     ApiError::new(StatusCode::FORBIDDEN, "IMG.0105", message)
+}
+
+/// The error of a request with an `If-Match` that names an earlier revision.
+pub(crate) fn stale(image: &ImageId) -> ApiError {
+    let message =
+        format!("If-Match: image {image} has changed since. Read it again, and decide by what it is now.");
+    ApiError::new(StatusCode::PRECONDITION_FAILED, "IMG.0046", message)
 }
 
 /// The error of deleting an image that has members, if that was to be refused.

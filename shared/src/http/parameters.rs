@@ -1,18 +1,22 @@
 //! The query parameters of a request, parsed from the URL as the client sent it: the gateway's own map joins repeated
 //! keys.
 //!
-//! Unknown keys are ignored, as in IMS. A known key with an unexpected value is an error that names the key: a filter
+//! Unknown keys are ignored, as in IMS, except where an operation refuses them. A known key with an unexpected value is an error that names the key: a filter
 //! that is silently ignored would list images that the client did not ask for.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::str::FromStr;
+use std::time::Duration;
 
 use super::query::{ENCODING, parse_pairs};
 use super::{ApiError, Listing};
 
 /// The most entries on a page of a list that reads them one by one: as many as one batch read takes.
 pub(crate) const MAX_BATCH_PAGE_SIZE: usize = 100;
+
+/// The longest wait, in seconds: some less than a gateway waits for a function.
+const MAX_WAIT_SECONDS: u64 = 20;
 
 /// The decoded parameters, each with one value.
 #[derive(Debug)]
@@ -33,6 +37,12 @@ impl Query {
     /// Returns the value of a parameter.
     pub(crate) fn text(&self, key: &str) -> Option<&str> {
         self.0.get(key).map(String::as_str)
+    }
+
+    /// Checks that there are no other parameters than these, for a list whose clients send no others.
+    pub(crate) fn ensure_only(&self, keys: &[&str]) -> Result<(), ApiError> {
+        let unknown = self.0.keys().find(|key| !keys.contains(&key.as_str()));
+        unknown.map_or(Ok(()), |key| Err(invalid_parameter(key, format_args!("only {}", keys.join(", ")))))
     }
 
     /// Returns every parameter with its value.
@@ -80,6 +90,14 @@ impl Query {
         let limit = text.parse().map_err(|_| invalid())?;
         if (1..=max).contains(&limit) { Ok(limit) } else { Err(invalid()) }
     }
+}
+
+/// Parses the parameter `wait`, a number of seconds.
+pub(crate) fn parse_wait(text: &str) -> Result<Duration, ApiError> {
+    let seconds = text.parse().ok().filter(|seconds| (1..=MAX_WAIT_SECONDS).contains(seconds));
+    seconds.map(Duration::from_secs).ok_or_else(|| {
+        invalid_parameter("wait", format_args!("a number of seconds from 1 to {MAX_WAIT_SECONDS}"))
+    })
 }
 
 /// The error of an invalid parameter.

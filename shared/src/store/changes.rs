@@ -8,7 +8,7 @@ use super::item::{self, Item};
 use super::items::{directory_entry, image, job, key_grant, membership};
 use super::keys::{self, PK, SK, SnapshotItem};
 use crate::domain::{
-    DirectoryEntry, Image, ImageId, Job, JobId, JobReport, KeyGrant, Membership, Task, TenantId, Timestamp,
+    DirectoryEntry, Image, ImageId, JobId, JobReport, KeyGrant, Membership, TenantId, Timestamp,
 };
 
 /// The beginnings of the partition keys of items whose changes have effects. The filter of the stream's mapping on AWS has
@@ -150,9 +150,8 @@ fn job_change(old: Option<&Item>, new: Option<&Item>) -> Result<Option<ItemChang
     let key = job::parse_key(new)?;
     match job::parse_job(key, new)? {
         // A job that finds its images itself has found the last of them, and may have other work items.
-        Some(Job { task: Task::RespondToAll { .. }, .. }) | None => {
-            Ok(Some(ItemChange::WorkItemEnded(key.job)))
-        }
+        None => Ok(Some(ItemChange::WorkItemEnded(key.job))),
+        Some(job) if job.task.finds_images() => Ok(Some(ItemChange::WorkItemEnded(key.job))),
         Some(job) => {
             let work_items = vec![job::parse_work_item(key, new)?];
             Ok(Some(ItemChange::JobEnded(Box::new(JobReport { job, work_items }))))

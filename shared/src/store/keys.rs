@@ -102,6 +102,21 @@ pub fn sweep_turn() -> Key {
     key("?sweep".to_owned(), "A")
 }
 
+/// The lease of the server that carries out effects.
+pub fn effects_lease() -> Key {
+    key("?effects".to_owned(), "A")
+}
+
+/// How far the effects of a shard of the table's stream are carried out.
+pub fn shard_checkpoint(shard: &str) -> Key {
+    key(shard_checkpoints_partition(), shard)
+}
+
+/// The partition of the checkpoints of all shards.
+pub fn shard_checkpoints_partition() -> String {
+    "?shards".to_owned()
+}
+
 /// The fingerprint of a master key that several servers have.
 pub fn master_key_fingerprint(id: &str) -> Key {
     key(format!("?master-key#{id}"), "A")

@@ -60,6 +60,7 @@ pub use self::clock::SavedClock;
 pub use self::definition::table_definition;
 pub use self::directory::PutEntryOutcome;
 pub use self::error::StoreError;
+pub use self::fleet::ShardCheckpoint;
 pub use self::idempotency::PriorCreation;
 pub use self::images::{CreateOutcome, DeleteOutcome, ImageFetch, ListedImage, MemberUpdate, UpdateOutcome};
 pub use self::items::idempotency::{IdempotencyRequest, SubmitOutcome};

@@ -23,6 +23,9 @@ use super::table_calls::is_condition_failure;
 use crate::domain::{Bypass, Job, Queue, QueueKind, Stamp, Tenant, TenantId};
 use crate::table::Write;
 
+/// The most updates of tenants' clocks that run concurrently.
+const MAX_CONCURRENT_UPDATES: usize = 100;
+
 /// The outcome of queueing a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EnqueueOutcome {
@@ -188,7 +191,10 @@ impl Store {
         let untracked = self.untracked();
         let advance =
             async |tenant: &TenantId| untracked.try_update(&advance_clock(tenant, stamp)).await.map(drop);
-        try_join_all(tenants.iter().map(|tenant| advance(tenant))).await.map(drop)
+        for some in tenants.chunks(MAX_CONCURRENT_UPDATES) {
+            try_join_all(some.iter().map(|tenant| advance(tenant))).await?;
+        }
+        Ok(())
     }
 
     /// Makes a write if its condition holds, and returns whether it does.

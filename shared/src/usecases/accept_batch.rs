@@ -92,7 +92,9 @@ async fn authorize_batch(
         Task::Unshare => {
             authorize_all(app, caller, snapshot, &batch.images, ImageAction::Unshare).await.map(drop)
         }
-        Task::Respond { .. } | Task::RespondToAll { .. } | Task::Refresh => Ok(()),
+        Task::Respond { .. } | Task::RespondToAll { .. } | Task::RespondToOwners { .. } | Task::Refresh => {
+            Ok(())
+        }
     }
 }
 
@@ -194,7 +196,7 @@ async fn queue_batch(app: &App, caller: &Caller, batch: &BatchRequest) -> Result
     Err(conflict_error())
 }
 
-/// Queues a decision on all images that are pending for a recipient. Costs one read and one transaction.
+/// Queues a decision on all images that are pending for a recipient, or those of some owners. Costs one read and one transaction.
 ///
 /// # Errors
 /// [`UseCaseError`]; then no job was created, unless the error is [`StoreError::InDoubt`].
@@ -298,7 +300,7 @@ impl BatchRequest {
     }
 
     fn is_decision(&self) -> bool {
-        matches!(self.task, Task::Respond { .. } | Task::RespondToAll { .. })
+        self.task.finds_images() || matches!(self.task, Task::Respond { .. })
     }
 
     /// The tenants whose queues hold the job: the deciding recipient, or the owners of the images, the caller first

@@ -42,6 +42,9 @@ pub enum DirectoryError {
 /// The most attempts while other requests change the entry.
 const MAX_ATTEMPTS: u32 = 10;
 
+/// The most queries for accounts that run concurrently.
+const MAX_CONCURRENT_QUERIES: usize = 100;
+
 /// Writes the entry of a tenant, in place of an earlier one. Costs one read and one transaction, both again after a
 /// conflict; an entry that is unchanged is not written.
 ///
@@ -190,14 +193,10 @@ pub(super) async fn resolve_tenants(app: &App, named: RecipientList) -> Result<V
         return Ok(tenants);
     }
     let by_names = accounts.iter().filter_map(|(_, named)| Some((&named.account, named.project.as_ref()?)));
-    let by_account = accounts.iter().filter(|(_, named)| named.project.is_none());
-    let (by_names, by_account) = tokio::try_join!(
-        app.store.entries_by_name(by_names),
-        try_join_all(
-            by_account.map(async |(_, named)| Ok((&named.account, find_entries(app, named).await?)))
-        ),
-    )?;
-    let by_account: HashMap<_, _> = by_account.into_iter().collect();
+    let by_account: Vec<_> =
+        accounts.iter().map(|(_, named)| named).filter(|named| named.project.is_none()).collect();
+    let (by_names, by_account) =
+        tokio::try_join!(app.store.entries_by_name(by_names), find_accounts(app, &by_account))?;
     for (place, named) in &accounts {
         let found: Vec<_> = match &named.project {
             Some(project) => by_names.get(&(named.account.clone(), project.clone())).into_iter().collect(),
@@ -210,6 +209,19 @@ pub(super) async fn resolve_tenants(app: &App, named: RecipientList) -> Result<V
         }
     }
     Ok(tenants)
+}
+
+/// The directory entries that match the names of accounts, by account.
+async fn find_accounts(
+    app: &App,
+    accounts: &[&TenantName],
+) -> Result<HashMap<Name, Vec<DirectoryEntry>>, StoreError> {
+    let mut found = HashMap::new();
+    for some in accounts.chunks(MAX_CONCURRENT_QUERIES) {
+        let entries = try_join_all(some.iter().map(|named| find_entries(app, named))).await?;
+        found.extend(some.iter().map(|named| named.account.clone()).zip(entries));
+    }
+    Ok(found)
 }
 
 /// The directory entries that match the names.

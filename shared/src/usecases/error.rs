@@ -96,6 +96,9 @@ pub enum UseCaseError {
     /// The image is protected from deletion.
     #[error("image {0} is protected")]
     Protected(ImageId),
+    /// The image has changed since the caller read it.
+    #[error("image {0} has changed")]
+    Stale(ImageId),
     /// The image has members, and was to be deleted only without.
     #[error("{members} projects use image {image}")]
     StillShared {

@@ -34,7 +34,7 @@ pub async fn fail_remaining(app: &App, key: WorkItemKey) -> Result<(), StoreErro
 async fn run_work_item(app: &App, key: WorkItemKey, mode: Mode) -> Result<(), StoreError> {
     let (store, rules) = (&app.store, app.settings.rules());
     let Some(mut open) = store.open_work_item(key).await? else { return Ok(()) };
-    if matches!(open.job.task, Task::RespondToAll { .. }) {
+    if open.job.task.finds_images() {
         execute_respond_to_all(app, key, mode).await?;
         return store.dequeue(&open.job).await;
     }

@@ -202,52 +202,66 @@ fn job_for_all_members(app: &App, image: &Image, recipients: &Recipients, task: 
     })
 }
 
-/// Deletes an image that the caller owns. A job in the same transaction ends its memberships (`contract/decisions.md`
-/// 24). Costs one batch read, one query and one transaction; all again after a conflict.
+/// What becomes of an image that has members, whatever they have decided, if it is to be deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IfShared {
+    /// It is deleted, and a job in the same transaction ends its memberships (`contract/decisions.md` 24).
+    EndMemberships,
+    /// It is not. A share that is committed before the deletion keeps it from happening.
+    Refuse,
+}
+
+/// Deletes an image that the caller owns, and ends its memberships. Costs one batch read, one query and one transaction;
+/// all again after a conflict.
 ///
 /// # Errors
 /// [`UseCaseError`]; then nothing was deleted.
 pub async fn delete_image(app: &App, caller: &Caller, id: &ImageId) -> Result<(), UseCaseError> {
-    for _ in 0..MAX_ATTEMPTS {
-        let (image, _) = load_deletable_image(app, caller, id).await?;
-        let recipients = app.store.recipients(id).await?;
-        let unshare = job_for_all_members(app, &image, &recipients, Task::Unshare);
-        let members = unshare
-            .as_ref()
-            .map_or(MemberUpdate::RequireNone, |unshare| MemberUpdate::Change(&recipients, unshare));
-        if app.store.delete_image(&image, members).await? == Commit::Committed {
-            return Ok(());
-        }
-    }
-    Err(UseCaseError::Conflict(id.clone()))
+    delete_image_if(app, caller, id, IfShared::EndMemberships, |_| Ok(())).await
 }
 
-/// Deletes an image that the caller owns, unless it has members, whatever they have decided. A share that is committed
-/// before the deletion keeps it from happening. Costs one batch read and one transaction; all again after a conflict.
+/// Deletes an image that the caller owns, if `check` passes for the image as it is then. Costs what [`delete_image`]
+/// does, without the query if a shared image is refused.
 ///
 /// # Errors
-/// [`UseCaseError::StillShared`], or another [`UseCaseError`]; then nothing was deleted.
-pub async fn delete_unshared_image(app: &App, caller: &Caller, id: &ImageId) -> Result<(), UseCaseError> {
-    for _ in 0..MAX_ATTEMPTS {
-        let (image, ImageHead { member_count: members, .. }) = load_deletable_image(app, caller, id).await?;
-        if members > 0 {
-            return Err(UseCaseError::StillShared { image: image.id, members });
-        }
-        if app.store.delete_image(&image, MemberUpdate::RequireNone).await? == Commit::Committed {
-            return Ok(());
-        }
-    }
-    Err(UseCaseError::Conflict(id.clone()))
-}
-
-/// Reads an image that the caller may delete, and its head. Costs what [`load_owned_image`] does.
-async fn load_deletable_image(
+/// The error of `check`, [`UseCaseError::StillShared`], or another [`UseCaseError`]; then nothing was deleted.
+pub async fn delete_image_if(
     app: &App,
     caller: &Caller,
     id: &ImageId,
-) -> Result<(Image, ImageHead), UseCaseError> {
-    let (image, head) = load_owned_image(app, caller, id, ImageAction::Delete).await?;
-    if image.details.protected { Err(UseCaseError::Protected(image.id)) } else { Ok((image, head)) }
+    if_shared: IfShared,
+    check: impl Fn(&Image) -> Result<(), UseCaseError>,
+) -> Result<(), UseCaseError> {
+    for _ in 0..MAX_ATTEMPTS {
+        let (image, head) = load_owned_image(app, caller, id, ImageAction::Delete).await?;
+        check(&image)?;
+        if image.details.protected {
+            return Err(UseCaseError::Protected(image.id));
+        }
+        let deleted = match if_shared {
+            IfShared::Refuse if head.member_count > 0 => {
+                return Err(UseCaseError::StillShared { image: image.id, members: head.member_count });
+            }
+            IfShared::Refuse => app.store.delete_image(&image, MemberUpdate::RequireNone).await?,
+            IfShared::EndMemberships => delete_with_memberships(app, &image).await?,
+        };
+        if deleted == Commit::Committed {
+            return Ok(());
+        }
+    }
+    Err(UseCaseError::Conflict(id.clone()))
+}
+
+/// Deletes an image, with the job that ends its memberships, unless either has changed. Costs one query and one
+/// transaction.
+async fn delete_with_memberships(app: &App, image: &Image) -> Result<Commit, UseCaseError> {
+    let recipients = app.store.recipients(&image.id).await?;
+    let unshare = job_for_all_members(app, image, &recipients, Task::Unshare);
+    let members = match &unshare {
+        Some(unshare) => MemberUpdate::Change(&recipients, unshare),
+        None => MemberUpdate::RequireNone,
+    };
+    Ok(app.store.delete_image(image, members).await?)
 }
 
 /// Reads an image and its head, if the caller is authorized for the action. Costs one batch read, again if the image

@@ -50,13 +50,13 @@ pub use self::directory::{
     DirectoryError, delete_tenant, find_project, find_tenant, list_tenants, own_entry, put_tenant,
     show_tenant,
 };
-pub use self::effects::carry_out_effects;
+pub use self::effects::{apply_share_rules, deliver_messages, derive_events};
 pub use self::error::{ExceededLimit, UseCaseError};
 pub use self::execute::{execute, fail_remaining};
 pub use self::images::{
-    NewImage, delete_image, delete_unshared_image, register_image, show_image, update_image,
+    IfShared, NewImage, delete_image, delete_image_if, register_image, show_image, update_image,
 };
-pub use self::job_status::job_status;
+pub use self::job_status::{job_status, wait_for_job};
 pub use self::key_grants::{
     DependentMemberships, KeyGrantError, grant_key, list_dependent_memberships, list_key_grants,
     revoke_key_grant, show_key_grant,
@@ -65,7 +65,7 @@ pub use self::list_images::{
     Direction, ImagePage, ImageQuery, ImageRow, IndexFilter, ListReason, Sort, SortKey, VisibleImage,
     find_images, list_images,
 };
-pub use self::list_members::{list_members, show_member};
+pub use self::list_members::{MemberCounts, MemberList, list_members, list_members_by_status, show_member};
 pub use self::marker::Marker;
 pub use self::messages::{
     MAX_UNREAD_COUNT, MessageError, MessageList, MessageView, UnreadCount, deliver_message, list_messages,
@@ -80,7 +80,7 @@ pub use self::query_memberships::{
     MembershipPage, MembershipPosition, MembershipQuery, MembershipRow, query_memberships,
 };
 pub use self::quota::{Quota, quota};
-pub use self::respond::{respond, respond_to_all};
+pub use self::respond::{respond, respond_to_all, respond_to_owners};
 pub use self::share::share;
 pub use self::sweep::{SweepReport, sweep, unblock_queues};
 pub use self::unshare::unshare;

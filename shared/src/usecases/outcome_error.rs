@@ -76,7 +76,10 @@ pub(crate) fn outcome_error(outcome: Outcome, task: &Task) -> Option<(&'static s
             let code = match task {
                 Task::Share => "IMG.0112",
                 Task::Unshare => "IMG.0113",
-                Task::Respond { .. } | Task::RespondToAll { .. } | Task::Refresh => "IMG.0061",
+                Task::Respond { .. }
+                | Task::RespondToAll { .. }
+                | Task::RespondToOwners { .. }
+                | Task::Refresh => "IMG.0061",
             };
             Some((code, "The service did not succeed after many attempts. Send the request again."))
         }

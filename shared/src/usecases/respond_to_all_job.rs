@@ -1,4 +1,5 @@
-//! Execute a job that decides on all images pending for a tenant: scan the list of them, oldest image first.
+//! Execute a job that decides on all images pending for a tenant, or on those of some owners: scan the list of them,
+//! oldest image first.
 //!
 //! The list is longer than a job could name, and changes during the scan. An image shared after the request is not
 //! decided on, and an image that its owner hides meanwhile is not accepted: a tenant does not consent to an image it
@@ -11,7 +12,8 @@ use super::failures::Failures;
 use crate::App;
 use crate::domain::{Bypass, ImageId, Job, Outcome, Plan, Stamp, Status, Task, TenantId, Visibility};
 use crate::store::{
-    Commit, List, Order, Pair, PendingScan, Position, ScanStep, Snapshot, StoreError, WorkItemKey,
+    Commit, Cursor, List, ListQuery, Order, Pair, PendingScan, Position, ScanStep, Snapshot, StoreError,
+    WorkItemKey,
 };
 
 /// The most images of a step, so that their heads and memberships fit into one batch read.
@@ -69,11 +71,21 @@ async fn next_positions(
     tenant: &TenantId,
 ) -> Result<(Vec<Position>, bool), StoreError> {
     let list = List::Received(tenant.clone(), Status::Pending);
-    let (after, limit) = (scan.after.as_ref(), MAX_IMAGES_PER_STEP);
-    let mut positions = app.store.positions(&list, after, Order::OldestFirst, limit).await?;
+    let (after, limit) = (scan.after.clone().map(Cursor::from), MAX_IMAGES_PER_STEP);
+    let all = ListQuery::ByCreation(list.clone());
+    let query = match scan.job.task.owners() {
+        None => all.clone(),
+        Some(owners) => ListQuery::ByOwners(list, owners.clone()),
+    };
+    let mut page = app.store.query_list(&query, after.as_ref(), Order::OldestFirst, limit).await?;
+    if page.is_truncated && page.cursors.is_empty() {
+        // The step has to move the scan: it passes the images of other owners.
+        page = app.store.query_list(&all, after.as_ref(), Order::OldestFirst, limit).await?;
+    }
+    let mut positions: Vec<_> = page.cursors.into_iter().map(|cursor| cursor.position).collect();
     let end = scan.job.id.0.time().plus(MAX_CLOCK_SKEW);
     positions.retain(|position| position.created <= end);
-    let is_last = positions.len() < limit;
+    let is_last = positions.len() < limit && !page.is_truncated;
     Ok((positions, is_last))
 }
 
@@ -102,8 +114,13 @@ async fn plan_step(
         }
         (Err(problem), _) => return Err(problem),
     };
-    let accepts = matches!(task, Task::RespondToAll { status: Status::Accepted, .. });
-    let is_decidable = |image| !accepts || !is_hidden(&snapshot, image);
+    let accepts = matches!(
+        task,
+        Task::RespondToAll { status: Status::Accepted, .. }
+            | Task::RespondToOwners { status: Status::Accepted, .. }
+    );
+    let is_decidable =
+        |image| is_of_owners(&snapshot, image, task) && (!accepts || !is_hidden(&snapshot, image));
     let found = pairs
         .into_iter()
         .filter(|(image, tenant)| was_pending_at(&snapshot, (image, tenant), at) && is_decidable(image));
@@ -120,6 +137,13 @@ fn was_pending_at(snapshot: &Snapshot, pair: Pair<'_>, at: Stamp) -> bool {
     snapshot.membership(pair).is_some_and(|membership| {
         membership.is_pending() && membership.active().is_some_and(|active| active.since < at)
     })
+}
+
+/// Whether the image is one of the owners to whose images the task is limited, if it is.
+fn is_of_owners(snapshot: &Snapshot, image: &ImageId, task: &Task) -> bool {
+    let Some(owners) = task.owners() else { return true };
+    let image = snapshot.image(image).map(|image| image.bypass(Bypass::Worker));
+    image.is_some_and(|image| owners.contains(&image.owner))
 }
 
 /// Whether the owner has hidden the image, which keeps its memberships (`contract/decisions.md` 25). The inbox does

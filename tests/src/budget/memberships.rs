@@ -1,4 +1,4 @@
-//! What a query of memberships costs.
+//! What a query of memberships costs, and a share of as many images.
 
 use imageshare::domain::{Audience, Limits, Status, TenantId};
 use imageshare::usecases::{self, MembershipQuery};
@@ -6,7 +6,7 @@ use imageshare::usecases::{self, MembershipQuery};
 use super::{Measurement, create_image, measurement, metered_service, typical_details};
 use crate::local_service::{LocalService, caller, tenant};
 
-/// Queries of 1,000 pairs, in two shapes, and pages of 100 memberships without images.
+/// Queries of 1,000 pairs, in two shapes, and pages of 100 memberships without images; and the largest share.
 pub(super) async fn measure() -> Vec<Measurement> {
     let world = LocalService::start(Limits { images_per_tenant: 2_000, ..Limits::default() });
     let mut images = Vec::new();
@@ -58,5 +58,8 @@ pub(super) async fn measure() -> Vec<Measurement> {
         assert_eq!(page.items.len(), found, "{call}");
         rows.push(measurement(call, &service));
     }
+    let (service, owner) = (metered_service(&world), caller("owner"));
+    usecases::share(&service, &owner, images, projects[..10].to_vec(), None).await.expect("a job");
+    rows.push(measurement("share 1,000 images with 10 projects: request", &service));
     rows
 }

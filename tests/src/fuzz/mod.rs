@@ -8,10 +8,11 @@ pub mod decoders;
 pub mod events;
 pub mod facades;
 mod fixture;
+pub mod image_events;
 pub mod markers;
 mod request_text;
 pub mod signatures;
-pub(crate) mod table;
+pub mod table;
 pub mod tokens;
 
 /// A fuzz target.
@@ -24,12 +25,13 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     Target { name: "alibaba", run: facades::alibaba },
     Target { name: "decoders", run: decoders::run },
     Target { name: "events", run: events::run },
     Target { name: "glance", run: facades::glance },
     Target { name: "identity", run: facades::identity },
+    Target { name: "image-events", run: image_events::run },
     Target { name: "ims", run: facades::ims },
     Target { name: "markers", run: markers::run },
     Target { name: "signatures", run: signatures::run },

@@ -2,6 +2,8 @@
 //! moment.
 
 mod damage;
+mod killed_events;
 mod power_cut;
+mod several_readers;
 mod several_servers;
 mod table;

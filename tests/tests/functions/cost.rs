@@ -10,15 +10,18 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{env, fs};
 
-use imageshare::domain::{ImageId, TenantId, Timestamp, Visibility};
+use imageshare::domain::{ImageId, Status, TenantId, Timestamp, Visibility};
 use imageshare::store::OPEN_SHARDS;
 use imageshare::usecases::{self, NewImage};
+use imageshare_local::effects::{next_batch, remove};
 use imageshare_tests::binaries::binary;
 use imageshare_tests::budget::typical_details;
+use imageshare_tests::bus_server::BusServer;
 use imageshare_tests::deployment::{AUDIENCE, Deployment, ISSUER};
 use imageshare_tests::events::{self, HttpEvent};
 use imageshare_tests::lambda_process::LambdaProcess;
 use imageshare_tests::local_service::{caller, tenant};
+use imageshare_tests::table_server::REGION;
 use serde_json::{Value, json};
 
 /// The projects of the measurement, as long as those of OpenStack.
@@ -45,6 +48,8 @@ struct Measurement {
     processor_time: Duration,
     /// Reads, single writes and transactions.
     table_calls: [u64; 3],
+    /// Calls to the bus, and the events in them.
+    bus: [u64; 2],
     log_bytes: u64,
     response_bytes: u64,
 }
@@ -52,12 +57,15 @@ struct Measurement {
 impl Measurement {
     fn to_json(&self) -> Value {
         let [reads, writes, transactions] = self.table_calls;
+        let [publishes, events] = self.bus;
         let mut fields = json!({
             "function": self.function,
             "processor_us": u64::try_from(self.processor_time.as_micros()).unwrap(),
             "reads": reads,
             "writes": writes,
             "transactions": transactions,
+            "publishes": publishes,
+            "events": events,
             "log_bytes": self.log_bytes,
             "response_bytes": self.response_bytes,
         });
@@ -73,6 +81,7 @@ impl Measurement {
 /// The functions of a deployment, and what was measured of them.
 struct World {
     deployment: Deployment,
+    bus: BusServer,
     functions: BTreeMap<&'static str, LambdaProcess>,
     measured: BTreeMap<&'static str, Measurement>,
     /// How many times each call is made, the first time included.
@@ -92,8 +101,9 @@ struct Request<'a> {
 
 impl World {
     async fn start(repetitions: usize, binaries: Option<PathBuf>) -> Self {
-        let (deployment, functions, measured) = (Deployment::start().await, BTreeMap::new(), BTreeMap::new());
-        Self { deployment, functions, measured, runs: repetitions + 1, binaries }
+        let (deployment, bus) = (Deployment::start().await, BusServer::start().await);
+        let (functions, measured) = (BTreeMap::new(), BTreeMap::new());
+        Self { deployment, bus, functions, measured, runs: repetitions + 1, binaries }
     }
 
     /// Registers an image of typical size for the owner.
@@ -126,12 +136,25 @@ impl World {
         image
     }
 
+    /// The stream event of all changes since the last call, if one of them is of interest to `effects`.
+    async fn changes(&self) -> Option<Value> {
+        let (table, mut records) = (self.deployment.table_server().embedded(), Vec::new());
+        while let Some(batch) = next_batch(&table, REGION).await.expect("the changes") {
+            let event = batch.event().cloned().unwrap_or_default();
+            records.extend(event["Records"].as_array().cloned().unwrap_or_default());
+            remove(&table, &batch).await.expect("removed");
+        }
+        (!records.is_empty()).then(|| events::stream_event(&records))
+    }
+
     async fn function(&mut self, name: &'static str) -> &mut LambdaProcess {
         if !self.functions.contains_key(name) {
             let mut env = self.deployment.env();
             // As the module sets them by default.
             env.push(("RUST_LOG", "info".to_owned()));
             env.push(("IMAGESHARE_METRICS_NAMESPACE", "imageshare".to_owned()));
+            env.push(("IMAGESHARE_EVENT_BUS", "imageshare".to_owned()));
+            env.push(("AWS_ENDPOINT_URL_EVENTBRIDGE", self.bus.endpoint()));
             let path = self.binaries.as_ref().map_or_else(|| binary(name), |folder| folder.join(name));
             let function = LambdaProcess::start(&path, env).await;
             self.functions.insert(name, function.unwrap_or_else(|problem| panic!("{name} {problem}")));
@@ -173,7 +196,7 @@ impl World {
     ) -> Vec<Value> {
         let (first, events) = events.split_first().expect("an event that is not counted");
         self.function(name).await.invoke(first).await.unwrap();
-        let calls_before = self.deployment.table_server().calls();
+        let (calls_before, bus_before) = (self.deployment.table_server().calls(), self.bus.counts());
         let function = self.function(name).await;
         let (log, time) = (function.log().len(), function.processor_time());
         let mut responses = Vec::new();
@@ -190,11 +213,14 @@ impl World {
             calls.writes - calls_before.writes,
             calls.transactions - calls_before.transactions,
         ];
+        let bus = self.bus.counts();
+        let bus = [bus[0] - bus_before[0], bus[1] - bus_before[1]];
         let measured = Measurement {
             function: name,
             request: None,
             processor_time: time / u32::try_from(count).unwrap(),
             table_calls: calls.map(average),
+            bus: bus.map(average),
             log_bytes: average(logged.len() as u64),
             response_bytes: average(responses.iter().map(response_bytes).sum()),
         };
@@ -379,6 +405,37 @@ async fn measure_jobs(world: &mut World) {
     world.measure_events(WORK_ITEM, "job-worker", records).await;
 }
 
+/// What follows from a change of memberships. The stream may bring several changes in one batch; here each has its own.
+async fn measure_effects(world: &mut World) {
+    world.changes().await;
+    for (call, recipients) in
+        [("what follows from a share with 1 project", 1), ("what follows from a share with 5 projects", 5)]
+    {
+        let mut events = Vec::new();
+        for run in 0..world.runs {
+            let image = world.image().await;
+            world.changes().await;
+            let first = 9_000 + run * recipients;
+            let tenants: Vec<_> = (first..first + recipients).map(numbered).collect();
+            world.share(&[image], &tenants).await;
+            events.push(world.changes().await.expect("a share changes memberships"));
+        }
+        world.measure_events(call, "effects", events).await;
+    }
+    let mut events = Vec::new();
+    for _ in 0..world.runs {
+        let (image, recipient) = (world.pending_image().await, caller(RECIPIENT));
+        world.changes().await;
+        let decision = (Status::Accepted, None);
+        let service = world.deployment.service();
+        usecases::respond(service, &recipient, recipient.tenant.clone(), vec![image], decision, None)
+            .await
+            .expect("a job");
+        events.push(world.changes().await.expect("a decision changes a membership"));
+    }
+    world.measure_events("what follows from accepting 1 image", "effects", events).await;
+}
+
 /// Makes every call that is priced, with the binaries in a folder or with those of the tests.
 async fn measure(repetitions: usize, binaries: Option<PathBuf>) -> BTreeMap<&'static str, Measurement> {
     let mut world = World::start(repetitions, binaries).await;
@@ -386,6 +443,7 @@ async fn measure(repetitions: usize, binaries: Option<PathBuf>) -> BTreeMap<&'st
     measure_members(&mut world).await;
     measure_images(&mut world).await;
     measure_jobs(&mut world).await;
+    measure_effects(&mut world).await;
     world.measured
 }
 
@@ -403,7 +461,8 @@ async fn functions_use_what_prices_are_computed_from() {
     assert!(recorded.keys().map(String::as_str).eq(names), "{:?}", recorded.keys());
     for (call, measured) in measured {
         let (recorded, measured) = (&recorded[call], measured.to_json());
-        for field in ["function", "route", "status", "reads", "writes", "transactions"] {
+        for field in ["function", "route", "status", "reads", "writes", "transactions", "publishes", "events"]
+        {
             // Which recipients a work item is the first to reach depends on the shards, and those on random bits.
             let varies = call == WORK_ITEM && measured[field].is_number();
             assert!(varies || measured[field] == recorded[field], "{call}: {field} is {}", measured[field]);

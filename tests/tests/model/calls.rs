@@ -7,11 +7,12 @@ use imageshare::domain::{
 };
 use imageshare::store::{IdempotencyRequest, WorkItemKey};
 use imageshare::table::AttributeValue;
+use imageshare::usecases::share_rules::{Application, ShareRuleError};
 use imageshare::usecases::{
     self, DryRun, KeyGrantError, NewImage, OwnerPolicyError, UseCaseError, VaultError,
 };
 use imageshare_tests::events::{stream_event, stream_record};
-use imageshare_tests::local_service::caller;
+use imageshare_tests::local_service::{caller, tenant};
 use serde_json::{Value, json};
 
 use crate::history::{KEY, Policy, Request, vault_id};
@@ -27,6 +28,8 @@ pub enum CallResult {
     InUse,
     /// The policy names a vault that does not exist.
     MissingVault,
+    /// An owner has applied a share rule.
+    Applied(Result<Application, ShareRuleError>),
     /// The worker's response to the stream.
     WorkerResponse(Value),
 }
@@ -74,8 +77,15 @@ pub async fn call(service: &App, request: Request) -> CallResult {
             job(usecases::respond(service, &by, named, images, decision, remembered).await)
         }
         Request::RespondToAll { by, named, decision, .. } => {
+            let (by, owner) = (caller(by.as_str()), decision.owner);
             let decision = (decision.status, decision.vault.map(vault_id_of));
-            job(usecases::respond_to_all(service, &caller(by.as_str()), named, decision, remembered).await)
+            job(match owner {
+                None => usecases::respond_to_all(service, &by, named, decision, remembered).await,
+                Some(owner) => {
+                    let owners = [tenant(owner)].into();
+                    usecases::respond_to_owners(service, &by, named, owners, decision, remembered).await
+                }
+            })
         }
         Request::AddMember { by, image, to } => {
             usecases::add_member(service, &caller(by.as_str()), &image, &to, None)

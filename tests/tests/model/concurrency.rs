@@ -65,7 +65,7 @@ pub fn competing_operations() -> impl Strategy<Value = Vec<Event>> {
 
 fn compete_for_vault(to: &TenantId) -> (Vec<Action>, Vec<Action>) {
     let (first, second) = (image_id(IMAGES[1]), image_id(IMAGES[4]));
-    let decision = Decision { status: Status::Accepted, vault: Some(1) };
+    let decision = Decision { status: Status::Accepted, vault: Some(1), owner: None };
     let mut before = vec![Action::Send(Request::SetVault { by: to.clone(), vault: 1, gib: Some(60) })];
     for (owner, id) in [(TENANTS[0], &first), (TENANTS[1], &second)] {
         let (images, to) = (vec![id.clone()], vec![to.clone()]);

@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select, subsequence};
 
 use crate::concurrency::{competing_operations, concurrent_operations, queued_jobs, reordered_batches};
+use crate::rules::{RuleChange, any_rule_action};
 
 /// Two owners and two more tenants.
 pub const TENANTS: [&str; 4] = ["owner-a", "owner-b", "tenant-c", "tenant-d"];
@@ -136,6 +137,8 @@ pub enum Policy {
 pub struct Decision {
     pub status: Status,
     pub vault: Option<u8>,
+    /// Of everything that is pending, only the images of this owner.
+    pub owner: Option<&'static str>,
 }
 
 /// The key of every owner.
@@ -167,6 +170,14 @@ pub enum Action {
     DeliverRecent { place: u8, workers: u8 },
     /// Every open work item is found and executed.
     Sweep,
+    /// The stream delivers changes to `effects`: the oldest ones but for some. Perhaps the bus takes no event.
+    DeliverChanges { skip: u8, count: u8, refuses: bool },
+    /// The stream delivers changes again.
+    RedeliverChanges { first: Index, count: u8 },
+    /// What share rules depend on is changed.
+    ChangeRules(RuleChange),
+    /// An owner applies a share rule.
+    Apply { owner: TenantId, rule: u8 },
 }
 
 /// An action, whether it kills its actor, and in which order the actors of that time run on: each number gives a turn
@@ -295,6 +306,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         4 => any::<Index>().prop_map(Action::Deliver),
         5 => (0..3_u8, 1..4_u8).prop_map(|(place, workers)| Action::DeliverRecent { place, workers }),
         1 => Just(Action::Sweep),
+        12 => any_rule_action(),
     ];
     let verdict = select(vec![Verdict::LoseRequest, Verdict::LoseResponse]);
     let death = (0..6_usize, verdict).prop_map(|(call, verdict)| Crash { call, verdict });
@@ -343,10 +355,11 @@ fn respond_request() -> impl Strategy<Value = Request> {
 }
 
 fn respond_to_all_request() -> impl Strategy<Value = Request> {
-    (any_tenant(), rarely_another_tenant(), any_decision(), any_key()).prop_map(
-        |(by, other, decision, key)| {
+    let owner = prop::option::weighted(0.5, select(&TENANTS[..2]));
+    (any_tenant(), rarely_another_tenant(), any_decision(), owner, any_key()).prop_map(
+        |(by, other, decision, owner, key)| {
             let named = other.unwrap_or_else(|| by.clone());
-            Request::RespondToAll { by, named, decision, key }
+            Request::RespondToAll { by, named, decision: Decision { owner, ..decision }, key }
         },
     )
 }
@@ -469,7 +482,11 @@ fn any_key() -> impl Strategy<Value = Option<u8>> {
 pub fn any_decision() -> impl Strategy<Value = Decision> {
     let status =
         prop_oneof![4 => Just(Status::Accepted), 3 => Just(Status::Rejected), 1 => Just(Status::Pending)];
-    (status, prop::option::weighted(0.7, 0..VAULTS)).prop_map(|(status, vault)| Decision { status, vault })
+    (status, prop::option::weighted(0.7, 0..VAULTS)).prop_map(|(status, vault)| Decision {
+        status,
+        vault,
+        owner: None,
+    })
 }
 
 pub fn any_visibility() -> impl Strategy<Value = Visibility> {

@@ -30,7 +30,14 @@ pub fn request_event(request: &Request) -> HttpEvent {
             batch_event("PUT", &with_decision(json!({"images": images, "project_id": named}), *decision)),
         ),
         Request::RespondToAll { by, named, decision, .. } => {
-            (by, batch_event("PUT", &with_decision(json!({"images": ["*"], "project_id": named}), *decision)))
+            let images = decision.owner.map_or("*".to_owned(), |owner| format!("{owner}/*"));
+            (
+                by,
+                batch_event(
+                    "PUT",
+                    &with_decision(json!({"images": [images], "project_id": named}), *decision),
+                ),
+            )
         }
         Request::AddMember { by, image, to } => {
             let event =

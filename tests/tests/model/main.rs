@@ -40,11 +40,14 @@ mod model;
 mod process;
 mod reads;
 mod refusals;
+mod rule_calls;
+mod rules;
 mod run;
 mod schedule;
 mod state;
 mod statistics;
 mod steps;
+mod stream;
 mod writes;
 
 use std::str::FromStr;
@@ -188,7 +191,8 @@ fn concurrent_acceptance_does_not_count_twice_in_a_vault() {
     let event = |action, turns: Option<Vec<u8>>| Event::new(action, turns);
     let deliver = || Action::DeliverRecent { place: 0, workers: 1 };
     let (owner, by, id) = (tenant("owner-a"), tenant("tenant-c"), image_id(IMAGES[1]));
-    let (images, decision) = (vec![id.clone()], Decision { status: Status::Accepted, vault: Some(0) });
+    let (images, decision) =
+        (vec![id.clone()], Decision { status: Status::Accepted, vault: Some(0), owner: None });
     let share = Request::Share { by: owner, images: images.clone(), to: vec![by.clone()], key: None };
     let respond = Request::Respond { by: by.clone(), named: by.clone(), images, decision, key: None };
     let queued =
@@ -246,7 +250,7 @@ fn acknowledged_share_is_visible_to_concurrent_requests() {
     use imageshare_tests::local_service::tenant;
     let (owner, to, id) = (tenant("owner-a"), tenant("tenant-c"), image_id(IMAGES[0]));
     let images = vec![id.clone()];
-    let decision = Decision { status: Status::Accepted, vault: None };
+    let decision = Decision { status: Status::Accepted, vault: None, owner: None };
     let share = Request::Share { by: owner.clone(), images: images.clone(), to: vec![to.clone()], key: None };
     let others = [
         Request::Decide { by: to.clone(), image: id.clone(), named: to.clone(), decision },
@@ -307,6 +311,43 @@ fn policy_holds_for_every_share_requested_after_it() {
     }
 }
 
+/// `effects` is killed at each of its calls, before and after it is executed.
+#[test]
+fn killed_effects_are_carried_out_all_the_same() {
+    use self::history::{Action, Crash, Event, IMAGES, Request, image_id};
+    use self::rules::{Description, Entry, Pattern, Recipients, Rule, RuleChange};
+    use imageshare_tests::gated_table::Verdict;
+    use imageshare_tests::local_service::tenant;
+    let (owner, member, image) = (tenant("owner-a"), tenant("tenant-c"), image_id(IMAGES[0]));
+    let details = |recipients| Rule { pattern: Pattern::Golden, recipients, enabled: true, withdraws: true };
+    let put = |rule, recipients| RuleChange::Put { owner: owner.clone(), rule, details: details(recipients) };
+    let describe = |description| RuleChange::Describe { image: image.clone(), description };
+    let changes = [
+        put(0, Recipients::Project),
+        put(1, Recipients::Organization),
+        describe(Description::WebGoldenLinux),
+        RuleChange::Enter { tenant: member, entry: Some(Entry::Member) },
+        describe(Description::Web),
+    ];
+    let share = Request::Share {
+        by: owner.clone(),
+        images: vec![image_id(IMAGES[1])],
+        to: vec![tenant("tenant-d")],
+        key: None,
+    };
+    let deliver = || Action::DeliverChanges { skip: 0, count: 40, refuses: false };
+    for (call, verdict) in
+        (0..24).flat_map(|call| [Verdict::LoseRequest, Verdict::LoseResponse].map(|verdict| (call, verdict)))
+    {
+        let killed = || Event { crash: Some(Crash { call, verdict }), ..Event::new(deliver(), None) };
+        let mut events = vec![Event::new(deliver(), None), Event::new(Action::Send(share.clone()), None)];
+        for change in &changes {
+            events.extend([Event::new(Action::ChangeRules(change.clone()), None), killed()]);
+        }
+        run_once(events);
+    }
+}
+
 /// The worker of a large job's last work item is killed before it can start the next large job.
 #[test]
 fn queued_job_is_executed_after_a_worker_crash() {
@@ -339,7 +380,7 @@ fn request_in_conflict_ends_done_queued_or_unavailable() {
     use imageshare_tests::local_service::tenant;
     let (owner, to, id) = (tenant("owner-a"), tenant("tenant-c"), image_id(IMAGES[0]));
     let (by, named, images) = (|| owner.clone(), || to.clone(), || vec![id.clone()]);
-    let decision = Decision { status: Status::Accepted, vault: None };
+    let decision = Decision { status: Status::Accepted, vault: None, owner: None };
     let requests = [
         Request::Unshare { by: by(), images: images(), to: vec![named()], key: None },
         Request::Respond { by: named(), named: named(), images: images(), decision, key: None },

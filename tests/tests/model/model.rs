@@ -444,7 +444,7 @@ impl Model {
         }
     }
 
-    fn add_job(
+    pub fn add_job(
         &mut self,
         by: &TenantId,
         made: Option<(JobId, JobOrigin)>,

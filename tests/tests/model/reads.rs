@@ -3,12 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use imageshare::domain::{JobId, Outcome, Status, TenantId, Visibility};
+use imageshare::domain::{Audience, JobId, Outcome, Status, TenantId, Visibility};
 use imageshare_tests::deployment::Deployment;
 use imageshare_tests::events::HttpEvent;
 use imageshare_tests::in_process::ApiResponse;
 use imageshare_tests::local_service::tenant;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::history::{IMAGES, TENANTS, image_id, owner_of};
 use crate::model::{Model, Violation};
@@ -29,7 +29,37 @@ pub fn expected_reads(model: &Model) -> Vec<ExpectedRead> {
     let received =
         TENANTS.iter().flat_map(|id| Status::ALL.map(|status| received_read(model, &tenant(id), status)));
     let jobs = model.jobs.keys().map(|id| job_read(model, *id));
-    members.chain(received).chain(jobs).collect()
+    let queries = TENANTS.iter().flat_map(|id| {
+        [Audience::Owner, Audience::Recipient].map(|side| query_read(model, &tenant(id), side))
+    });
+    members.chain(received).chain(jobs).chain(queries).collect()
+}
+
+/// All memberships of a project's images, or all that it has received.
+fn query_read(model: &Model, by: &TenantId, side: Audience) -> ExpectedRead {
+    let state = model.state();
+    let (mut expected, fields) = match side {
+        Audience::Owner => (BTreeSet::new(), ["image_id", "project_id"]),
+        Audience::Recipient => (BTreeSet::new(), ["image_id", "status"]),
+    };
+    for (image, record) in &state.images {
+        let is_shown = record.exists && record.visibility == Visibility::Shared;
+        for (member, status) in state.members(image).into_iter().filter(|_| is_shown) {
+            match side {
+                Audience::Owner if record.owner == *by => {
+                    expected.insert([image.to_string(), member.to_string()]);
+                }
+                Audience::Recipient if member == *by => {
+                    expected.insert([image.to_string(), status.to_string()]);
+                }
+                _ => {}
+            }
+        }
+    }
+    let route = "POST /v1/{project_id}/memberships/query";
+    let event =
+        HttpEvent::new(route, &format!("/v1/{by}/memberships/query")).json(&json!({"role": side.as_str()}));
+    ExpectedRead { event, caller: by.clone(), items_pointer: "/memberships", fields, expected }
 }
 
 /// The members of an image.

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use imageshare::domain::{ImageId, JobId, Stamp, Status, TenantId, Visibility};
 
 use crate::history::{Decision, Policy};
+use crate::rules::{Description, Entry, Rule};
 
 /// What an image needs to be shared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +46,12 @@ pub struct State {
     pub vaults: BTreeMap<(TenantId, u8), u32>,
     /// The policies of tenants on owners (decision 34).
     pub policies: BTreeMap<(TenantId, TenantId), Policy>,
+    /// The share rules of owners.
+    pub rules: BTreeMap<(TenantId, u8), Rule>,
+    /// The entries of the tenants that are no owners in the directory.
+    pub entries: BTreeMap<TenantId, Entry>,
+    /// What the owners wrote into the records of images.
+    pub descriptions: BTreeMap<ImageId, Description>,
     /// What a policy was read to do to a share, if that is not what it does in this state.
     pub assumed_effect: Option<PolicyEffect>,
 }

@@ -24,6 +24,8 @@ pub struct Statistics {
     pauses: AtomicUsize,
     in_progress: AtomicUsize,
     returned: AtomicUsize,
+    events: AtomicUsize,
+    rule_jobs: AtomicUsize,
     outcomes: Mutex<BTreeMap<String, usize>>,
 }
 
@@ -94,6 +96,16 @@ impl Statistics {
         self.returned.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// An event was published, perhaps not for the first time.
+    pub fn count_event(&self) {
+        self.events.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A share rule has made a job.
+    pub fn count_rule_job(&self) {
+        self.rule_jobs.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// The outcomes of a step.
     pub fn count_outcomes(&self, outcomes: impl Iterator<Item = Outcome>) {
         let mut counts = self.outcomes.lock().expect("no panic");
@@ -115,8 +127,8 @@ impl fmt::Display for Statistics {
             &self.crashes,
         ]
         .map(|counter| counter.load(Ordering::Relaxed));
-        let [immediate, pauses, in_progress, returned] =
-            [&self.immediate, &self.pauses, &self.in_progress, &self.returned]
+        let [immediate, pauses, in_progress, returned, events, rule_jobs] =
+            [&self.immediate, &self.pauses, &self.in_progress, &self.returned, &self.events, &self.rule_jobs]
                 .map(|counter| counter.load(Ordering::Relaxed));
         let [cancelled, rejected] = self.conflicts();
         let conflict_timeouts = self.conflict_timeouts.load(Ordering::Relaxed);
@@ -128,7 +140,8 @@ impl fmt::Display for Statistics {
              cancelled and {rejected} plain writes rejected, {conflict_timeouts} requests and workers timed out \
              in them; {crashes} requests and workers killed between two calls; {immediate} batches executed at \
              once; {pauses} pauses for earlier requests, {in_progress} requests refused and \
-             {returned} work items returned after them; pairs by outcome: {outcomes:?}"
+             {returned} work items returned after them; {events} events; {rule_jobs} jobs of share rules; pairs by \
+             outcome: {outcomes:?}"
         )
     }
 }

@@ -109,11 +109,20 @@ impl Model {
     /// A decision on everything concerns what was pending and visible when it was requested, and until it ended.
     fn check_completeness(&self, id: JobId) -> Result<(), Violation> {
         let job = &self.jobs[&id];
-        let (Task::RespondToAll(_), Some(tenant)) = (job.task, &job.tenant) else { return Ok(()) };
+        let (Task::RespondToAll(decision), Some(tenant)) = (job.task, &job.tenant) else { return Ok(()) };
         let states = &self.states[job.accepted..];
+        let is_of_owner = |state: &State, image: &ImageId| {
+            decision.owner.is_none_or(|owner| state.images[image].owner.as_str() == owner)
+        };
+        if let Some((image, _)) = job.outcomes.keys().find(|(image, _)| !is_of_owner(self.state(), image)) {
+            return Err(format!("job {id} has decided on {image}, which is of another owner"));
+        }
         let waits = |state: &State, image: &ImageId| {
             let is_hidden = state.image(image).is_some_and(|image| image.visibility != Visibility::Shared);
-            state.pair(image, tenant).was_pending(id.0) && !is_hidden
+            // A job of some owners leaves out what is deleted.
+            let is_of_owner =
+                decision.owner.is_none() || state.image(image).is_some_and(|_| is_of_owner(state, image));
+            state.pair(image, tenant).was_pending(id.0) && !is_hidden && is_of_owner
         };
         // An image is visible again when the job of that change is executed.
         let is_in_sight = |image: &ImageId| {

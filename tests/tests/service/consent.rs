@@ -1,18 +1,20 @@
 //! Share, decide, unshare and delete over the embedded table: the contents of the table at the end, whatever happened
 //! before.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
+use imageshare::App;
 use imageshare::domain::{
-    Denied, Details, ImageId, Job, JobId, JobStatus, Limits, Outcome, Stamp, Status, Task, Tenant, Timestamp,
-    Visibility,
+    Clock, Denied, Details, ImageId, Job, JobId, JobStatus, Limits, Outcome, Stamp, Status, Task, Tenant,
+    Timestamp, Visibility,
 };
 use imageshare::store::{
-    Commit, EnqueueOutcome, IdempotencyRequest, MemberUpdate, SubmitOutcome, UpdateOutcome,
+    Commit, EnqueueOutcome, IdempotencyRequest, MemberUpdate, Store, SubmitOutcome, UpdateOutcome,
 };
 use imageshare::table::{AttributeValue, Table, Write};
-use imageshare::usecases::{self, NewImage, UseCaseError, execute, sweep};
+use imageshare::usecases::{self, IfShared, NewImage, UseCaseError, execute, sweep};
 use imageshare_tests::local_service::{LocalService, all_items, caller, job_at, tenant};
+use imageshare_tests::racing_table::{Race, Raced, RacingTable};
 use imageshare_tests::totals;
 
 async fn members(world: &LocalService, image: &ImageId) -> HashMap<String, Status> {
@@ -148,6 +150,37 @@ async fn batch_of_10000_pairs_is_executed_completely() {
 }
 
 #[tokio::test]
+async fn batch_of_any_shape_is_executed_completely() {
+    let limits = Limits {
+        images_per_tenant: 1_000,
+        members_per_image: 1_000,
+        pending_per_owner: 1_000,
+        ..Limits::default()
+    };
+    for (images, tenants) in [(1_000, 3), (3, 1_000), (13, 230)] {
+        let world = LocalService::start(limits);
+        let mut created = Vec::new();
+        for _ in 0..images {
+            created.push(world.create_image("owner").await);
+        }
+        let recipients: Vec<String> = (0..tenants).map(|n| format!("t{n}")).collect();
+        let job = share(&world, &created, &recipients.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        world.run_open_work().await;
+        let report = world.job_report(job).await;
+        assert_eq!((report.status(), report.outcomes().count()), (JobStatus::Success, images * tenants));
+        let recipient = tenant("t0");
+        let accept = (Status::Accepted, None);
+        let me = caller("t0");
+        let job =
+            usecases::respond(&world.service, &me, recipient, created.clone(), accept, None).await.unwrap();
+        world.run_open_work().await;
+        let report = world.job_report(job).await;
+        assert_eq!((report.status(), report.outcomes().count()), (JobStatus::Success, images));
+        totals::assert_consistent(&world.embedded);
+    }
+}
+
+#[tokio::test]
 async fn deleting_an_image_ends_its_memberships_and_retires_its_id() {
     let world = LocalService::start(Limits::default());
     let image = world.create_image("owner").await;
@@ -172,6 +205,12 @@ async fn deleting_an_image_ends_its_memberships_and_retires_its_id() {
     assert_eq!(refused.unwrap_err(), UseCaseError::IdTaken(image));
 }
 
+/// Everything that is stored, in the order of the table's scan.
+fn sorted_items(world: &LocalService) -> Vec<BTreeMap<String, String>> {
+    let items = all_items(&world.embedded).into_iter();
+    items.map(|item| item.into_iter().map(|(name, value)| (name, format!("{value:?}"))).collect()).collect()
+}
+
 #[tokio::test]
 async fn shared_image_is_not_deleted_unless_shared() {
     let world = LocalService::start(Limits::default());
@@ -181,11 +220,13 @@ async fn shared_image_is_not_deleted_unless_shared() {
     respond(&world, &image, "a", Status::Accepted).await;
     respond(&world, &image, "b", Status::Rejected).await;
     world.run_open_work().await;
-    let delete = async |by: &str| usecases::delete_unshared_image(&world.service, &caller(by), &image).await;
-    let before = format!("{:?}", all_items(&world.embedded));
+    let delete = async |by: &str| {
+        usecases::delete_image_if(&world.service, &caller(by), &image, IfShared::Refuse, |_| Ok(())).await
+    };
+    let before = sorted_items(&world);
     let refused = UseCaseError::StillShared { image: image.clone(), members: 3 };
     assert_eq!(delete("owner").await, Err(refused));
-    assert_eq!(format!("{:?}", all_items(&world.embedded)), before, "something was written");
+    assert_eq!(sorted_items(&world), before, "something was written");
     let missing = Err(UseCaseError::Denied(Denied::ImageNotFound(image.clone())));
     assert_eq!(delete("stranger").await, missing);
     assert!(matches!(delete("a").await, Err(UseCaseError::Denied(_))));
@@ -195,6 +236,42 @@ async fn shared_image_is_not_deleted_unless_shared() {
     assert_eq!(delete("owner").await, Ok(()));
     assert_eq!(delete("owner").await, missing);
     totals::assert_consistent(&world.embedded);
+}
+
+#[tokio::test]
+async fn deletion_unless_shared_is_ordered_with_a_share() {
+    let race = Race::default();
+    let world =
+        LocalService::start_with_table(Limits::default(), |lane| RacingTable::new(lane, race.clone()));
+    let store = Store::new(world.table.clone(), Clock::for_server());
+    let direct = App { store, ..world.service.clone() };
+    let (owner, recipient) = (caller("owner"), tenant("a"));
+    let delete = async |app: &App, image: &ImageId| {
+        usecases::delete_image_if(app, &caller("owner"), image, IfShared::Refuse, |_| Ok(())).await
+    };
+
+    // The share comes between the deletion's read and its write.
+    let image = world.create_image("owner").await;
+    let (app, shared) = (direct.clone(), image.clone());
+    race.arm(async move {
+        usecases::add_member(&app, &caller("owner"), &shared, &tenant("a"), None).await.unwrap();
+    });
+    let deleted = delete(&world.service, &image).await;
+    assert_eq!(race.result(), Some(Raced::Conflict));
+    assert_eq!(deleted, Err(UseCaseError::StillShared { image: image.clone(), members: 1 }));
+    assert_eq!(members(&world, &image).await, HashMap::from([("a".to_owned(), Status::Pending)]));
+
+    // The deletion comes between the share's read and its write.
+    let image = world.create_image("owner").await;
+    let (app, deleted) = (direct, image.clone());
+    race.arm(async move {
+        let caller = caller("owner");
+        usecases::delete_image_if(&app, &caller, &deleted, IfShared::Refuse, |_| Ok(())).await.unwrap();
+    });
+    let shared = usecases::add_member(&world.service, &owner, &image, &recipient, None).await;
+    assert_eq!(race.result(), Some(Raced::Conflict));
+    assert_eq!(shared.unwrap_err(), UseCaseError::Denied(Denied::ImageNotFound(image.clone())));
+    assert_eq!(members(&world, &image).await, HashMap::new());
 }
 
 #[tokio::test]

@@ -1,10 +1,12 @@
 //! What follows from changes: the events that the function `effects` derives from the table's stream.
 
-use imageshare::domain::Limits;
+use imageshare::domain::{Limits, Status};
 use imageshare::events::BusEntry;
 use imageshare::store::PARTITIONS_WITH_EFFECTS;
 use imageshare::table::{AttributeValue, Table, Write};
+use imageshare::usecases::respond;
 use imageshare_tests::in_process::Functions;
+use imageshare_tests::local_service::{caller, tenant};
 use serde_json::{Value, json};
 
 /// The events as `AUDIENCE TENANT: KIND`, and whatever of image, recipient, status and reason they have.
@@ -137,6 +139,23 @@ async fn large_job_ends_once() {
     assert!(jobs.windows(2).all(|pair| pair[0].detail["id"] == pair[1].detail["id"]));
     let offered = entries.iter().filter(|entry| entry.detail["kind"] == "share.offered");
     assert_eq!(offered.count(), 600);
+}
+
+#[tokio::test]
+async fn taking_a_decision_back_makes_valid_events() {
+    let functions = Functions::start();
+    let image = functions.create_image("own", &json!({})).await;
+    functions.share("own", &[&image], &["rec"]).await;
+    functions.respond("rec", &[&image], "rejected").await;
+    functions.local.carry_out_effects().await;
+    let (images, pending) = (vec![image.parse().unwrap()], (Status::Pending, None));
+    let service = &functions.local.service;
+    respond(service, &caller("rec"), tenant("rec"), images, pending, None).await.unwrap();
+    functions.local.run_open_work().await;
+    let entries = functions.local.carry_out_effects().await;
+    let told = ["owner own share.offered rec pending", "recipient rec share.offered rec pending"];
+    assert_eq!(summaries(&entries)[..2], told);
+    assert_eq!(entries[2].detail["job"]["task"], "reset");
 }
 
 #[tokio::test]

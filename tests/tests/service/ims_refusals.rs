@@ -68,7 +68,8 @@ fn batch_body(images: &[&str], projects: &[&str]) -> Value {
 async fn invalid_batch_is_rejected_with_its_code() {
     let world = Fixture::start().await;
     let shared = world.shared.as_str();
-    let many = vec!["p"; 101];
+    let many = vec!["p"; 1_001];
+    let (images, projects): (Vec<_>, Vec<_>) = (0..120).map(|n| (format!("i{n}"), format!("p{n}"))).unzip();
     for method in ["POST", "DELETE"] {
         for (body, code, named) in [
             (json!([]), "IMG.0001", "not a JSON object"),
@@ -76,8 +77,13 @@ async fn invalid_batch_is_rejected_with_its_code() {
             (json!({"images": "a", "projects": ["mem1"]}), "IMG.0001", "images: expected an array"),
             (batch_body(&[], &["mem1"]), "IMG.0001", "images: expected an array"),
             (batch_body(&[shared], &[]), "IMG.0001", "projects: expected an array"),
-            (batch_body(&[shared], &many), "IMG.0001", "projects: expected at most 100, got 101"),
-            (batch_body(&many, &["mem1"]), "IMG.0001", "images: expected at most 100, got 101"),
+            (batch_body(&[shared], &many), "IMG.0001", "projects: expected at most 1000, got 1001"),
+            (batch_body(&many, &["mem1"]), "IMG.0001", "images: expected at most 1000, got 1001"),
+            (
+                json!({"images": images, "projects": &projects[..100]}),
+                "IMG.0001",
+                "images × projects = 12,000, at most 10,000.",
+            ),
             (json!({"images": [7], "projects": ["mem1"]}), "IMG.0001", "images[0]: expected a string"),
             (batch_body(&["a/b"], &["mem1"]), "IMG.0066", "images[0]: expected"),
             (batch_body(&[shared], &["mem1", "a b"]), "IMG.0067", "projects[1]: expected"),

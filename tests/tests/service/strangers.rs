@@ -188,6 +188,7 @@ impl Fixture {
             | "showSchema"
             | "listVersions"
             | "showVersion"
+            | "showService"
             | "showVersionOfFolder" => Vec::new(),
             other => self.glance_pairs(other, me),
         }

@@ -246,3 +246,50 @@ async fn quota_counts_own_accepted_and_pending_images() {
     functions.share("own", &[&waiting], &["friend"]).await;
     assert_eq!(used("friend").await, [0, 1, 0, 0, 1, 0]);
 }
+
+#[tokio::test]
+async fn members_are_listed_by_status_and_counted() {
+    let functions = Functions::start();
+    let image = create_image(&functions, "own", "web").await;
+    let projects: Vec<_> = (0..9).map(|number| format!("p{number}")).collect();
+    functions.share("own", &[&image], &projects.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    for (number, status) in [(1, "accepted"), (4, "accepted"), (5, "accepted"), (7, "rejected")] {
+        functions.respond(&projects[number], &[&image], status).await;
+    }
+    let list = async |project: &str, query: &str| {
+        let target = format!("/v1/{project}/cloudimages/{image}/members{query}");
+        functions.send_without_body(project, MEMBERS, &target).await
+    };
+    let ids = |response: &ApiResponse| {
+        let members = response.expect_status(200).body["members"].as_array().unwrap().iter();
+        members.map(|member| member["member_id"].as_str().unwrap()).collect::<Vec<_>>().join(" ")
+    };
+    let counts = json!({"pending": 5, "accepted": 3, "rejected": 1});
+    for (query, expected) in [
+        ("", "p0 p1 p2 p3 p4 p5 p6 p7 p8"),
+        ("?status=pending", "p0 p2 p3 p6 p8"),
+        ("?status=accepted", "p1 p4 p5"),
+        ("?status=rejected&limit=1", "p7"),
+    ] {
+        let response = list("own", query).await;
+        assert_eq!((ids(&response).as_str(), &response.body["page_info"]["counts"]), (expected, &counts));
+    }
+    let first = list("own", "?status=accepted&limit=2").await;
+    let marker = first.body["page_info"]["next_marker"].as_str().unwrap();
+    let second = list("own", &format!("?status=accepted&limit=2&marker={marker}")).await;
+    assert_eq!((ids(&first), ids(&second)), ("p1 p4".to_owned(), "p5".to_owned()));
+    assert_eq!(second.body["page_info"], json!({"current_count": 1}));
+    list("own", &format!("?status=pending&marker={marker}")).await.expect_error(400, "IMG.0001");
+    assert_eq!(list("own", "?limit=2").await.body["page_info"]["counts"], Value::Null);
+    // A member sees itself, and not how the others have decided.
+    for (query, expected) in [("", "p1"), ("?status=accepted", "p1"), ("?status=pending", "")] {
+        let response = list("p1", query).await;
+        assert_eq!(
+            (ids(&response).as_str(), &response.body["page_info"]["counts"]),
+            (expected, &Value::Null)
+        );
+    }
+    list("own", "?status=open").await.expect_error(400, "IMG.0001");
+    let refused = list("own", "?member_status=accepted").await;
+    refused.expect_message(400, "member_status: expected only status, limit, marker.");
+}

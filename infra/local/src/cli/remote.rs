@@ -93,13 +93,20 @@ pub struct RemoteArguments {
     /// signing-keys.json for tokens of `imageshare token`; see `imageshare keys`
     #[arg(long, value_name = "DIR")]
     pub keys: Option<PathBuf>,
+    /// Read the table's stream, in turn with the other servers that have this setting, and carry out what follows from
+    /// changes: events, messages and share rules. Not beside the function `effects` of a deployment on AWS, which does the
+    /// same
+    #[arg(long)]
+    pub effects: bool,
 }
 
 impl RemoteArguments {
     /// Whether a setting is given that means nothing without `--table`.
     pub(super) fn has_setting_without_table(&self) -> bool {
         let TableEndpoint { endpoint_url, table_region } = &self.endpoint;
-        self.table.is_none() && (endpoint_url.is_some() || table_region.is_some() || self.keys.is_some())
+        let has_setting =
+            endpoint_url.is_some() || table_region.is_some() || self.keys.is_some() || self.effects;
+        self.table.is_none() && has_setting
     }
 }
 

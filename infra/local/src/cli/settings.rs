@@ -75,7 +75,7 @@ fn reject_incomplete(arguments: &ServeArguments) -> Result<(), clap::Error> {
     }
     if arguments.remote.has_setting_without_table() {
         return Err(settings_error(
-            "--endpoint-url, --table-region and --keys belong to --table: set --table too",
+            "--endpoint-url, --table-region, --keys and --effects belong to --table: set --table too",
         ));
     }
     Ok(())

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 /// The variable of each flag. Functions on AWS have the same names.
-pub(super) const VARIABLES: [(&str, &str); 18] = [
+pub(super) const VARIABLES: [(&str, &str); 19] = [
     ("listen", "IMAGESHARE_LISTEN"),
     ("metrics", "IMAGESHARE_METRICS"),
     ("data", "IMAGESHARE_DATA"),
@@ -12,6 +12,7 @@ pub(super) const VARIABLES: [(&str, &str); 18] = [
     ("endpoint-url", "IMAGESHARE_ENDPOINT_URL"),
     ("table-region", "IMAGESHARE_TABLE_REGION"),
     ("keys", "IMAGESHARE_KEYS"),
+    ("effects", "IMAGESHARE_EFFECTS"),
     ("region", "IMAGESHARE_REGION"),
     ("public-url", "IMAGESHARE_PUBLIC_URL"),
     ("directory-complete", "IMAGESHARE_DIRECTORY"),

@@ -18,6 +18,7 @@ use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, ProvideCredentials, Region, SharedHttpClient};
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodbstreams::Client as StreamClient;
 use aws_smithy_http_client::Builder as HttpBuilder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
@@ -107,6 +108,20 @@ impl Connection {
             .operation_timeout(ADMIN_TIMEOUT)
             .build();
         Client::from_conf(self.client_config().timeout_config(timeouts).build())
+    }
+
+    /// A client for the table's stream. The SDK retries: nothing waits for it.
+    pub(super) fn stream_client(&self) -> StreamClient {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .operation_timeout(ADMIN_TIMEOUT)
+            .build();
+        let mut config =
+            aws_sdk_dynamodbstreams::config::Builder::from(&self.config).timeout_config(timeouts);
+        if let Some(url) = &self.endpoint {
+            config.set_endpoint_url(Some(url.clone()));
+        }
+        StreamClient::from_conf(config.build())
     }
 
     /// The error of a call about the table.

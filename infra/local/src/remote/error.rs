@@ -94,6 +94,17 @@ pub enum RemoteError {
         /// The root cause.
         problem: String,
     },
+    /// The table has no stream, or one without the items before and after a change.
+    #[error(
+        "the table {table} in {place} has no stream of new and old images, which --effects needs: enable it \
+         (aws dynamodb update-table --stream-specification StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES)"
+    )]
+    NoStream {
+        /// The table.
+        table: TableName,
+        /// Its region or address.
+        place: String,
+    },
     /// A wait took too long.
     #[error(
         "the table {table} in {place} is not ready after {minutes} minutes: {states}. Repeat the command"

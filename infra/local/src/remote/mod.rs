@@ -4,22 +4,25 @@
 //! Everything that has to hold between servers is in the table, as it is between functions: conditions of writes,
 //! stamps, idempotency keys, nonces, queues. What a server keeps in memory is its own, and `infra/local/OPERATING.md`
 //! says what that means. This room has what differs from the embedded table: the connection ([`connection`]), the
-//! check of the table at the start ([`shape`]), the command that creates it ([`create`]), and the work that a server
-//! has opened itself, in place of a stream ([`open_work`]).
+//! check of the table at the start ([`shape`]), the command that creates it ([`create`]), the work that a server has
+//! opened itself, in place of a stream ([`open_work`]), and the reader of the stream for what follows from changes
+//! ([`stream`]).
 
 mod connection;
 pub mod create;
 mod error;
 pub mod open_work;
 mod shape;
+mod stream;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{IndexStatus, TableDescription, TableStatus};
+use aws_sdk_dynamodb::types::{IndexStatus, StreamViewType, TableDescription, TableStatus};
 use imageshare::App;
 use imageshare::auth::MasterKeys;
+use imageshare::events::Bus;
 use imageshare::store::{Store, StoreError};
 use imageshare::table::{DynamoDb, Table};
 use tokio::time::Instant;
@@ -28,6 +31,7 @@ pub(crate) use self::connection::Connection;
 pub use self::error::RemoteError;
 use self::open_work::{OpenWork, RecordingTable, RemoteWorker};
 use self::shape::TableShape;
+use self::stream::StreamReader;
 use crate::cli::{TableEndpoint, TableName};
 use crate::dispatcher;
 
@@ -42,6 +46,8 @@ pub struct RemoteTable {
     connection: Connection,
     client: Client,
     open_work: OpenWork,
+    /// The stream whose effects the server carries out, if it does.
+    stream_arn: Option<String>,
     last_health: Mutex<Option<(Instant, Result<(), RemoteHealthError>)>>,
 }
 
@@ -56,7 +62,8 @@ pub enum RemoteHealthError {
 
 impl RemoteTable {
     /// Connects to a table, and checks that it is one of this service. One call, besides what the credentials take.
-    /// `service_region` is the region that the server was given for its clients, if it was.
+    /// `service_region` is the region that the server was given for its clients, if it was; `reads_stream`, whether it
+    /// carries out effects.
     ///
     /// # Errors
     /// [`RemoteError`], with what an operator can do.
@@ -64,6 +71,7 @@ impl RemoteTable {
         table: &TableName,
         endpoint: &TableEndpoint,
         service_region: Option<&str>,
+        reads_stream: bool,
     ) -> Result<Self, RemoteError> {
         let connection = Connection::open(table, endpoint, service_region).await?;
         let described = describe(&connection, &connection.admin_client()).await?;
@@ -73,8 +81,9 @@ impl RemoteTable {
             let (table, place) = (table.clone(), connection.place().to_owned());
             return Err(RemoteError::NotActive { table, place, states });
         }
-        let client = connection.table_client();
-        Ok(Self { connection, client, open_work: OpenWork::default(), last_health: Mutex::default() })
+        let stream_arn = if reads_stream { Some(stream_arn(&connection, &described)?) } else { None };
+        let (client, open_work) = (connection.table_client(), OpenWork::default());
+        Ok(Self { connection, client, open_work, stream_arn, last_health: Mutex::default() })
     }
 
     /// The table's region.
@@ -101,6 +110,19 @@ impl RemoteTable {
             tracing::warn!(%problem, "open work could not be read at the start; the sweep finds it");
         }
         dispatcher::run(worker, &self.open_work.notify(), region, stop).await;
+    }
+
+    /// Carries out what follows from changes, in turn with other servers, until `stop` is ready; nothing if the server was
+    /// not started to.
+    pub async fn carry_out_effects(&self, app: App, bus: Arc<dyn Bus>, stop: impl Future<Output = ()>) {
+        let Some(stream_arn) = self.stream_arn.clone() else {
+            tracing::info!(
+                "this server reads no stream: without --effects on a server, or the function effects on AWS, there are no \
+                 events and no messages, and share rules do not act"
+            );
+            return;
+        };
+        StreamReader::new(self.connection.stream_client(), stream_arn, app, bus).run(stop).await;
     }
 
     /// Checks whether the table responds. One read, at most every 5 seconds.
@@ -151,6 +173,19 @@ async fn describe(connection: &Connection, client: &Client) -> Result<Option<Tab
             other => Err(other),
         },
     }
+}
+
+/// The stream of a table, which has to have the items before and after each change.
+fn stream_arn(connection: &Connection, described: &TableDescription) -> Result<String, RemoteError> {
+    let specification = described.stream_specification();
+    let is_whole = specification.is_some_and(|stream| {
+        stream.stream_enabled() && stream.stream_view_type() == Some(&StreamViewType::NewAndOldImages)
+    });
+    let arn = described.latest_stream_arn().filter(|_| is_whole);
+    arn.map(str::to_owned).ok_or_else(|| RemoteError::NoStream {
+        table: connection.table.clone(),
+        place: connection.place().to_owned(),
+    })
 }
 
 fn no_table(connection: &Connection) -> RemoteError {

@@ -41,13 +41,14 @@ impl ServerTable {
     /// # Errors
     /// [`StartError`] if it cannot be used.
     pub(super) async fn open(arguments: &ServeArguments) -> Result<Self, StartError> {
-        let Some(table) = &arguments.remote.table else {
+        let remote = &arguments.remote;
+        let Some(table) = &remote.table else {
             let directory: Option<&Path> = (!arguments.memory).then_some(&arguments.data);
             return Ok(Self::Embedded(EmbeddedTable::open(directory)?));
         };
-        let remote =
-            RemoteTable::open(table, &arguments.remote.endpoint, arguments.region.as_deref()).await?;
-        Ok(Self::Remote(Box::new(remote)))
+        let table =
+            RemoteTable::open(table, &remote.endpoint, arguments.region.as_deref(), remote.effects).await?;
+        Ok(Self::Remote(Box::new(table)))
     }
 
     /// The server's clock: of the only process, or of one of several.
@@ -113,8 +114,7 @@ impl ServerTable {
         }
     }
 
-    /// Carries out what follows from the changes of the embedded table until `stop` is ready. A table in DynamoDB has its
-    /// stream for that.
+    /// Carries out what follows from changes until `stop` is ready.
     pub(super) async fn carry_out_effects(
         &self,
         app: App,
@@ -122,8 +122,9 @@ impl ServerTable {
         region: String,
         stop: impl Future<Output = ()>,
     ) {
-        if let Some(table) = self.embedded() {
-            effects::run(table, app, bus, region, stop).await;
+        match self {
+            Self::Embedded(table) => effects::run(table, app, bus, region, stop).await,
+            Self::Remote(table) => table.carry_out_effects(app, bus, stop).await,
         }
     }
 

@@ -28,6 +28,8 @@ pub(super) struct CallCost {
     pub(super) lambda: f64,
     pub(super) table: f64,
     pub(super) logs: f64,
+    /// Events on the bus.
+    pub(super) events: f64,
     /// Responses to the internet. Not in the total, since 100 GB a month are free and clients may be in AWS.
     pub(super) data_out: f64,
 }
@@ -53,6 +55,7 @@ impl CallCost {
             api: if measured.route.is_some() { prices.http_api_requests_million } else { 0.0 },
             lambda: lambda_price(inputs, billed_ms)?,
             table: table_price(inputs, units),
+            events: f64::from(measured.events) * prices.custom_events_million,
             logs: log_price(inputs, f64::from(log_bytes) * MILLION),
             data_out: f64::from(measured.response_bytes) * MILLION / GIGABYTE * prices.data_out_gb,
         })
@@ -60,7 +63,7 @@ impl CallCost {
 
     /// The price of a million, all in.
     pub(super) fn total(&self) -> f64 {
-        self.api + self.lambda + self.table + self.logs
+        self.api + self.lambda + self.table + self.logs + self.events
     }
 }
 
@@ -70,13 +73,14 @@ pub(super) fn table_price(inputs: &Inputs, units: Units) -> f64 {
     units.write * prices.table_write_units_million + units.read * prices.table_read_units_million
 }
 
-/// The duration of an invocation, in whole milliseconds: its calls to the table, one after the other, and its processor time on the
+/// The duration of an invocation, in whole milliseconds: its calls to the table and the bus, one after the other, and its processor time on the
 /// part of a processor that the function has.
 fn billed_ms(inputs: &Inputs, measured: &MeasuredCall) -> f64 {
     let latency = &inputs.assumptions.table_latency;
     let waits = f64::from(measured.reads) * latency.read_ms
         + f64::from(measured.writes) * latency.write_ms
-        + f64::from(measured.transactions) * latency.transaction_ms;
+        + f64::from(measured.transactions) * latency.transaction_ms
+        + f64::from(measured.publishes) * inputs.assumptions.bus_latency.publish_ms;
     let share = f64::from(inputs.module.memory_mb) / inputs.assumptions.processor.memory_mb_of_one_processor;
     (waits + f64::from(measured.processor_us) / 1000.0 / share.min(1.0)).ceil()
 }

@@ -72,6 +72,7 @@ pub(super) struct Prices {
     pub(super) table_storage_gb_month: f64,
     pub(super) table_recovery_gb_month: f64,
     pub(super) http_api_requests_million: f64,
+    pub(super) custom_events_million: f64,
     pub(super) lambda_requests_million: f64,
     /// By architecture.
     pub(super) lambda_gb_second: BTreeMap<String, f64>,
@@ -122,6 +123,9 @@ pub(super) struct MeasuredCall {
     pub(super) reads: u32,
     pub(super) writes: u32,
     pub(super) transactions: u32,
+    /// Calls to the bus, and the events in them.
+    pub(super) publishes: u32,
+    pub(super) events: u32,
     pub(super) log_bytes: u32,
     pub(super) response_bytes: u32,
 }
@@ -131,6 +135,7 @@ pub(super) struct MeasuredCall {
 #[serde(deny_unknown_fields)]
 pub(super) struct Assumptions {
     pub(super) table_latency: TableLatency,
+    pub(super) bus_latency: BusLatency,
     pub(super) processor: Processor,
     pub(super) logs: Logs,
     /// Values of the access log's variables, besides the reason.
@@ -147,6 +152,15 @@ pub(super) struct TableLatency {
     pub(super) read_ms: f64,
     pub(super) write_ms: f64,
     pub(super) transaction_ms: f64,
+}
+
+/// How long a call to the bus takes.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BusLatency {
+    #[serde(rename = "why")]
+    _why: String,
+    pub(super) publish_ms: f64,
 }
 
 /// The part of a processor that a function has.

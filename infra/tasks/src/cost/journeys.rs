@@ -12,10 +12,13 @@ const GLANCE_ADD: &str = "Glance: add a member, known to have received from this
 const GLANCE_ACCEPT: &str = "Glance: accept";
 const BATCH: &str = "share 100 images with 100 projects: request";
 const WORK_ITEM: &str = "… one of its 50 work items of 200 pairs";
+const AFTER_SHARE_ONE: &str = "what follows from a share with 1 project";
+const AFTER_SHARE_FIVE: &str = "what follows from a share with 5 projects";
+const AFTER_ACCEPT: &str = "what follows from accepting 1 image";
 const LIST: &str = "page of 100 pending images";
 
 /// The calls that are priced, in the order of the table.
-pub(super) const CALLS: [&str; 17] = [
+pub(super) const CALLS: [&str; 20] = [
     SHARE_ONE,
     "share 1 image with 1 project",
     SHARE_FIVE,
@@ -33,6 +36,9 @@ pub(super) const CALLS: [&str; 17] = [
     BATCH,
     WORK_ITEM,
     "sweep without open work",
+    AFTER_SHARE_ONE,
+    AFTER_SHARE_FIVE,
+    AFTER_ACCEPT,
 ];
 
 /// A sequence of calls, each with how often it is made.
@@ -45,7 +51,7 @@ pub(super) struct Journey {
 }
 
 /// What clients do.
-pub(super) const JOURNEYS: [Journey; 7] = [
+pub(super) const JOURNEYS: [Journey; 9] = [
     Journey {
         name: "share with 1 project, and read the job once",
         calls: &[(1, SHARE_ONE), (1, SHOW_JOB)],
@@ -65,6 +71,16 @@ pub(super) const JOURNEYS: [Journey; 7] = [
     Journey {
         name: "the whole way with 5 projects: share, 5 × accept, all jobs read once",
         calls: &[(1, SHARE_FIVE), (5, ACCEPT), (6, SHOW_JOB)],
+        parts: 1,
+    },
+    Journey {
+        name: "the same with 1 project, with its events and messages",
+        calls: &[(1, SHARE_ONE), (1, ACCEPT), (2, SHOW_JOB), (1, AFTER_SHARE_ONE), (1, AFTER_ACCEPT)],
+        parts: 1,
+    },
+    Journey {
+        name: "the same with 5 projects, with its events and messages",
+        calls: &[(1, SHARE_FIVE), (5, ACCEPT), (6, SHOW_JOB), (1, AFTER_SHARE_FIVE), (5, AFTER_ACCEPT)],
         parts: 1,
     },
     Journey {

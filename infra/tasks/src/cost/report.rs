@@ -123,6 +123,7 @@ impl Report {
                 dollars(call.lambda),
                 dollars(call.table),
                 dollars(call.logs),
+                dollars(call.events),
                 dollars(call.total()),
                 dollars(call.data_out),
             ]
@@ -137,6 +138,7 @@ impl Report {
             "Lambda",
             "table",
             "logs",
+            "events",
             "all in",
             "data out",
         ];

@@ -100,6 +100,8 @@ pub enum EventSubject {
         status: Option<Status>,
         /// Why it has ended.
         reason: Option<WithdrawalReason>,
+        /// Whether it was accepted or rejected by a decision of the recipient.
+        is_decision: bool,
     },
     /// A key grant that was given at that time.
     Grant(KeyGrant, Timestamp),
@@ -160,7 +162,9 @@ impl Task {
             Self::Share => "share",
             Self::Unshare => "unshare",
             Self::Refresh => "refresh",
-            Self::Respond { status, .. } | Self::RespondToAll { status, .. } => match status {
+            Self::Respond { status, .. }
+            | Self::RespondToAll { status, .. }
+            | Self::RespondToOwners { status, .. } => match status {
                 Status::Accepted => "accept",
                 Status::Rejected => "reject",
                 Status::Pending => "reset",
@@ -177,7 +181,13 @@ mod tests {
         let image =
             EventImage { id: "i".parse().unwrap(), name: None, owner: Some("owner".parse().unwrap()) };
         let recipient: TenantId = recipient.parse().unwrap();
-        let subject = EventSubject::Share { image, recipient, status: Some(Status::Pending), reason: None };
+        let subject = EventSubject::Share {
+            image,
+            recipient,
+            status: Some(Status::Pending),
+            reason: None,
+            is_decision: false,
+        };
         Event {
             kind: EventKind::ShareOffered,
             audience,

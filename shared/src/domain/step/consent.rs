@@ -1,4 +1,4 @@
-//! The effect of a request on a pair: the rules that it has to satisfy, in order, and the membership that results.
+//! The plan for a pair: the rules of a request that it has to satisfy, in order, and the membership that results.
 //!
 //! The end of a membership releases the vault capacity that was reserved when a full-ECS image was accepted. So,
 //! unlike other images, such an image does not begin as accepted by a decision that came before the share: it is
@@ -8,7 +8,7 @@
 use super::guard::Guards;
 use super::pair::{Case, Pair};
 use super::rules::{Rule, new_reservation, trusted_share};
-use super::step_plan::Effect;
+use super::step_plan::PairPlan;
 use super::verdict::Violation;
 use crate::domain::{
     Ended, ImageHead, ImageKind, Membership, Outcome, Stamp, Status, Task, Transition, VaultId,
@@ -16,19 +16,23 @@ use crate::domain::{
 
 /// Plans a task on one pair. Returns the pair's outcome and transition, and what is written; a pair that violates a
 /// rule writes nothing.
-pub(super) fn plan_pair(pair: &Pair<'_>, task: &Task, stamp: Stamp) -> (Outcome, Option<Transition>, Effect) {
+pub(super) fn plan_pair(
+    pair: &Pair<'_>,
+    task: &Task,
+    stamp: Stamp,
+) -> (Outcome, Option<Transition>, PairPlan) {
     match apply(pair, task, stamp) {
-        Ok(effect) => match outcome(pair, task, &effect) {
-            Outcome::Done => (Outcome::Done, transition(pair, task, &effect), effect),
-            other => (other, None, effect),
+        Ok(plan) => match outcome(pair, task, &plan) {
+            Outcome::Done => (Outcome::Done, transition(pair, task, &plan), plan),
+            other => (other, None, plan),
         },
         Err(Violation { outcome, basis }) => {
-            (outcome, None, Effect { membership: None, guards: basis.into_guards().into_iter().collect() })
+            (outcome, None, PairPlan { membership: None, guards: basis.into_guards().into_iter().collect() })
         }
     }
 }
 
-fn apply(pair: &Pair<'_>, task: &Task, stamp: Stamp) -> Result<Effect, Violation> {
+fn apply(pair: &Pair<'_>, task: &Task, stamp: Stamp) -> Result<PairPlan, Violation> {
     match task {
         Task::Unshare => Ok(unshare(pair, stamp)),
         Task::Refresh => {
@@ -36,14 +40,14 @@ fn apply(pair: &Pair<'_>, task: &Task, stamp: Stamp) -> Result<Effect, Violation
             Ok(change(pair, rewritten, Guards::default()))
         }
         Task::Share => share_with_consent(pair, stamp),
-        Task::Respond { status, vault } | Task::RespondToAll { status, vault, .. } => {
-            decide(pair, *status, vault.as_ref(), stamp)
-        }
+        Task::Respond { status, vault }
+        | Task::RespondToAll { status, vault, .. }
+        | Task::RespondToOwners { status, vault, .. } => decide(pair, *status, vault.as_ref(), stamp),
     }
 }
 
 /// Plans an unshare, to which no rule applies.
-pub(super) fn unshare(pair: &Pair<'_>, stamp: Stamp) -> Effect {
+pub(super) fn unshare(pair: &Pair<'_>, stamp: Stamp) -> PairPlan {
     let membership = match pair.image_head() {
         Some(image) => {
             let membership = Membership::unshare(pair.current(), stamp);
@@ -66,7 +70,7 @@ struct Share<'a> {
 }
 
 /// Plans a share that its recipient has to accept, or has accepted in advance by a policy on the owner.
-fn share_with_consent(pair: &Pair<'_>, stamp: Stamp) -> Result<Effect, Violation> {
+fn share_with_consent(pair: &Pair<'_>, stamp: Stamp) -> Result<PairPlan, Violation> {
     let next = begin(pair, Membership::share(pair.current(), stamp));
     let status_without_policy = next.as_ref().or(pair.current()).and_then(Membership::status);
     // A share that changes nothing without a policy changes nothing by it.
@@ -81,7 +85,7 @@ fn share_with_consent(pair: &Pair<'_>, stamp: Stamp) -> Result<Effect, Violation
 ///
 /// # Errors
 /// The first violation.
-pub(super) fn share_auto_accepted(pair: &Pair<'_>, stamp: Stamp) -> Result<Effect, Violation> {
+pub(super) fn share_auto_accepted(pair: &Pair<'_>, stamp: Stamp) -> Result<PairPlan, Violation> {
     let next = begin(pair, Membership::share_auto_accepted(pair.current(), stamp));
     let status_without_policy = next.as_ref().or(pair.current()).and_then(Membership::status);
     share(pair, stamp, Share { next, vault: None, status_without_policy }, &[Rule::AutoAccept])
@@ -93,20 +97,20 @@ fn begin(pair: &Pair<'_>, membership: Option<Membership>) -> Option<Membership> 
 }
 
 /// Plans a share. The rules in `first` are checked before those of every share.
-fn share(pair: &Pair<'_>, stamp: Stamp, share: Share<'_>, first: &[Rule]) -> Result<Effect, Violation> {
+fn share(pair: &Pair<'_>, stamp: Stamp, share: Share<'_>, first: &[Rule]) -> Result<PairPlan, Violation> {
     let current = pair.current();
     let Share { next, vault, status_without_policy } = share;
     let case = Case { pair, stamp, next: next.as_ref().or(current), vault };
     let mut guards = check(&case, first)?;
     guards.extend(check(&case, &[Rule::ImageExists, Rule::Shareable])?);
-    let Some(next) = &next else { return Ok(Effect::default()) };
+    let Some(next) = &next else { return Ok(PairPlan::default()) };
     guards.extend(check(&case, &[Rule::MemberLimit])?);
     match check(&case, &[Rule::KeyGrant, Rule::Region, Rule::OwnerPolicy]) {
         Ok(more) => guards.extend(more),
         // A member stays a member (decision 6). But the share is not stored: after an earlier unshare that is executed
         // later, the membership would begin again with it.
         Err(_) if current.and_then(Membership::status) == status_without_policy => {
-            return Ok(Effect::default());
+            return Ok(PairPlan::default());
         }
         Err(violation) => return Err(violation),
     }
@@ -121,7 +125,7 @@ fn decide(
     status: Status,
     vault: Option<&VaultId>,
     stamp: Stamp,
-) -> Result<Effect, Violation> {
+) -> Result<PairPlan, Violation> {
     let decided = Membership::decide(pair.current(), stamp, status);
     let next = decided.as_ref().ok().and_then(|change| change.as_ref().or(pair.current()));
     let case = Case { pair, stamp, next, vault };
@@ -129,7 +133,7 @@ fn decide(
     if status == Status::Accepted {
         guards.extend(check(&case, &[Rule::NotHidden])?);
     }
-    let Ok(Some(next)) = &decided else { return Ok(Effect::default()) };
+    let Ok(Some(next)) = &decided else { return Ok(PairPlan::default()) };
     guards.extend(check(&case, &[Rule::PendingLimit, Rule::Vault])?);
     Ok(change(pair, Some(with_new_reservation(&case, next)), guards))
 }
@@ -154,30 +158,30 @@ fn check(case: &Case<'_>, rules: &[Rule]) -> Result<Guards, Violation> {
     Ok(guards)
 }
 
-fn change(pair: &Pair<'_>, membership: Option<Membership>, guards: Guards) -> Effect {
-    Effect::of_change((pair.image, pair.tenant), membership, pair.input, guards)
+fn change(pair: &Pair<'_>, membership: Option<Membership>, guards: Guards) -> PairPlan {
+    PairPlan::of_change((pair.image, pair.tenant), membership, pair.input, guards)
 }
 
-/// The outcome of a task with that effect on the pair: done if the pair is then as the task wants it, superseded if a
+/// The outcome of a task with that plan for the pair: done if the pair is then as the task wants it, superseded if a
 /// later request wants it otherwise.
-fn outcome(pair: &Pair<'_>, task: &Task, effect: &Effect) -> Outcome {
-    let after = effect.membership.as_ref().or(pair.current());
+fn outcome(pair: &Pair<'_>, task: &Task, plan: &PairPlan) -> Outcome {
+    let after = plan.membership.as_ref().or(pair.current());
     let status = after.and_then(Membership::status);
     let is_as_wanted = match task {
         Task::Share => status.is_some(),
         Task::Unshare => status.is_none(),
         Task::Refresh => true,
-        Task::Respond { status: wanted, .. } | Task::RespondToAll { status: wanted, .. } => {
-            status == Some(*wanted)
-        }
+        Task::Respond { status: wanted, .. }
+        | Task::RespondToAll { status: wanted, .. }
+        | Task::RespondToOwners { status: wanted, .. } => status == Some(*wanted),
     };
     if is_as_wanted { Outcome::Done } else { Outcome::Superseded }
 }
 
-/// What a task with that effect, after which the pair is as the task wants it, changes of the pair.
-fn transition(pair: &Pair<'_>, task: &Task, effect: &Effect) -> Option<Transition> {
+/// What a task with that plan, after which the pair is as the task wants it, changes of the pair.
+fn transition(pair: &Pair<'_>, task: &Task, plan: &PairPlan) -> Option<Transition> {
     let before = pair.active_membership();
-    let after = effect.membership.as_ref().or(before);
+    let after = plan.membership.as_ref().or(before);
     let shown = |membership: Option<&Membership>| {
         membership.map(|membership| (membership.status(), membership.reservation().cloned()))
     };

@@ -42,14 +42,14 @@ fn plan_up_to(max_items: usize, job: &Job, pairs: Range<usize>, input: &StepInpu
     let mut plan = Plan::default();
     for (image, tenant) in pairs.filter_map(|number| job.pair(number)) {
         let pair = Pair { image, tenant, input, plan_so_far: &plan, rules };
-        let (outcome, transition, effect) = consent::plan_pair(&pair, &job.task, job.id.0);
-        if plan.item_count_with(&effect) > max_items {
+        let (outcome, transition, pair_plan) = consent::plan_pair(&pair, &job.task, job.id.0);
+        if plan.item_count_with(&pair_plan) > max_items {
             break;
         }
         plan.outcomes.push(outcome);
         let is_unknown = job.may_repeat && transition == Some(Transition::Unchanged);
         plan.transitions.push(transition.filter(|_| !is_unknown));
-        plan.add_effect((image, tenant), input, effect);
+        plan.add_pair((image, tenant), input, pair_plan);
     }
     plan
 }
@@ -78,8 +78,8 @@ pub(super) fn plan_auto_accepted_share(
     rules: Rules<'_>,
 ) -> Result<(), Outcome> {
     let pair = Pair { image: &image.id, tenant, input, plan_so_far: plan, rules };
-    let effect = consent::share_auto_accepted(&pair, at).map_err(|violation| violation.outcome)?;
-    plan.add_effect((&image.id, tenant), input, effect);
+    let pair_plan = consent::share_auto_accepted(&pair, at).map_err(|violation| violation.outcome)?;
+    plan.add_pair((&image.id, tenant), input, pair_plan);
     Ok(())
 }
 
@@ -92,6 +92,6 @@ pub(super) fn plan_unshare(
     rules: Rules<'_>,
 ) {
     let pair = Pair { image: &image.id, tenant, input, plan_so_far: plan, rules };
-    let effect = consent::unshare(&pair, at);
-    plan.add_effect((&image.id, tenant), input, effect);
+    let pair_plan = consent::unshare(&pair, at);
+    plan.add_pair((&image.id, tenant), input, pair_plan);
 }

@@ -37,17 +37,17 @@ pub struct Plan {
     pub guards: Guards,
 }
 
-/// What a step does to one pair.
+/// The plan for one pair.
 #[derive(Debug, Default)]
-pub(super) struct Effect {
+pub(super) struct PairPlan {
     /// The new membership; `None` if it stays.
     pub(super) membership: Option<Membership>,
     /// What must still be true when the plan is committed.
     pub(super) guards: Guards,
 }
 
-impl Effect {
-    /// The effect of writing a membership under those guards. If nothing is written, there is no guard: the pair is as
+impl PairPlan {
+    /// The plan to write a membership under those guards. If nothing is written, there is no guard: the pair is as
     /// the request wants it, or a later request has changed it, and that was true when it was read.
     pub(super) fn of_change(
         (image, tenant): (&ImageId, &TenantId),
@@ -93,20 +93,20 @@ impl Plan {
         self.guards.item_count()
     }
 
-    /// The number of items with the effect on one more pair.
-    pub(super) fn item_count_with(&self, effect: &Effect) -> usize {
-        self.guards.item_count_with(&effect.guards)
+    /// The number of items with the plan for one more pair.
+    pub(super) fn item_count_with(&self, pair: &PairPlan) -> usize {
+        self.guards.item_count_with(&pair.guards)
     }
 
-    /// Adds the effect on one more pair.
-    pub(super) fn add_effect(
+    /// Adds the plan for one more pair.
+    pub(super) fn add_pair(
         &mut self,
         (image, tenant): (&ImageId, &TenantId),
         input: &StepInput,
-        effect: Effect,
+        pair: PairPlan,
     ) {
-        self.guards.extend(effect.guards);
-        let Some(next) = effect.membership else { return };
+        self.guards.extend(pair.guards);
+        let Some(next) = pair.membership else { return };
         let current = input.membership(image, tenant);
         let members = member_delta(current, &next);
         if members != 0 {

@@ -192,6 +192,7 @@ impl From<UseCaseError> for Error {
             | UseCaseError::IdTaken(_)
             | UseCaseError::TooManyImages(_)
             | UseCaseError::Protected(_)
+            | UseCaseError::Stale(_)
             | UseCaseError::StillShared { .. }
             | UseCaseError::InvalidDetail(_)
             | UseCaseError::ScanLimitReached { .. }

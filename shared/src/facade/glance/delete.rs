@@ -2,10 +2,11 @@
 //! `unless_shared=true` for the latter is the service's own.
 
 use super::Error;
+use super::image::match_condition;
 use super::request::path_image_id;
 use crate::http::query::parse_pairs;
 use crate::http::{AuthenticatedRequest, HttpResponse, no_content};
-use crate::usecases;
+use crate::usecases::{self, IfShared};
 
 /// The operation's route.
 pub const ROUTE: &str = "DELETE /v2/images/{image_id}";
@@ -17,12 +18,10 @@ pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
 
 async fn delete(request: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
     request.ensure_no_body()?;
-    let (app, caller, id) = (&request.app, request.caller(), path_image_id(request)?);
-    if parse_unless_shared(request.raw_query())? {
-        usecases::delete_unshared_image(app, caller, &id).await?;
-    } else {
-        usecases::delete_image(app, caller, &id).await?;
-    }
+    let unless_shared = parse_unless_shared(request.raw_query())?;
+    let if_shared = if unless_shared { IfShared::Refuse } else { IfShared::EndMemberships };
+    let (check, id) = (match_condition(request)?, path_image_id(request)?);
+    usecases::delete_image_if(&request.app, request.caller(), &id, if_shared, check).await?;
     Ok(no_content())
 }
 

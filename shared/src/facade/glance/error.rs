@@ -8,8 +8,9 @@ use std::time::Duration;
 use http::StatusCode;
 
 use crate::domain::{Denied, ImageId, NotShared, Outcome, ShareRequestError, TenantId};
+use crate::http::entity_tag::MalformedIfMatch;
 use crate::http::idempotency::InvalidIdempotencyKey;
-use crate::http::{ApiError, HttpResponse, RejectionReason, UnexpectedBody, still_shared};
+use crate::http::{ApiError, HttpResponse, RejectionReason, UnexpectedBody, stale, still_shared};
 use crate::store::StoreError;
 use crate::usecases::{ExceededLimit, UseCaseError, rule_error};
 
@@ -89,6 +90,7 @@ impl From<UseCaseError> for Error {
                 "IMG.0105",
                 format!("Image {id} is protected and cannot be deleted. Set protected to false first."),
             ),
+            UseCaseError::Stale(id) => Self(stale(&id)),
             UseCaseError::StillShared { image, members } => Self(still_shared(&image, members)),
             UseCaseError::InvalidDetail(problem) => Self::invalid_field(&problem.field, problem.expected),
             UseCaseError::MarkerNotFound => Self::bad_request("marker: no image found with that ID."),
@@ -170,6 +172,12 @@ impl From<StoreError> for Error {
 impl From<UnexpectedBody> for Error {
     fn from(problem: UnexpectedBody) -> Self {
         Self(problem.into())
+    }
+}
+
+impl From<MalformedIfMatch> for Error {
+    fn from(problem: MalformedIfMatch) -> Self {
+        Self::bad_request(problem.to_string())
     }
 }
 

@@ -6,11 +6,28 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use crate::domain::Image;
-use crate::http::{FieldValue, HttpResponse, json_response};
+use crate::http::entity_tag::{IfMatch, MalformedIfMatch, with_entity_tag};
+use crate::http::{AuthenticatedRequest, FieldValue, HttpResponse, json_response};
+use crate::usecases::UseCaseError;
 
-/// A response with an image.
+/// A response with an image, and its revision as a tag: nothing else decides what the image looks like.
 pub(super) fn image_response(status: StatusCode, image: &Image) -> HttpResponse {
-    json_response(status, &ImageJson(image))
+    with_entity_tag(json_response(status, &ImageJson(image)), image.revision)
+}
+
+/// The condition that the request's `If-Match` sets for an image; it always holds without that header.
+///
+/// # Errors
+/// [`MalformedIfMatch`]. The condition fails with [`UseCaseError::Stale`].
+pub(super) fn match_condition(
+    request: &AuthenticatedRequest,
+) -> Result<impl Fn(&Image) -> Result<(), UseCaseError> + use<>, MalformedIfMatch> {
+    let wanted = IfMatch::parse(request)?;
+    Ok(
+        move |image: &Image| {
+            if wanted.allows(image.revision) { Ok(()) } else { Err(UseCaseError::Stale(image.id.clone())) }
+        },
+    )
 }
 
 /// The path of an image.

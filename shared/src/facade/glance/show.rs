@@ -3,7 +3,7 @@
 use http::StatusCode;
 
 use super::Error;
-use super::image::image_response;
+use super::image::{image_response, match_condition};
 use super::request::path_image_id;
 use crate::http::{AuthenticatedRequest, HttpResponse};
 use crate::usecases;
@@ -18,6 +18,8 @@ pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
 
 async fn show(request: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
     request.ensure_no_body()?;
+    let check = match_condition(request)?;
     let image = usecases::show_image(&request.app, request.caller(), &path_image_id(request)?).await?;
+    check(&image)?;
     Ok(image_response(StatusCode::OK, &image))
 }

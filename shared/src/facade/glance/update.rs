@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::Error;
 use super::attribute::{Attribute, check_removable, check_writable, is_base};
-use super::image::image_response;
+use super::image::{image_response, match_condition};
 use super::request::{parse_json, path_image_id};
 use crate::domain::Image;
 use crate::http::{AuthenticatedRequest, HttpResponse};
@@ -28,7 +28,11 @@ pub async fn handle(request: &AuthenticatedRequest) -> HttpResponse {
 async fn update(request: &AuthenticatedRequest) -> Result<HttpResponse, Error> {
     let format = PatchFormat::from_content_type(request.raw_header("content-type").unwrap_or_default())?;
     let changes = parse(format, request.body())?;
-    let apply = |image: &mut Image| changes.iter().try_for_each(|change| change.apply(image));
+    let check = match_condition(request)?;
+    let apply = |image: &mut Image| {
+        check(image)?;
+        changes.iter().try_for_each(|change| change.apply(image))
+    };
     let image =
         usecases::update_image(&request.app, request.caller(), &path_image_id(request)?, apply).await?;
     Ok(image_response(StatusCode::OK, &image))

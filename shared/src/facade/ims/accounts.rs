@@ -86,7 +86,7 @@ mod tests {
                 json!([{"name": "acme", "projekt": "web"}]),
                 "accounts[0].projekt: expected only name and project",
             ),
-            (json!(vec![good; 101]), "accounts: expected at most 100, got 101"),
+            (json!(vec![good; 1_001]), "accounts: expected at most 1000, got 1001"),
         ] {
             let error = format!("{:?}", parse(Some(&bad)).unwrap_err());
             assert!(error.contains("IMG.0001") && error.contains(expected), "{error}");

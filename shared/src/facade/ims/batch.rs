@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::accounts;
-use crate::domain::{ImageId, JobId, MAX_NAMES_PER_BATCH, RecipientList};
+use crate::domain::{ImageId, JobId, MAX_NAMES_PER_BATCH, MAX_PAIRS_PER_BATCH, RecipientList};
 use crate::http::id_array::{parse_ids, too_many_items};
 use crate::http::{ApiError, HttpResponse, json_response, strict_json};
 
@@ -56,11 +56,35 @@ impl Batch {
         } else {
             parse_ids("projects", "IMG.0067", wire.projects.as_ref(), MAX_NAMES_PER_BATCH)?
         };
-        match projects.len() + accounts.len() {
-            0..=MAX_NAMES_PER_BATCH => Ok(Self { images, tenants: RecipientList { projects, accounts } }),
-            total => Err(too_many_items("projects and accounts together", MAX_NAMES_PER_BATCH, total)),
-        }
+        check_counts(images.len(), projects.len(), accounts.len())?;
+        Ok(Self { images, tenants: RecipientList { projects, accounts } })
     }
+}
+
+/// Checks the number of recipients, and that of pairs with the images (`contract/decisions.md` 13).
+fn check_counts(images: usize, projects: usize, accounts: usize) -> Result<(), ApiError> {
+    let (recipients, names) = match (projects, accounts) {
+        (_, 0) => (projects, "projects"),
+        (0, _) => (accounts, "accounts"),
+        _ => (projects + accounts, "projects and accounts together"),
+    };
+    if recipients > MAX_NAMES_PER_BATCH {
+        return Err(too_many_items(names, MAX_NAMES_PER_BATCH, recipients));
+    }
+    let pairs = images * recipients;
+    if pairs <= MAX_PAIRS_PER_BATCH {
+        return Ok(());
+    }
+    let (pairs, max) = (with_separators(pairs), with_separators(MAX_PAIRS_PER_BATCH));
+    Err(ApiError::malformed(format!("images × {names} = {pairs}, at most {max}. Send several requests.")))
+}
+
+/// Writes a number with commas between its thousands.
+fn with_separators(number: usize) -> String {
+    if number < 1_000 {
+        return number.to_string();
+    }
+    format!("{},{:03}", with_separators(number / 1_000), number % 1_000)
 }
 
 /// Parses a body that has to be a JSON object.
@@ -182,7 +206,7 @@ mod tests {
         assert!(error_text("").contains("IMG.0007"));
         assert!(error_text("[[\"a\"],[\"p\"]]").contains("not a JSON object"));
         assert!(error_text("{").contains("IMG.0001"));
-        assert!(error_text(r#"{"projects":["p"]}"#).contains("images: expected an array of 1 to 100"));
+        assert!(error_text(r#"{"projects":["p"]}"#).contains("images: expected an array of 1 to 1000"));
         assert!(error_text(r#"{"images":[],"projects":["p"]}"#).contains("images: expected an array"));
         assert!(error_text(r#"{"images":"a","projects":["p"]}"#).contains("images: expected an array"));
         assert!(error_text(r#"{"images":[7],"projects":["p"]}"#).contains("images[0]: expected a string"));
@@ -190,8 +214,8 @@ mod tests {
         assert!(error_text(r#"{"images":["a"],"projects":["p/q"]}"#).contains("IMG.0067"));
         assert!(error_text(r#"{"images":["a"],"images":["b"],"projects":["p"]}"#).contains("given twice"));
         assert!(error_text(r#"{"images":["a"],"projects":["p"],"domains":["d"]}"#).contains("IMG.0105"));
-        let many = serde_json::json!({ "images": vec!["a"; 101], "projects": ["p"] });
-        assert!(error_text(&many.to_string()).contains("at most 100, got 101"));
+        let many = serde_json::json!({ "images": vec!["a"; 1_001], "projects": ["p"] });
+        assert!(error_text(&many.to_string()).contains("at most 1000, got 1001"));
     }
 
     #[test]
@@ -216,17 +240,42 @@ mod tests {
     }
 
     #[test]
-    fn projects_and_accounts_share_the_limit_of_100() {
-        let projects: Vec<_> = (0..60).map(|number| format!("p{}", number % 50)).collect();
+    fn projects_and_accounts_share_the_limit_of_1000() {
+        let projects: Vec<_> = (0..600).map(|number| format!("p{}", number % 500)).collect();
         let accounts =
             |count| (0..count).map(|n| serde_json::json!({ "name": format!("a{n}") })).collect::<Vec<_>>();
         let body = |count| {
             serde_json::json!({ "images": ["a"], "projects": projects, "accounts": accounts(count) })
                 .to_string()
         };
-        assert_eq!(Batch::parse(body(50).as_bytes()).unwrap().tenants.accounts.len(), 50);
-        assert!(
-            error_text(&body(51)).contains("projects and accounts together: expected at most 100, got 101")
-        );
+        assert_eq!(Batch::parse(body(500).as_bytes()).unwrap().tenants.accounts.len(), 500);
+        let expected = "projects and accounts together: expected at most 1000, got 1001";
+        assert!(error_text(&body(501)).contains(expected));
+    }
+
+    #[test]
+    fn pairs_are_limited_to_10000() {
+        let names =
+            |prefix: &str, count: usize| (0..count).map(|n| format!("{prefix}{n}")).collect::<Vec<_>>();
+        let accounts =
+            |count: usize| names("a", count).into_iter().map(|name| json!({"name": name})).collect();
+        let body = |images, projects, count| {
+            let accounts: Vec<_> = accounts(count);
+            json!({"images": names("i", images), "projects": names("p", projects), "accounts": accounts})
+                .to_string()
+        };
+        for (images, projects, accounts) in [(1_000, 10, 0), (10, 1_000, 0), (100, 100, 0), (10, 400, 600)] {
+            let batch = Batch::parse(body(images, projects, accounts).as_bytes()).unwrap();
+            assert_eq!(batch.images.len() * (projects + accounts), 10_000);
+        }
+        for (images, projects, accounts, expected) in [
+            (120, 100, 0, "images × projects = 12,000, at most 10,000. Send several requests."),
+            (1_000, 1_000, 0, "images × projects = 1,000,000, at most 10,000."),
+            (1_000, 0, 11, "images × accounts = 11,000, at most 10,000."),
+            (101, 50, 50, "images × projects and accounts together = 10,100, at most 10,000."),
+        ] {
+            let error = error_text(&body(images, projects, accounts));
+            assert!(error.contains(expected), "{error}");
+        }
     }
 }

@@ -4,13 +4,15 @@
 //! reason names the first failed pair and counts the others (`contract/decisions.md` 2 to 4). A pair that a later
 //! request decided is `overtaken`, which is not a failure (decision 26).
 
+use std::time::Duration;
+
 use http::StatusCode;
 use serde::Serialize;
 
 use crate::domain::{
     Denied, JobId, JobReport, JobStatus, Outcome, PairResult, Task, Transition, authorize_job_path,
 };
-use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, json_response};
+use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, Query, json_response, parse_wait};
 use crate::usecases::{self, outcome_error};
 
 /// The route of the older call, with the result of each pair.
@@ -49,8 +51,21 @@ async fn job_response(
 
 async fn load_report(request: &AuthenticatedRequest) -> Result<JobReport, ApiError> {
     request.ensure_no_body()?;
+    let (app, caller) = (&request.app, request.caller());
+    let wait = requested_wait(request.raw_query())?;
     let id = request.path_parameter("job_id").parse::<JobId>().map_err(|_| Denied::JobNotFound)?;
-    Ok(usecases::job_status(&request.app, request.caller(), id).await?)
+    match wait {
+        Some(timeout) => Ok(usecases::wait_for_job(app, caller, id, timeout).await?),
+        None => Ok(usecases::job_status(app, caller, id).await?),
+    }
+}
+
+/// Parses `?wait=`, the service's own parameter. No other one is read.
+fn requested_wait(query: &str) -> Result<Option<Duration>, ApiError> {
+    if !query.contains("wait=") {
+        return Ok(None);
+    }
+    Query::parse(query)?.text("wait").map(parse_wait).transpose()
 }
 
 #[derive(Serialize)]
@@ -153,9 +168,10 @@ impl<'a> JobJson<'a> {
             job_type: match report.job.task {
                 Task::Share => "imsAddImageMembersJob",
                 Task::Unshare => "imsDelImageMembersJob",
-                Task::Respond { .. } | Task::RespondToAll { .. } | Task::Refresh => {
-                    "imsUpdateImageMembersJob"
-                }
+                Task::Respond { .. }
+                | Task::RespondToAll { .. }
+                | Task::RespondToOwners { .. }
+                | Task::Refresh => "imsUpdateImageMembersJob",
             },
             status: match report.status() {
                 JobStatus::Init => "INIT",
@@ -217,6 +233,18 @@ mod tests {
 
     fn wire(report: &JobReport) -> serde_json::Value {
         serde_json::to_value(JobJson::new(report, results_entities(report))).unwrap()
+    }
+
+    #[test]
+    fn wait_is_the_only_parameter_that_is_read() {
+        let seconds = |query| requested_wait(query).unwrap().map(|wait| wait.as_secs());
+        assert_eq!((seconds("wait=20"), seconds("a=b&wait=1")), (Some(20), Some(1)));
+        for ignored in ["", "limit=1&limit=2", "name=%FF", "await=7", "wait"] {
+            assert_eq!(seconds(ignored), None, "{ignored}");
+        }
+        for bad in ["wait=0", "wait=21", "wait=", "wait=soon", "wait=1&wait=1"] {
+            assert!(format!("{:?}", requested_wait(bad).unwrap_err()).contains("wait: expected"), "{bad}");
+        }
     }
 
     #[test]

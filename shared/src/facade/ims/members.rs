@@ -6,12 +6,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::StatusCode;
 use serde::Serialize;
 
-use crate::domain::{AcceptedBy, ID_FORMAT, ImageId, MemberView, TenantId, authorize_project};
+use crate::domain::{AcceptedBy, ID_FORMAT, ImageId, MemberView, Status, TenantId, authorize_project};
 use crate::http::{
     ApiError, AuthenticatedRequest, HttpResponse, Listing, PageInfo, Query, invalid_parameter, json_response,
     wrong_project,
 };
-use crate::usecases::{self, Page};
+use crate::usecases::{self, MemberCounts, MemberList};
 
 /// The route of the list.
 pub const LIST_ROUTE: &str = "GET /v1/{project_id}/cloudimages/{image_id}/members";
@@ -19,8 +19,8 @@ pub const LIST_ROUTE: &str = "GET /v1/{project_id}/cloudimages/{image_id}/member
 /// The route of one member.
 pub const SHOW_ROUTE: &str = "GET /v1/{project_id}/cloudimages/{image_id}/members/{member_id}";
 
-/// `?limit=&marker=` in, `{"members":[…],"schema","page_info":{"next_marker","current_count"}}` out; `next_marker` only
-/// if there are more.
+/// `?status=&limit=&marker=` in, `{"members":[…],"schema","page_info":{"next_marker","current_count","counts"}}` out;
+/// `next_marker` only if there are more, and `counts` only if the page was made from all members.
 pub async fn handle_list(request: &AuthenticatedRequest) -> HttpResponse {
     list(request).await.unwrap_or_else(ApiError::into_response)
 }
@@ -33,12 +33,16 @@ pub async fn handle_show(request: &AuthenticatedRequest) -> HttpResponse {
 async fn list(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
     request.ensure_no_body()?;
     let query = Query::parse(request.raw_query())?;
+    query.ensure_only(&["status", "limit", "marker"])?;
+    let status: Option<Status> = query.parse_value("status", Status::EXPECTED)?;
     let limit = query.limit()?;
     let image = path_image(request)?;
     let listing = Listing::new(LIST_ROUTE, request.caller()).with(image.as_str());
+    let listing = status.iter().fold(listing, |listing, status| listing.with(status.as_str()));
     let after = query.text("marker").map(|text| decode_marker(&listing, text)).transpose()?;
-    let page = usecases::list_members(&request.app, request.caller(), &image, after.as_ref(), limit).await?;
-    Ok(json_response(StatusCode::OK, &PageBody::new(&page, &listing, &request.caller().tenant)))
+    let (app, caller, range) = (&request.app, request.caller(), (after.as_ref(), limit));
+    let list = usecases::list_members_by_status(app, caller, &image, status, range).await?;
+    Ok(json_response(StatusCode::OK, &PageBody::new(&list, &listing, &caller.tenant)))
 }
 
 async fn show(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError> {
@@ -81,7 +85,28 @@ fn decode_marker(listing: &Listing, text: &str) -> Result<TenantId, ApiError> {
 struct PageBody<'a> {
     members: Vec<MemberJson<'a>>,
     schema: &'static str,
-    page_info: PageInfo,
+    page_info: MemberPageInfo,
+}
+
+#[derive(Serialize)]
+struct MemberPageInfo {
+    #[serde(flatten)]
+    page: PageInfo,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counts: Option<CountsJson>,
+}
+
+#[derive(Serialize)]
+struct CountsJson {
+    pending: usize,
+    accepted: usize,
+    rejected: usize,
+}
+
+impl From<MemberCounts> for CountsJson {
+    fn from(MemberCounts { pending, accepted, rejected }: MemberCounts) -> Self {
+        Self { pending, accepted, rejected }
+    }
 }
 
 #[derive(Serialize)]
@@ -99,13 +124,16 @@ struct MemberJson<'a> {
 }
 
 impl<'a> PageBody<'a> {
-    fn new(page: &'a Page<MemberView, TenantId>, listing: &Listing, caller: &TenantId) -> Self {
+    fn new(MemberList { page, counts }: &'a MemberList, listing: &Listing, caller: &TenantId) -> Self {
         Self {
             members: page.items.iter().map(|member| MemberJson::new(member, caller)).collect(),
             schema: "/v2/schemas/members",
-            page_info: PageInfo {
-                next_marker: page.next.as_ref().map(|last| encode_marker(listing, last)),
-                current_count: page.items.len(),
+            page_info: MemberPageInfo {
+                page: PageInfo {
+                    next_marker: page.next.as_ref().map(|last| encode_marker(listing, last)),
+                    current_count: page.items.len(),
+                },
+                counts: counts.map(CountsJson::from),
             },
         }
     }
@@ -130,8 +158,9 @@ impl<'a> MemberJson<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Status, Timestamp};
+    use crate::domain::Timestamp;
     use crate::http::fixtures;
+    use crate::usecases::Page;
 
     fn listing(image: &str) -> Listing {
         Listing::new(LIST_ROUTE, &fixtures::caller("own1")).with(image)
@@ -174,15 +203,18 @@ mod tests {
     #[test]
     fn page_has_next_marker_only_if_more_follow() {
         let listing = listing("i-1");
-        let wire = |page: &Page<MemberView, TenantId>| {
-            serde_json::to_value(PageBody::new(page, &listing, &"p-1".parse().unwrap())).unwrap()["page_info"]
+        let wire = |list: &MemberList| {
+            serde_json::to_value(PageBody::new(list, &listing, &"p-1".parse().unwrap())).unwrap()["page_info"]
                 .clone()
         };
         let members = vec![member("p-1"), member("p-2")];
-        let last = Page { items: members.clone(), next: None };
-        assert_eq!(wire(&last), serde_json::json!({ "current_count": 2 }));
-        let first = Page { items: members, next: Some("p-2".parse().unwrap()) };
-        let marker = wire(&first)["next_marker"].as_str().unwrap().to_owned();
+        let mut list = MemberList { page: Page { items: members, next: None }, counts: None };
+        assert_eq!(wire(&list), serde_json::json!({ "current_count": 2 }));
+        list.counts = Some(MemberCounts { pending: 2, ..MemberCounts::default() });
+        let counts = serde_json::json!({ "pending": 2, "accepted": 0, "rejected": 0 });
+        assert_eq!(wire(&list), serde_json::json!({ "current_count": 2, "counts": counts }));
+        list.page.next = Some("p-2".parse().unwrap());
+        let marker = wire(&list)["next_marker"].as_str().unwrap().to_owned();
         assert_eq!(decode_marker(&listing, &marker).unwrap().as_str(), "p-2");
     }
 

@@ -10,14 +10,12 @@ use super::view::MessageJson;
 use crate::domain::{MessageId, SeenMessages, UnreadEntry};
 use crate::http::{
     ApiError, AuthenticatedRequest, HttpResponse, Listing, PageInfo, Query, invalid_parameter, json_response,
+    parse_wait,
 };
 use crate::usecases::{self, MessageList, UnreadCount};
 
 /// The operation's route.
 pub const ROUTE: &str = "GET /v1/messages";
-
-/// The longest wait, in seconds: some less than a gateway waits for a function.
-const MAX_WAIT_SECONDS: u64 = 20;
 
 /// `?limit=&marker=` in, or `?unread=true&since=&wait=&limit=&marker=`;
 /// `{"messages":[…],"unread_count","unread_count_is_more","as_of","next_since","page_info":{"next_marker",
@@ -84,13 +82,6 @@ impl MessageQuery {
             None => Ok(Self::Unread { limit, since, after }),
         }
     }
-}
-
-fn parse_wait(text: &str) -> Result<Duration, ApiError> {
-    let seconds = text.parse().ok().filter(|seconds| (1..=MAX_WAIT_SECONDS).contains(seconds));
-    seconds.map(Duration::from_secs).ok_or_else(|| {
-        invalid_parameter("wait", format_args!("a number of seconds from 1 to {MAX_WAIT_SECONDS}"))
-    })
 }
 
 #[derive(Serialize)]

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::wire::path_rule;
 use crate::domain::{NotShared, ShareRequestError, Task};
 use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, json_response};
-use crate::usecases::share_rules::{self, DryRunPair, PairEffect, RuleDryRun};
+use crate::usecases::share_rules::{self, DryRunPair, PairResult, RuleDryRun};
 use crate::usecases::{UseCaseError, outcome_error};
 
 /// The operation's route.
@@ -52,17 +52,17 @@ impl<'a> From<&'a RuleDryRun> for DryRunJson<'a> {
 }
 
 impl<'a> From<&'a DryRunPair> for PairJson<'a> {
-    fn from(DryRunPair { image, tenant, effect }: &'a DryRunPair) -> Self {
-        let (effect, error) = match *effect {
-            PairEffect::Shared => ("shared", None),
-            PairEffect::Unchanged => ("unchanged", None),
-            PairEffect::NotShared(visibility) => {
+    fn from(DryRunPair { image, tenant, result }: &'a DryRunPair) -> Self {
+        let (effect, error) = match *result {
+            PairResult::Shared => ("shared", None),
+            PairResult::Unchanged => ("unchanged", None),
+            PairResult::NotShared(visibility) => {
                 let problem = NotShared { image: image.clone(), visibility };
                 let ApiError { code, message, .. } =
                     UseCaseError::from(ShareRequestError::from(problem)).into();
                 ("refused", Some((code, message)))
             }
-            PairEffect::Refused(outcome) => {
+            PairResult::Refused(outcome) => {
                 let error = outcome_error(outcome, &Task::Share);
                 ("refused", error.map(|(code, message)| (code, message.to_owned())))
             }

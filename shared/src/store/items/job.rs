@@ -191,7 +191,7 @@ pub fn find_work_item(key: WorkItemKey, item: &Item) -> Result<Option<WorkItem>,
 /// have failed. For a job that finds its images itself, one unnamed pair has failed.
 pub fn closed_work_item(job: &Job, key: WorkItemKey, item: &Item) -> Result<WorkItem, StoreError> {
     let pairs = match job.task {
-        Task::RespondToAll { .. } => Some(0..1),
+        Task::RespondToAll { .. } | Task::RespondToOwners { .. } => Some(0..1),
         Task::Share | Task::Unshare | Task::Refresh | Task::Respond { .. } => {
             job.work_items().into_iter().nth(usize::from(key.number.saturating_sub(SINGLE + 1)))
         }

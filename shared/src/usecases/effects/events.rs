@@ -55,6 +55,7 @@ impl<'a> Context<'a> {
                 recipient: change.tenant.clone(),
                 status: what.status,
                 reason: (what.kind == EventKind::ShareWithdrawn).then_some(withdrawal),
+                is_decision: what.is_decision,
             },
         };
         let owner = image.owner.as_ref().map(|owner| (Audience::Owner, owner));

@@ -16,7 +16,7 @@ use crate::usecases::deliver_message;
 ///
 /// # Errors
 /// [`StoreError`] if the table failed.
-pub(super) async fn deliver(app: &App, events: &[Event]) -> Result<(), StoreError> {
+pub async fn deliver_messages(app: &App, events: &[Event]) -> Result<(), StoreError> {
     let messages = messages(events);
     let deliver = async |((tenant, id), part): (&(TenantId, MessageId), &MessagePart)| {
         deliver_message(app, tenant, id, part).await
@@ -42,7 +42,8 @@ fn messages(events: &[Event]) -> BTreeMap<(TenantId, MessageId), MessagePart> {
 }
 
 /// The message that an event is part of; `None` if its tenant gets none: it has made the request itself, or the owner of
-/// the image is not known any more.
+/// the image is not known any more. An owner that shares an image gets no message that the share was accepted without a
+/// decision: it needed none, or its recipient trusts the owner.
 fn message_id(event: &Event) -> Option<MessageId> {
     let kind = match (event.audience, event.kind) {
         (Audience::Recipient, EventKind::ShareOffered) => MessageKind::ShareOffered,
@@ -53,6 +54,7 @@ fn message_id(event: &Event) -> Option<MessageId> {
         _ => return None,
     };
     let counterpart = match &event.subject {
+        EventSubject::Share { is_decision: false, .. } if kind.is_to_owner() => return None,
         EventSubject::Share { recipient, .. } if kind.is_to_owner() => recipient.clone(),
         EventSubject::Share { image, .. } => image.owner.clone()?,
         EventSubject::Grant(grant, _) => grant.owner.clone(),
@@ -78,6 +80,7 @@ mod tests {
             recipient: "mem1".parse().unwrap(),
             status: None,
             reason: None,
+            is_decision: audience == Audience::Owner,
         };
         Event {
             kind,

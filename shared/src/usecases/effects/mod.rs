@@ -1,28 +1,29 @@
-//! What follows from a change once it is stored: events for those whom it concerns, and what share rules do.
+//! What follows from a change once it is stored: events for those whom it concerns, messages, and what share rules do.
 //!
 //! The changes come from the table's stream, in batches, at least once. Everything here gives the same result when it is
 //! done again: an event has the same id.
+//!
+//! Events come first, since nobody has to wait for them, and a share rule may make many jobs.
 
 mod events;
 mod messages;
 
 use std::collections::BTreeSet;
 
+pub use self::messages::deliver_messages;
 use super::share_rules::{image_changed, tenant_joined};
 use crate::App;
 use crate::domain::{Bypass, Event, JobId, JobReport};
 use crate::store::{ItemChange, StoreError};
 
-/// Carries out what follows from changes: writes the messages of the events that they make. Returns these events, in
-/// order; the caller publishes them. Share rules act on images and on entries of the directory, by jobs whose own changes
-/// come later.
+/// Derives the events of changes, in order.
 ///
-/// Costs one batch read for every 100 images and recipients of changed memberships, a query for each large job of which a
-/// work item has ended, and one write for each message; and what share rules cost ([`image_changed`], [`tenant_joined`]).
+/// Costs one batch read for every 100 images and recipients of changed memberships, and a query for each large job of
+/// which a work item has ended.
 ///
 /// # Errors
-/// [`StoreError`] if the table failed. Everything is done again, then, when the changes are delivered again.
-pub async fn carry_out_effects(app: &App, changes: &[ItemChange]) -> Result<Vec<Event>, StoreError> {
+/// [`StoreError`] if the table failed.
+pub async fn derive_events(app: &App, changes: &[ItemChange]) -> Result<Vec<Event>, StoreError> {
     let context = events::Context::read(app, changes).await?;
     // A job's own item may come before the memberships of the same transaction, but its end is told after theirs.
     let (mut found, mut ended_jobs) = (Vec::new(), Vec::new());
@@ -30,25 +31,36 @@ pub async fn carry_out_effects(app: &App, changes: &[ItemChange]) -> Result<Vec<
         match change {
             ItemChange::Image { old, new, at } => {
                 found.extend(events::of_image(old.as_deref(), new.as_deref(), *at));
-                image_changed(app, old.as_deref(), new.as_deref()).await?;
             }
             ItemChange::Membership(change) => found.extend(context.events_of(change)),
             ItemChange::JobEnded(report) => ended_jobs.extend(events::of_job(report)),
             ItemChange::KeyGrantEnded { grant, created, at } => {
                 found.extend(events::of_grant(grant, *created, *at));
             }
-            ItemChange::DirectoryEntry { old, new } => {
-                tenant_joined(app, old.as_deref(), new.as_deref()).await?;
-            }
-            ItemChange::WorkItemEnded(_) => {}
+            ItemChange::DirectoryEntry { .. } | ItemChange::WorkItemEnded(_) => {}
         }
     }
     for job in large_jobs(changes) {
         ended_jobs.extend(ended_report(app, job).await?.as_ref().and_then(events::of_job));
     }
     found.append(&mut ended_jobs);
-    messages::deliver(app, &found).await?;
     Ok(found)
+}
+
+/// Lets share rules act on a change of an image or of the directory, by jobs whose own changes come later. Costs what
+/// [`image_changed`] and [`tenant_joined`] cost; nothing for any other change.
+///
+/// # Errors
+/// [`StoreError`] if the table failed: the change has to be handled again.
+pub async fn apply_share_rules(app: &App, change: &ItemChange) -> Result<(), StoreError> {
+    match change {
+        ItemChange::Image { old, new, .. } => image_changed(app, old.as_deref(), new.as_deref()).await,
+        ItemChange::DirectoryEntry { old, new } => tenant_joined(app, old.as_deref(), new.as_deref()).await,
+        ItemChange::Membership(_)
+        | ItemChange::JobEnded(_)
+        | ItemChange::WorkItemEnded(_)
+        | ItemChange::KeyGrantEnded { .. } => Ok(()),
+    }
 }
 
 /// The large jobs of which a work item has ended.

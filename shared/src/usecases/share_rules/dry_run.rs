@@ -42,12 +42,12 @@ pub struct DryRunPair {
     /// The recipient.
     pub tenant: TenantId,
     /// What would become of it.
-    pub effect: PairEffect,
+    pub result: PairResult,
 }
 
 /// What a rule would do to a pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PairEffect {
+pub enum PairResult {
     /// The image would be shared with the recipient.
     Shared,
     /// It is shared with the recipient already.
@@ -127,22 +127,22 @@ async fn plan_pairs(
         let image = images.iter().find(|image| image.id == *id);
         image.map(|image| image.visibility).filter(|visibility| !visibility.allows_sharing())
     };
-    let effects =
+    let results =
         pairs.iter().zip(&plan.outcomes).map(|(pair, outcome)| match (visibility(pair.0), outcome) {
-            (Some(visibility), _) => PairEffect::NotShared(visibility),
+            (Some(visibility), _) => PairResult::NotShared(visibility),
             (None, Outcome::Done)
                 if snapshot.membership(*pair).is_none_or(|before| before.active().is_none()) =>
             {
-                PairEffect::Shared
+                PairResult::Shared
             }
-            (None, Outcome::Done) => PairEffect::Unchanged,
-            (None, refused) => PairEffect::Refused(*refused),
+            (None, Outcome::Done) => PairResult::Unchanged,
+            (None, refused) => PairResult::Refused(*refused),
         });
-    let planned = pairs.iter().zip(effects);
-    let planned = planned.map(|((image, tenant), effect)| DryRunPair {
+    let planned = pairs.iter().zip(results);
+    let planned = planned.map(|((image, tenant), result)| DryRunPair {
         image: (*image).clone(),
         tenant: (*tenant).clone(),
-        effect,
+        result,
     });
     Ok(planned.collect())
 }

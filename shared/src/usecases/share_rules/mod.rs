@@ -23,7 +23,7 @@ mod recipients;
 mod tenant_joined;
 
 pub use self::apply::{Application, RefusedImage, apply};
-pub use self::dry_run::{DryRunPair, PairEffect, RuleDryRun, dry_run};
+pub use self::dry_run::{DryRunPair, PairResult, RuleDryRun, dry_run};
 pub use self::error::ShareRuleError;
 pub use self::image_changed::image_changed;
 pub use self::manage::{delete, jobs, list, put, set_enabled, show};

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use imageshare::domain::JobId;
+use imageshare::domain::{JobId, TenantId};
 use imageshare::store::WorkItemKey;
 use imageshare::table::Write;
 use imageshare_tests::gated_table::{GateEvent, Verdict};
@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Duration, Instant};
 
+use super::effects::Delivery;
 use crate::calls::CallResult;
 use crate::history::{Crash, Request};
 
@@ -25,6 +26,13 @@ pub(super) enum ActorKind {
     Worker(WorkItemKey),
     /// A sweep.
     Sweeper,
+    /// The function `effects`, with changes.
+    Effects(Delivery),
+    /// An owner that applies a share rule.
+    Applier {
+        owner: TenantId,
+        rule: u8,
+    },
 }
 
 #[expect(clippy::struct_excessive_bools, reason = "each is independent of the others")]

@@ -1,167 +1,250 @@
-//! The effects of an actor's writes, applied to the model.
+//! The function `effects`, as an actor that is killed between any two of its calls, and gets changes late, twice and in
+//! another order; and the changes of what share rules depend on.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::mem;
+use std::sync::{Arc, Mutex};
 
-use imageshare::domain::{JobId, Stamp, TenantId};
-use imageshare::store::{is_sender_write, opens_work_item};
+use imageshare::domain::Task;
+use imageshare::events::{Bus, BusEntry, PublishError, Publishing};
 use imageshare::table::Write;
-use tokio::time::Instant;
+use imageshare::usecases::UseCaseError;
+use imageshare::usecases::share_rules::{Application, ShareRuleError};
+use imageshare_tests::checked_bus::check_entry;
+use serde_json::Value;
 
-use super::Run;
-use super::actor::ActorKind;
-use crate::history::{IMAGES, LATER_IMAGES, Request, image_id};
-use crate::model::{AppliedRequest, JobOrigin, OrderedRequest, ReadContext, Violation};
-use crate::state::{PairId, State};
-use crate::steps::{JobProgress, StepWrites};
-use crate::writes::{self, created_job, is_queue_maintenance, membership_pair};
+use super::actor::{Actor, ActorKind, MIN_RETRY_TIME};
+use super::{Run, default_event};
+use crate::history::{Event, Request};
+use crate::model::{JobOrigin, Violation};
+use crate::rule_calls;
+use crate::rules::{RuleChange, RuleJob};
+use crate::stream::Subject;
+use crate::writes::created_job;
+
+/// The most changes in one delivery, as in the mapping of the stream on AWS.
+const MAX_BATCH: usize = 100;
+
+/// Changes that are delivered together, by their numbers, and the bus that their events are put on.
+#[derive(Debug, Clone)]
+pub(super) struct Delivery {
+    pub(super) records: Vec<usize>,
+    pub(super) bus: Arc<ModelBus>,
+}
+
+/// A bus that takes everything or nothing.
+#[derive(Debug, Default)]
+pub(super) struct ModelBus {
+    pub(super) refuses: bool,
+    entries: Mutex<Vec<BusEntry>>,
+}
+
+impl ModelBus {
+    /// Takes what was published since the last call.
+    pub(super) fn take(&self) -> Vec<BusEntry> {
+        mem::take(&mut *self.entries.lock().expect("no panic"))
+    }
+}
+
+impl Bus for ModelBus {
+    fn publish<'a>(&'a self, entries: &'a [BusEntry]) -> Publishing<'a> {
+        entries.iter().try_for_each(check_entry).unwrap_or_else(|problem| panic!("{problem}"));
+        let result = if self.refuses { Err(PublishError("refused".to_owned())) } else { Ok(()) };
+        if result.is_ok() {
+            self.entries.lock().expect("no panic").extend_from_slice(entries);
+        }
+        Box::pin(std::future::ready(result))
+    }
+}
+
+/// What an event says, without what may be different when it is derived again: the image may have been renamed or
+/// deleted since.
+pub(super) fn core_of(mut detail: Value) -> Value {
+    let image = detail["image"]["id"].take();
+    detail["image"] = image;
+    if let Some(members) = detail.as_object_mut() {
+        members.remove("reason");
+    }
+    detail
+}
 
 impl Run<'_> {
-    /// Applies a write to the model.
-    pub(super) async fn record_writes(&mut self, place: usize, writes: &[Write]) -> Result<(), Violation> {
-        // It changes no membership.
-        if writes.iter().all(is_sender_write) || writes.iter().all(writes::advances_clock) {
+    /// The oldest changes that were not handled, or some that come after the first ones.
+    pub(super) fn next_changes(&self, skip: usize, count: usize) -> Vec<usize> {
+        self.stream.unhandled().into_iter().skip(skip).take(count).collect()
+    }
+
+    /// Delivers changes.
+    pub(super) async fn deliver_changes(
+        &mut self,
+        records: Vec<usize>,
+        refuses: bool,
+        event: &Event,
+    ) -> Result<(), Violation> {
+        if records.is_empty() {
             return Ok(());
         }
-        let work_items: Vec<_> =
-            writes.iter().filter(|write| opens_work_item(write)).filter_map(writes::work_item).collect();
-        self.delivered.extend(&work_items);
-        let before = self.model.current_index();
-        let since = self.actors[place].first_read.map_or(before, |(since, _)| since);
-        if is_queue_maintenance(writes) {
-            for job in writes.iter().filter_map(writes::dequeued_job) {
-                self.model.check_dequeued(job)?;
+        let bus = Arc::new(ModelBus { refuses, ..ModelBus::default() });
+        self.start(ActorKind::Effects(Delivery { records, bus }), event).await
+    }
+
+    /// Delivers all changes, and executes what share rules do, until nothing follows any more.
+    pub(super) async fn deliver_all_changes(&mut self) -> Result<(), Violation> {
+        loop {
+            let records = self.next_changes(0, MAX_BATCH);
+            if records.is_empty() {
+                return Ok(());
             }
-        } else {
-            match self.actors[place].kind.clone() {
-                ActorKind::Client(request) => self.apply_request(place, &request, writes).await?,
-                ActorKind::Worker(_) | ActorKind::Sweeper => {
-                    // A sweep's counter of attempts is written, too.
-                    if let Some(job) = writes::stepped_job(writes) {
-                        let since = self.actors[place]
-                            .first_read
-                            .take()
-                            .ok_or("a worker writes without having read")?;
-                        self.apply_step(place, job, since, writes).await?;
-                    }
-                }
+            self.deliver_changes(records, false, &default_event()).await?;
+            self.finish().await?;
+            self.sweep().await?;
+        }
+    }
+
+    /// Makes a change of what share rules depend on, unless it changes nothing.
+    pub(super) async fn change_rules(
+        &mut self,
+        change: &RuleChange,
+        process: usize,
+    ) -> Result<(), Violation> {
+        let state = self.model.state();
+        let is_change = match change {
+            RuleChange::Put { .. } | RuleChange::Enter { entry: Some(_), .. } | RuleChange::Delete { .. } => {
+                true
             }
+            RuleChange::Enable { .. } => true,
+            RuleChange::Enter { tenant, entry: None } => state.entries.contains_key(tenant),
+            RuleChange::Describe { image, .. } => state.image(image).is_some(),
+        };
+        if !is_change {
+            return Ok(());
         }
-        for work_item in work_items.iter().filter(|work_item| work_item.number > 0) {
-            self.model.release_job(work_item.job)?;
+        self.model.apply_rule_change(change);
+        let service = self.processes[process].service.clone();
+        rule_calls::change(&service, change, self.model.state()).await?;
+        let first = self.stream.records.len();
+        self.stream.read(self.model.current_index())?;
+        let jobs: Vec<_> =
+            self.stream.records[first..].iter().filter_map(|record| record.subject.job()).collect();
+        // A described image is written into the lists of its recipients.
+        for job in jobs {
+            let report = self.local.job_report(job).await;
+            let (by, made) = (&report.job.creator, Some((job, JobOrigin::ImageChange)));
+            self.model.add_job(
+                by,
+                made,
+                crate::expectations::Task::Refresh,
+                &report.job.images,
+                &report.job.tenants,
+            )?;
+            let open = self.local.open_work_items().await;
+            self.delivered.extend(open.into_iter().filter(|work_item| work_item.job == job));
         }
-        self.add_to_counts(place, (since, before), writes);
         Ok(())
     }
 
-    async fn apply_request(
+    /// Applies a job that a rule has made to the model: a request of the owner. `applied` is the rule that the owner
+    /// applies; the function `effects` acts for all of them. Other writes are of no interest.
+    pub(super) async fn apply_rule_job(
         &mut self,
         place: usize,
-        request: &Request,
+        applied: Option<u8>,
         writes: &[Write],
     ) -> Result<(), Violation> {
-        let actor = &mut self.actors[place];
-        let is_again = mem::replace(&mut actor.has_written, true);
-        // A batch that was executed at once, but whose response was lost, is queued as well.
-        if is_again && (actor.jobs.is_empty() || request.key().is_some()) {
-            return Err(format!("{request:?} has written twice"));
-        }
-        let made = created_job(writes);
-        actor.jobs.extend(made.map(|(job, _)| job));
-        let read = actor.first_read.take();
-        let since = read.unwrap_or((actor.began, actor.begun_at));
-        let counts = self.processes[actor.process].counts.valid_since(since.1);
-        let reading = ReadContext { began: actor.began, since: since.0, counts: &counts };
-        // An immediate change has the newest stamp of what it writes.
-        let at = made.map(|(job, _)| job.0).or(writes.iter().filter_map(writes::newest_stamp).max());
-        // A batch that was executed at once without changing anything has no place in the order.
-        let mut pairs = match made {
-            Some((_, JobOrigin::Queued)) => affected_pairs(request),
-            _ => writes.iter().filter_map(membership_pair).collect(),
+        let Some((job, _)) = created_job(writes) else { return Ok(()) };
+        let job = self.local.job_report(job).await.job;
+        self.model.check_rule_job(&job, self.actors[place].began, applied)?;
+        let (by, images, to, key) = (job.creator.clone(), job.images.clone(), job.tenants.clone(), None);
+        let shares = job.task == Task::Share;
+        let request = if shares {
+            Request::Share { by, images, to, key }
+        } else {
+            Request::Unshare { by, images, to, key }
         };
-        // Nothing follows the deletion of an image.
-        pairs.retain(|pair| self.model.state().image(&pair.0).is_some());
-        let has_place = !matches!(request, Request::DeleteImage { .. } | Request::SetVisibility { .. });
-        if let Some(stamp) = at.filter(|_| has_place && !pairs.is_empty()) {
-            actor.ordered_requests.push(self.model.ordered.len());
-            let (what, began) = (format!("{request:?}"), actor.tick);
-            self.model.ordered.push(OrderedRequest {
-                description: what,
-                pairs,
-                stamp,
-                began,
-                answered: None,
-            });
+        if applied.is_none() {
+            let (images, tenants) = (job.images.clone(), job.tenants.iter().cloned().collect());
+            self.rule_jobs.push(RuleJob { shares, images, tenants });
+            self.statistics.count_rule_job();
         }
-        let at = at.unwrap_or(Stamp::first_of(self.local.service.clock().now()));
-        let accepted = writes.iter().filter_map(|write| writes::pair_accepted_by_policy(write, at)).collect();
-        let applied = AppliedRequest { at, job: made, accepted: Some(accepted) };
-        self.model.apply_request(request, reading, applied)?;
-        match made {
-            Some((job, JobOrigin::Immediate)) => {
-                self.statistics.count_immediate_batch();
-                self.apply_step(place, job, since, writes).await
-            }
-            _ => Ok(()),
-        }
+        // One actor makes several requests.
+        self.actors[place].has_written = false;
+        self.apply_request(place, &request, writes).await
     }
 
-    async fn apply_step(
+    /// Checks the response of `effects`, which fails only if it was disturbed; and what it has published.
+    pub(super) fn check_effects(
         &mut self,
-        place: usize,
-        job: JobId,
-        since: (usize, Instant),
-        writes: &[Write],
+        actor: &Actor,
+        delivery: &Delivery,
+        response: &Value,
     ) -> Result<(), Violation> {
-        let report = self.local.job_report(job).await;
-        let memberships = writes.iter().filter_map(membership_pair).collect::<BTreeSet<_>>();
-        let accepted =
-            writes.iter().filter_map(|write| writes::pair_accepted_by_policy(write, job.0)).collect();
-        self.statistics.count_step();
-        let counts = self.processes[self.actors[place].process].counts.valid_since(since.1);
-        let written = StepWrites {
-            since: since.0,
-            memberships: Some(&memberships),
-            accepted: Some(&accepted),
-            counts: &counts,
+        for entry in delivery.bus.take() {
+            self.record_published(&entry.detail)?;
+        }
+        let failures = response["batchItemFailures"].as_array().ok_or("no response to the stream")?;
+        let may_fail = actor.has_crashed
+            || actor.has_timed_out
+            || delivery.bus.refuses
+            || actor.has_conflicted_for(MIN_RETRY_TIME);
+        if !failures.is_empty() && !may_fail {
+            return Err(format!("effects returned {response}"));
+        }
+        // The stream does not get the response of one that was killed.
+        if actor.has_crashed {
+            return Ok(());
+        }
+        let failed = match failures.first() {
+            None => None,
+            Some(failure) => {
+                let found = self.stream.find(&delivery.records, &failure["itemIdentifier"]);
+                Some(found.ok_or_else(|| format!("effects returned {response}"))?)
+            }
         };
-        let progress = JobProgress::from_report(&report);
-        let before = self.model.jobs.get(&job).map_or(0, |job| job.outcomes.len());
-        self.statistics.count_outcomes(progress.outcomes.iter().map(|(_, outcome)| *outcome).skip(before));
-        self.model.apply_step(&progress, written)
+        for number in delivery.records.iter().take_while(|number| Some(**number) != failed) {
+            self.stream.records[*number].is_handled = true;
+        }
+        Ok(())
     }
 
-    /// A process adds its own writes to its counts if it got the response to the write, except those on an image that
-    /// was deleted when it read.
-    fn add_to_counts(&mut self, place: usize, (since, before): (usize, usize), writes: &[Write]) {
-        let actor = &self.actors[place];
-        let now = self.model.current_index();
-        if actor.loses_response || now == before {
-            return;
-        }
-        let (was, is) = (&self.model.states[before], &self.model.states[now]);
-        for pair in writes.iter().filter_map(membership_pair) {
-            let waits = |state: &State| i64::from(state.is_pending(&pair));
-            let growth = waits(is) - waits(was);
-            let owner = self.model.states[since].image(&pair.0).map(|image| &image.owner);
-            if let Some(owner) = owner.filter(|_| growth != 0) {
-                self.processes[actor.process].counts.record_growth(
-                    now,
-                    (pair.1.clone(), owner.clone()),
-                    growth,
-                );
+    /// Records a published event. One with an earlier one's id has to be that.
+    fn record_published(&mut self, detail: &Value) -> Result<(), Violation> {
+        self.statistics.count_event();
+        let id = detail["id"].as_str().ok_or("an event has no id")?.to_owned();
+        let core = core_of(detail.clone());
+        let earlier = self.published.entry(id).or_insert_with(|| core.clone());
+        if *earlier == core { Ok(()) } else { Err(format!("one id for two events: {earlier} and {core}")) }
+    }
+
+    /// Checks the response to an owner that applies a rule.
+    pub(super) fn check_applied(
+        &self,
+        actor: &Actor,
+        (owner, rule): (&imageshare::domain::TenantId, u8),
+        result: &Result<Application, ShareRuleError>,
+    ) -> Result<(), Violation> {
+        let key = (owner.clone(), rule);
+        let mut states = self.model.states[actor.began..].iter();
+        let is_disturbed = actor.has_crashed
+            || actor.has_timed_out
+            || actor.is_in_doubt
+            || actor.has_conflicted_for(MIN_RETRY_TIME);
+        let is_right = match result {
+            Ok(_) => states.any(|state| state.rules.contains_key(&key)),
+            Err(ShareRuleError::NotFound(_)) => states.any(|state| !state.rules.contains_key(&key)),
+            Err(ShareRuleError::UseCase(UseCaseError::Store(problem))) => {
+                is_disturbed && problem.is_transient()
             }
-        }
+            Err(_) => false,
+        };
+        if is_right { Ok(()) } else { Err(format!("{owner} applied rule {rule}: {result:?}")) }
     }
 }
 
-/// The pairs of a request whose order with other requests is promised.
-fn affected_pairs(request: &Request) -> BTreeSet<PairId> {
-    let of_all = |named: &TenantId| {
-        IMAGES.iter().chain(&LATER_IMAGES).map(|id| (image_id(id), named.clone())).collect::<BTreeSet<_>>()
-    };
-    match request {
-        Request::RespondToAll { named, .. } => of_all(named),
-        request => request.pairs(),
+impl Subject {
+    fn job(&self) -> Option<imageshare::domain::JobId> {
+        if let Self::Job(job) = self { Some(*job) } else { None }
     }
 }
+
+/// The published events, by their ids.
+pub(super) type Published = BTreeMap<String, Value>;

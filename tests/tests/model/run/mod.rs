@@ -7,6 +7,8 @@
 //! while requests are in progress.
 
 mod actor;
+mod applied;
+mod consequences;
 mod effects;
 mod results;
 
@@ -18,15 +20,20 @@ use imageshare::store::WorkItemKey;
 use imageshare_tests::blocking_table::BlockingTable;
 use imageshare_tests::gated_table::{GateEvent, Verdict, gated};
 use imageshare_tests::local_service::LocalService;
+use serde_json::Value;
 use tokio::time::{Duration, Instant, advance};
 
 use self::actor::{Actor, ActorKind, TurnEnd, WaitingCall};
+use self::effects::Published;
 use crate::calls::{CallResult, call, deliver_work_item, run_sweep};
 use crate::history::{Action, Event, History, Request, TimeChange, setup_requests};
 use crate::invariants;
 use crate::model::{JobOrigin, Model, Violation};
 use crate::process::Process;
+use crate::rule_calls;
+use crate::rules::RuleJob;
 use crate::statistics::Statistics;
+use crate::stream::ChangeStream;
 use crate::writes::{created_job, is_queue_maintenance};
 
 pub struct Run<'a> {
@@ -38,6 +45,10 @@ pub struct Run<'a> {
     delivered: Vec<WorkItemKey>,
     sent: Vec<Request>,
     tick: u64,
+    stream: ChangeStream,
+    published: Published,
+    /// The jobs that share rules have made because of changes.
+    rule_jobs: Vec<RuleJob>,
     statistics: &'a Statistics,
 }
 
@@ -53,6 +64,7 @@ pub async fn run(history: &History, count: &Statistics) -> Result<(), Violation>
     };
     let local = LocalService::start_with_table(limits, BlockingTable::new);
     let processes = Process::start_all(&local, history.clock_offsets_ms);
+    let stream = ChangeStream::open(&local.embedded);
     let mut run = Run {
         local,
         processes,
@@ -61,8 +73,12 @@ pub async fn run(history: &History, count: &Statistics) -> Result<(), Violation>
         delivered: Vec::new(),
         sent: Vec::new(),
         tick: 0,
+        stream,
+        published: Published::new(),
+        rule_jobs: Vec::new(),
         statistics: count,
     };
+    rule_calls::enter_owners(&run.local.service, run.model.state()).await?;
     for request in setup_requests() {
         run.start(ActorKind::Client(request), &default_event()).await?;
         run.finish().await?;
@@ -72,6 +88,10 @@ pub async fn run(history: &History, count: &Statistics) -> Result<(), Violation>
     }
     run.finish().await?;
     run.sweep_until_done().await?;
+    run.deliver_all_changes().await?;
+    run.sweep_until_done().await?;
+    run.deliver_all_changes().await?;
+    run.check_consequences().await?;
     let store = &run.local.service.store;
     invariants::check_keys(store, run.model.state()).await?;
     invariants::check(store, &run.local.embedded, &run.model).await
@@ -113,7 +133,23 @@ impl Run<'_> {
                 self.sweep().await?;
                 None
             }
-            Action::Resend(_) | Action::Deliver(_) => None,
+            Action::DeliverChanges { skip, count, refuses } => {
+                let records = self.next_changes(usize::from(*skip), usize::from(*count));
+                self.deliver_changes(records, *refuses, event).await?;
+                None
+            }
+            Action::RedeliverChanges { first, count } if !self.stream.records.is_empty() => {
+                let first = first.index(self.stream.records.len());
+                let last = (first + usize::from(*count)).min(self.stream.records.len());
+                self.deliver_changes((first..last).collect(), false, event).await?;
+                None
+            }
+            Action::ChangeRules(change) => {
+                self.change_rules(change, event.process).await?;
+                None
+            }
+            Action::Apply { owner, rule } => Some(ActorKind::Applier { owner: owner.clone(), rule: *rule }),
+            Action::Resend(_) | Action::Deliver(_) | Action::RedeliverChanges { .. } => None,
         };
         self.start_if_any(kind, event).await?;
         match &event.turns {
@@ -181,6 +217,10 @@ impl Run<'_> {
 
     async fn start(&mut self, actor_kind: ActorKind, event: &Event) -> Result<(), Violation> {
         let service = self.processes[event.process].service.clone();
+        let changes = match &actor_kind {
+            ActorKind::Effects(delivery) => self.stream.event(&delivery.records),
+            _ => Value::Null,
+        };
         let work = {
             let actor_kind = actor_kind.clone();
             async move {
@@ -190,6 +230,11 @@ impl Run<'_> {
                         CallResult::WorkerResponse(deliver_work_item(&service, work_item).await)
                     }
                     ActorKind::Sweeper => CallResult::WorkerResponse(run_sweep(&service).await),
+                    ActorKind::Applier { owner, rule } => rule_calls::apply(&service, &owner, rule).await,
+                    ActorKind::Effects(delivery) => {
+                        let response = ::effects::handle(&service, &*delivery.bus, changes).await;
+                        CallResult::WorkerResponse(response.expect("an event of the stream"))
+                    }
                 }
             }
         };
@@ -302,7 +347,10 @@ impl Run<'_> {
                         self.processes[actor.process].counts.record_count(&list, now.0);
                     }
                 }
-                GateEvent::Written(writes) => self.record_writes(place, &writes).await?,
+                GateEvent::Written(writes) => {
+                    self.record_writes(place, &writes).await?;
+                    self.stream.read(self.model.current_index())?;
+                }
                 // Another actor's removal of a job from a queue changes no plan.
                 GateEvent::ConditionFailed(writes) if !is_queue_maintenance(&writes) => {
                     actor.first_read = None;

@@ -22,7 +22,7 @@ impl Run<'_> {
         if actor.has_conflicted_for(MIN_RETRY_TIME) {
             self.statistics.count_conflict_timeout();
         }
-        if matches!(end, CallResult::Job(_) | CallResult::Done) {
+        if matches!(end, CallResult::Job(_) | CallResult::Done | CallResult::Applied(Ok(_))) {
             for place in &actor.ordered_requests {
                 self.model.ordered[*place].answered = Some(self.tick);
             }
@@ -37,6 +37,12 @@ impl Run<'_> {
             }
             (ActorKind::Sweeper, CallResult::WorkerResponse(response)) if response["givenUp"] == json!(0) => {
                 Ok(())
+            }
+            (ActorKind::Effects(delivery), CallResult::WorkerResponse(response)) => {
+                self.check_effects(actor, delivery, response)
+            }
+            (ActorKind::Applier { owner, rule }, CallResult::Applied(result)) => {
+                self.check_applied(actor, (owner, *rule), result)
             }
             (kind, end) => Err(unexpected(kind, end)),
         }

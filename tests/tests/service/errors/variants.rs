@@ -146,6 +146,7 @@ fn use_case_errors() -> Vec<UseCaseError> {
         IdTaken(_) => UseCaseError::IdTaken(image());
         TooManyImages(_) => UseCaseError::TooManyImages(1000);
         Protected(_) => UseCaseError::Protected(image());
+        Stale(_) => UseCaseError::Stale(image());
         StillShared { .. } => UseCaseError::StillShared { image: image(), members: 3 };
         InvalidDetail(_) => UseCaseError::InvalidDetail(BadDetail { field: "name".to_owned(), expected: "a text" });
         InProgress(_) => UseCaseError::InProgress(image());

@@ -3,6 +3,7 @@
 mod concurrency;
 mod differences;
 mod discovery;
+mod entity_tags;
 mod inbox;
 mod life_cycle;
 mod list;

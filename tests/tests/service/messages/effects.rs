@@ -1,8 +1,10 @@
 //! The messages that follow from requests, written by the function `effects`.
 
-use imageshare::domain::Limits;
+use imageshare::domain::{Limits, PermissionChange, Policy, Status};
 use imageshare::facade::messages;
+use imageshare::usecases::{DryRun, change_permissions, put_owner_policy};
 use imageshare_tests::in_process::Functions;
+use imageshare_tests::local_service::{caller, tenant};
 use serde_json::{Value, json};
 
 /// The messages of a project, once what follows from all changes is carried out.
@@ -40,6 +42,28 @@ async fn each_side_gets_messages_of_the_other() {
     assert_eq!(summaries(&functions, "own").await, of_owner);
     let named = messages_of(&functions, "rec").await[1]["images"].clone();
     assert_eq!(named, json!([{"id": image, "name": "golden"}]));
+}
+
+#[tokio::test]
+async fn share_without_a_decision_is_no_message_to_its_owner() {
+    let functions = Functions::start();
+    let [asked, trusted] = ["asked", "trusted"].map(|name| json!({"name": name}));
+    let asked = functions.create_image("own", &asked).await;
+    let change = PermissionChange::new([tenant("rec")].into(), [].into()).unwrap();
+    let (service, own) = (&functions.local.service, caller("own"));
+    change_permissions(service, &own, &asked.parse().unwrap(), &change, DryRun::Off).await.unwrap();
+    let trust = Policy::Trusted { vault: None };
+    put_owner_policy(service, &caller("rec"), tenant("own"), trust).await.unwrap();
+    let trusted = functions.create_image("own", &trusted).await;
+    functions.share("own", &[&trusted], &["rec"]).await;
+    for image in [&asked, &trusted] {
+        let status = service.store.member_status(&image.parse().unwrap(), &tenant("rec")).await.unwrap();
+        assert_eq!(status, Some(Status::Accepted));
+    }
+    assert_eq!(summaries(&functions, "own").await, [""; 0]);
+    assert_eq!(summaries(&functions, "rec").await, ["share.offered from own: 1"; 2]);
+    functions.respond("rec", &[&trusted], "rejected").await;
+    assert_eq!(summaries(&functions, "own").await, ["share.rejected from rec: 1"]);
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ mod owner_policies;
 mod races;
 mod regions;
 mod respond_to_all;
+mod respond_to_owners;
 mod rules_document;
 mod vaults;
 

@@ -189,31 +189,6 @@ async fn image_exists() {
     assert_eq!(world.status(&image, "a").await, None);
 }
 
-#[tokio::test]
-async fn deletion_unless_shared_is_ordered_with_a_share() {
-    let world = World::start(Limits::default());
-    let owner = caller("owner");
-    // The share comes between the deletion's read and its write.
-    let (image, direct) = (world.image(&[]).await, world.direct.clone());
-    let shared = image.clone();
-    let first = async move { assert_eq!(share(&direct, &shared, "a").await, Ok(Outcome::Done)) };
-    let delete = usecases::delete_unshared_image(&world.local.service, &owner, &image);
-    let (commit, deleted) = world.race(first, delete).await;
-    let refused = UseCaseError::StillShared { image: image.clone(), members: 1 };
-    assert_eq!((commit, deleted), (Raced::Conflict, Err(refused)));
-    assert_eq!(world.status(&image, "a").await, Some(Status::Pending));
-
-    // The deletion comes between the share's read and its write.
-    let (image, direct) = (world.image(&[]).await, world.direct.clone());
-    let deleted = image.clone();
-    let first = async move {
-        usecases::delete_unshared_image(&direct, &caller("owner"), &deleted).await.unwrap();
-    };
-    let (commit, result) = world.race(first, world.share(&image, "a")).await;
-    assert_eq!((commit, result.is_err()), (Raced::Conflict, true));
-    assert_eq!(world.status(&image, "a").await, None);
-}
-
 async fn shareable() {
     let world = World::start(Limits::default());
     let (image, direct) = (world.image(&[]).await, world.direct.clone());

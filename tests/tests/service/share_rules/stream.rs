@@ -1,7 +1,14 @@
 //! Share rules at the end of the table's stream: what the function `effects` has them do, under its policy.
 
+use imageshare::App;
+use imageshare::domain::Clock;
+use imageshare::events::{Bus, BusEntry, PublishError, Publishing};
+use imageshare::store::Store;
+use imageshare_local::effects::handle;
+use imageshare_tests::checked_bus::CheckedBus;
 use imageshare_tests::deployment::Deployment;
 use imageshare_tests::events::HttpEvent;
+use imageshare_tests::fuzz::table::UnavailableTable;
 use serde_json::{Value, json};
 
 use super::{OWNER, World};
@@ -98,4 +105,44 @@ async fn batch_that_is_delivered_again_makes_no_second_job() {
     }
     assert_eq!(world.causes("golden").await, ["image_matched"]);
     assert_eq!(world.member_ids(&image).await, ["mem1"]);
+}
+
+/// A bus that takes nothing.
+struct RefusingBus;
+
+impl Bus for RefusingBus {
+    fn publish<'a>(&'a self, _: &'a [BusEntry]) -> Publishing<'a> {
+        Box::pin(std::future::ready(Err(PublishError("refused by the test".to_owned()))))
+    }
+}
+
+#[tokio::test]
+async fn rule_acts_once_its_events_are_published() {
+    let world = World::start();
+    world.put_golden("golden", json!({"projects": ["mem1"]}), json!({})).await;
+    let image = world.functions.create_image(OWNER, &json!({"name": "golden-1"})).await;
+    let changes = world.functions.local.changes().await;
+    handle(&changes, world.app(), &RefusingBus).await.unwrap_err();
+    assert!(world.causes("golden").await.is_empty());
+    world.settle().await;
+    assert_eq!(world.causes("golden").await, ["image_matched"]);
+    assert_eq!(world.member_ids(&image).await, ["mem1"]);
+}
+
+#[tokio::test]
+async fn rule_that_fails_delays_no_event() {
+    let world = World::start();
+    world.put_golden("golden", json!({"projects": ["mem1"]}), json!({})).await;
+    for name in ["golden-1", "golden-2"] {
+        world.functions.create_image(OWNER, &json!({"name": name})).await;
+    }
+    let changes = world.functions.local.changes().await;
+    let (store, bus) = (Store::new(UnavailableTable, Clock::for_function()), CheckedBus::default());
+    let app = App { store, ..world.app().clone() };
+    handle(&changes, &app, &bus).await.unwrap_err();
+    let ids = |entries: &[BusEntry]| entries.iter().map(|e| e.detail["id"].clone()).collect::<Vec<_>>();
+    let published = ids(&bus.take());
+    assert_eq!(published.len(), 2);
+    assert_eq!(published, ids(&world.functions.local.effects_of(&changes).await));
+    assert_eq!(world.causes("golden").await, ["image_matched"; 2]);
 }

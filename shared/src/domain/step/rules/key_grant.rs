@@ -11,7 +11,11 @@ use crate::domain::{Encryption, ImageHead, KeyGrant, Outcome, Task, TenantId};
 pub(super) fn extra_read(subject: &Subject<'_>) -> Option<ExtraRead> {
     match subject.task {
         Task::Share => required_grant(subject.image, subject.tenant).map(ExtraRead::KeyGrant),
-        Task::Unshare | Task::Refresh | Task::Respond { .. } | Task::RespondToAll { .. } => None,
+        Task::Unshare
+        | Task::Refresh
+        | Task::Respond { .. }
+        | Task::RespondToAll { .. }
+        | Task::RespondToOwners { .. } => None,
     }
 }
 

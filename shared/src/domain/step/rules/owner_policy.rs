@@ -17,7 +17,11 @@ pub(super) fn extra_read(subject: &Subject<'_>) -> Option<ExtraRead> {
         Task::Share => {
             relevant_policy(subject.image, subject.tenant, subject.input).map(ExtraRead::OwnerPolicy)
         }
-        Task::Unshare | Task::Refresh | Task::Respond { .. } | Task::RespondToAll { .. } => None,
+        Task::Unshare
+        | Task::Refresh
+        | Task::Respond { .. }
+        | Task::RespondToAll { .. }
+        | Task::RespondToOwners { .. } => None,
     }
 }
 

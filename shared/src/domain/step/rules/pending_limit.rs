@@ -16,7 +16,7 @@ pub(super) fn extra_read(subject: &Subject<'_>) -> Option<ExtraRead> {
             membership.is_none_or(|membership| membership.active().is_none())
         }
         Task::Respond { status, .. } => *status == Status::Pending,
-        Task::Unshare | Task::Refresh | Task::RespondToAll { .. } => false,
+        Task::Unshare | Task::Refresh | Task::RespondToAll { .. } | Task::RespondToOwners { .. } => false,
     };
     may_add.then(|| ExtraRead::Inbox(tenant.clone()))
 }

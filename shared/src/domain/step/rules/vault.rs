@@ -16,9 +16,14 @@ pub(super) fn extra_read(subject: &Subject<'_>) -> Option<ExtraRead> {
     }
     let vault = match subject.task {
         Task::Respond { status: Status::Accepted, vault }
-        | Task::RespondToAll { status: Status::Accepted, vault, .. } => vault.as_ref(),
+        | Task::RespondToAll { status: Status::Accepted, vault, .. }
+        | Task::RespondToOwners { status: Status::Accepted, vault, .. } => vault.as_ref(),
         Task::Share => policy_vault(subject),
-        Task::Respond { .. } | Task::RespondToAll { .. } | Task::Unshare | Task::Refresh => None,
+        Task::Respond { .. }
+        | Task::RespondToAll { .. }
+        | Task::RespondToOwners { .. }
+        | Task::Unshare
+        | Task::Refresh => None,
     };
     vault.map(|vault| ExtraRead::Vault((subject.tenant.clone(), vault.clone())))
 }

@@ -13,6 +13,7 @@ mod request_text;
 pub mod signatures;
 pub(crate) mod table;
 pub mod tokens;
+pub mod values;
 
 /// A fuzz target.
 #[derive(Debug, Clone, Copy)]
@@ -24,7 +25,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     Target { name: "alibaba", run: facades::alibaba },
     Target { name: "decoders", run: decoders::run },
     Target { name: "events", run: events::run },
@@ -34,4 +35,5 @@ pub const TARGETS: [Target; 9] = [
     Target { name: "markers", run: markers::run },
     Target { name: "signatures", run: signatures::run },
     Target { name: "tokens", run: tokens::run },
+    Target { name: "values", run: values::run },
 ];

@@ -64,7 +64,7 @@ async fn killed_provider_is_repaired_by_the_next_apply() {
     let apply = apply_until_it_waits(&sample).await;
     send_signal("-KILL", &provider_of(&apply));
     let ended = timeout(PATIENCE, sample.project.wait(apply)).await.expect("it ends");
-    ended.expect_error(&["sample_thing.t"]);
+    ended.expect_error(&["Plugin did not respond"]);
     sample.write_thing("");
     sample.project.apply().await;
     sample.project.expect_no_changes().await;

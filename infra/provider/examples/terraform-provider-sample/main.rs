@@ -10,6 +10,7 @@ mod recorder;
 mod thing;
 
 use std::env;
+use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -81,7 +82,12 @@ fn main() -> ExitCode {
     let server = Arc::new(Server::new(Sample));
     let stop = server.stop_token();
     match env::var_os("SAMPLE_RECORD") {
-        Some(directory) => plugin::serve(recorder::Recorder::new(server, directory.into()), address, &stop),
+        Some(directory) => {
+            let directory = PathBuf::from(directory);
+            // What a reader of the recorded values needs.
+            fs::write(directory.join("sample_thing"), thing::Thing.schema().ty().to_json()).expect("a file");
+            plugin::serve(recorder::Recorder::new(server, directory), address, &stop)
+        }
         None => plugin::serve(server, address, &stop),
     }
 }

@@ -120,7 +120,9 @@ impl Resource<Store> for Thing {
     }
 
     fn adopt(&self, moved: &Moved) -> Option<Result<Object, Diagnostic>> {
-        (moved.type_name == "terraform_data").then(|| Ok(Object::new().with("name", moved.str("input"))))
+        // Its input may be of any type, so that the state has that, too.
+        let input: serde_json::Value = serde_json::from_str(moved.state.get("input")?.get()).ok()?;
+        (moved.type_name == "terraform_data").then(|| Ok(Object::new().with("name", input["value"].as_str())))
     }
 }
 

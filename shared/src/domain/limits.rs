@@ -11,9 +11,6 @@ pub const MAX_NAMES_PER_BATCH: usize = 1_000;
 /// The maximum number of pairs of images and recipients in one batch request (`contract/decisions.md` 13).
 pub const MAX_PAIRS_PER_BATCH: usize = 10_000;
 
-/// The maximum number of pairs of image and project in one batch request (`contract/decisions.md` 13).
-pub const MAX_PAIRS_PER_BATCH: usize = MAX_NAMES_PER_BATCH * MAX_NAMES_PER_BATCH;
-
 /// The maximum number of images, and of projects, that a query of memberships names.
 pub const MAX_NAMES_PER_QUERY: usize = 1_000;
 

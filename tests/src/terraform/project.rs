@@ -10,7 +10,7 @@ use tokio::process::{Child, Command};
 
 use super::Ended;
 use crate::aws::{Program, SetupError};
-use crate::binaries::binary;
+use crate::binaries::provider_binary;
 use crate::python::or_skip;
 
 /// Which Terraform.
@@ -50,7 +50,7 @@ impl Project {
             Release::Newest => Program::newest(tests).await,
         };
         let program = or_skip("the provider with Terraform", found.map_err(|SetupError(problem)| problem))?;
-        let binary = tokio::task::spawn_blocking(move || binary(&format!("terraform-provider-{name}")));
+        let binary = tokio::task::spawn_blocking(move || provider_binary(name));
         let binary = binary.await.expect("no panic");
         let project = Self {
             program,

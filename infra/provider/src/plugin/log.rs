@@ -9,7 +9,8 @@ use std::io::{self, Write};
 
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::{Interest, set_global_default};
@@ -17,6 +18,10 @@ use tracing::{Event, Level, Metadata, Subscriber};
 
 /// The variables with the level, the most specific first.
 const LEVEL_VARIABLES: [&str; 3] = ["TF_LOG_PROVIDER_IMAGESHARE", "TF_LOG_PROVIDER", "TF_LOG"];
+
+/// The form that Terraform parses: exactly six digits of a second.
+const TIME_FORMAT: &[BorrowedFormatItem<'_>] =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
 
 /// Installs the log, if one is wanted.
 pub(super) fn install() {
@@ -67,7 +72,7 @@ impl Subscriber for HclogSubscriber {
     fn event(&self, event: &Event<'_>) {
         let mut fields = Fields(Map::new());
         event.record(&mut fields);
-        let now = OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default();
+        let now = OffsetDateTime::now_utc().format(TIME_FORMAT).unwrap_or_default();
         let line = hclog_line(*event.metadata().level(), event.metadata().target(), &now, fields.0);
         // There is nowhere to report that a log cannot be written.
         let _ = writeln!(io::stderr().lock(), "{line}");

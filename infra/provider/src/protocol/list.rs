@@ -3,6 +3,18 @@
 use super::{Diagnostic, DynamicValue, ResourceIdentityData};
 
 #[derive(Clone, PartialEq, prost::Message)]
+pub struct ValidateListResourceConfigRequest {
+    #[prost(string, tag = "1")]
+    pub type_name: String,
+    #[prost(message, optional, tag = "2")]
+    pub config: Option<DynamicValue>,
+    #[prost(message, optional, tag = "3")]
+    pub include_resource_object: Option<DynamicValue>,
+    #[prost(message, optional, tag = "4")]
+    pub limit: Option<DynamicValue>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
 pub struct ListResourceRequest {
     #[prost(string, tag = "1")]
     pub type_name: String,

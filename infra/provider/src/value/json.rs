@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
-use super::{CodecError, Number, Object, Step, Type, Value};
+use super::{CodecError, MAX_DEPTH, Number, Object, Step, Type, Value};
 
 /// A state as stored: the JSON of each attribute.
 pub type RawState = BTreeMap<String, Box<RawValue>>;
@@ -16,7 +16,7 @@ pub type RawState = BTreeMap<String, Box<RawValue>>;
 /// # Errors
 /// The text is not JSON, or not a value of the type.
 pub fn decode_json(text: &[u8], ty: &Type) -> Result<Value, CodecError> {
-    decode(parse(std::str::from_utf8(text).map_err(|_| CodecError::new("the text is not UTF-8"))?)?, ty)
+    decode(parse(std::str::from_utf8(text).map_err(|_| CodecError::new("the text is not UTF-8"))?)?, ty, 0)
 }
 
 /// Reads the attributes of a stored state. Those that the type no longer has are dropped, and new ones are null.
@@ -24,11 +24,16 @@ pub fn decode_json(text: &[u8], ty: &Type) -> Result<Value, CodecError> {
 /// # Errors
 /// An attribute is not of the type that it has now.
 pub fn decode_state(state: &RawState, ty: &Type) -> Result<Object, CodecError> {
+    decode_attributes(state, ty, 0)
+}
+
+fn decode_attributes(state: &RawState, ty: &Type, depth: usize) -> Result<Object, CodecError> {
     let Type::Object(types) = ty else { return Err(CodecError::mismatch(ty, "an object")) };
     let mut object = Object::new();
     for (name, ty) in types {
         let Some(text) = state.get(name) else { continue };
-        let value = decode(text, ty).map_err(|problem| problem.within(Step::Attribute(name.clone())))?;
+        let value =
+            decode(text, ty, depth + 1).map_err(|problem| problem.within(Step::Attribute(name.clone())))?;
         object.set(name, value);
     }
     Ok(object)
@@ -38,8 +43,11 @@ fn parse<'a, T: serde::Deserialize<'a>>(text: &'a str) -> Result<T, CodecError> 
     serde_json::from_str(text).map_err(|problem| CodecError::new(problem.to_string()))
 }
 
-/// Reads one level at a time; the type limits how many there are.
-fn decode(raw: &RawValue, ty: &Type) -> Result<Value, CodecError> {
+/// Reads one level at a time.
+fn decode(raw: &RawValue, ty: &Type, depth: usize) -> Result<Value, CodecError> {
+    if depth > MAX_DEPTH {
+        return Err(CodecError::new("the value is nested too deeply"));
+    }
     let text = raw.get();
     if text == "null" {
         return Ok(Value::Null);
@@ -47,10 +55,9 @@ fn decode(raw: &RawValue, ty: &Type) -> Result<Value, CodecError> {
     let mismatch = |_| CodecError::mismatch(ty, found(text));
     let elements = |element: &Type| {
         let raw: Vec<&RawValue> = parse(text).map_err(mismatch)?;
-        let decoded = raw
-            .into_iter()
-            .enumerate()
-            .map(|(index, raw)| decode(raw, element).map_err(|problem| problem.within(Step::Index(index))));
+        let decoded = raw.into_iter().enumerate().map(|(index, raw)| {
+            decode(raw, element, depth + 1).map_err(|problem| problem.within(Step::Index(index)))
+        });
         decoded.collect::<Result<Vec<_>, _>>()
     };
     match ty {
@@ -65,18 +72,19 @@ fn decode(raw: &RawValue, ty: &Type) -> Result<Value, CodecError> {
         Type::Map(element) => {
             let raw: BTreeMap<String, &RawValue> = parse(text).map_err(mismatch)?;
             let decoded = raw.into_iter().map(|(key, raw)| {
-                let value = decode(raw, element).map_err(|problem| problem.within(Step::Key(key.clone())))?;
+                let value = decode(raw, element, depth + 1)
+                    .map_err(|problem| problem.within(Step::Key(key.clone())))?;
                 Ok((key, value))
             });
             decoded.collect::<Result<_, _>>().map(Value::Map)
         }
-        Type::Object(_) => decode_state(&parse(text).map_err(mismatch)?, ty).map(Value::Object),
+        Type::Object(_) => decode_attributes(&parse(text).map_err(mismatch)?, ty, depth).map(Value::Object),
         Type::Tuple(types) => {
             let raw: Vec<&RawValue> = parse(text).map_err(mismatch)?;
             if raw.len() != types.len() {
                 return Err(CodecError::mismatch(ty, "another length"));
             }
-            let decoded = raw.into_iter().zip(types).map(|(raw, ty)| decode(raw, ty));
+            let decoded = raw.into_iter().zip(types).map(|(raw, ty)| decode(raw, ty, depth + 1));
             decoded.collect::<Result<_, _>>().map(Value::List)
         }
         Type::Dynamic => {
@@ -90,7 +98,7 @@ fn decode(raw: &RawValue, ty: &Type) -> Result<Value, CodecError> {
             let typed: Typed = parse(text).map_err(mismatch)?;
             let ty = Type::from_json(typed.ty.get().as_bytes())
                 .map_err(|problem| CodecError::new(problem.to_string()))?;
-            let value = decode(typed.value, &ty)?;
+            let value = decode(typed.value, &ty, depth + 1)?;
             Ok(Value::Dynamic(Box::new((ty, value))))
         }
     }

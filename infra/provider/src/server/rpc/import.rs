@@ -69,13 +69,14 @@ impl<P: Provider> Server<P> {
             type_name: request.source_type_name,
             version: request.source_schema_version,
         };
-        let adopted = entry.item.adopt(&moved).unwrap_or_else(|| {
+        let mut adopted = entry.item.adopt(&moved).unwrap_or_else(|| {
             let detail = format!(
                 "A {} of {} cannot become a {}. Import it instead, and remove the other with a removed block.",
                 moved.type_name, moved.provider, request.target_type_name
             );
             Err(Diagnostic::error("This move is not supported", detail))
         })?;
+        entry.schema.apply_defaults(&mut adopted);
         let mut diagnostics = Diagnostics::default();
         let state = known_state(entry, adopted, &mut diagnostics);
         Ok(MoveResourceStateResponse {

@@ -3,14 +3,15 @@
 use super::wire::{decode_config, encode_object};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::protocol::{
-    Failure, ListResourceEvent, ListResourceRequest, ValidateConfigRequest, ValidateConfigResponse,
+    Failure, ListResourceEvent, ListResourceRequest, ValidateConfigResponse,
+    ValidateListResourceConfigRequest,
 };
 use crate::server::{ListRequest, Private, Provider, Server};
 
 impl<P: Provider> Server<P> {
     pub(in crate::server) fn validate_list_resource_config(
         &self,
-        request: ValidateConfigRequest,
+        request: ValidateListResourceConfigRequest,
     ) -> ValidateConfigResponse {
         let mut diagnostics = Diagnostics::default();
         let found = self.registry.list(&request.type_name).and_then(|entry| {

@@ -15,17 +15,10 @@ impl<P: Provider> Server<P> {
         request: UpgradeResourceStateRequest,
     ) -> Result<UpgradeResourceStateResponse, Diagnostic> {
         let entry = self.registry.resource(&request.type_name)?;
-        let (found, known) = (request.version, entry.schema.version);
-        if found > known {
-            let detail = format!(
-                "The state has version {found} of {}, and this provider knows {known}: a later version of the provider wrote it.",
-                request.type_name
-            );
-            return Err(Diagnostic::error("The provider is older than the state", detail));
-        }
         let mut raw = parse_state(request.raw_state.as_ref())?;
-        if found < known {
-            entry.item.upgrade(found, &mut raw)?;
+        // Terraform itself refuses a state of a later version.
+        if request.version < entry.schema.version {
+            entry.item.upgrade(request.version, &mut raw)?;
         }
         let state = decode_state(&raw, entry.schema.ty()).map_err(|problem| {
             Diagnostic::error(

@@ -14,9 +14,9 @@ use crate::api::{Client, MembershipChange, Status};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::schema::{Attribute, Nesting, Operation, Rule, Schema, each, length, not_empty, one_of};
 use crate::server::{Context, Create, Delete, Plan, Read, Resource, Update};
-use crate::value::Object;
+use crate::value::{Object, Value};
 use pairs::{apply, is_shared_by_a_job, read_state, wait_for_decisions};
-use wanted::{Wanted, resolve};
+use wanted::Wanted;
 
 /// The resource `imageshare_share`.
 pub struct Share;
@@ -67,18 +67,19 @@ impl Resource<Client> for Share {
     async fn plan(&self, context: &mut Context<'_, Client>, plan: &mut Plan<'_>) -> Result<(), Diagnostic> {
         let accounts = plan.config.get("accounts");
         if accounts.is_null() {
-            plan.state.set("account_project_ids", crate::value::Value::Null);
+            plan.state.set("account_project_ids", Value::Null);
         } else if !accounts.has_unknown() {
             // An account whose project has changed shows here, and is followed.
-            let resolved = resolve(context.client, &account_names(plan.config)).await?;
-            plan.state.set("account_project_ids", resolved.value());
+            let projects = wanted::plan_accounts(context, plan.config).await?;
+            plan.state.set("account_project_ids", projects);
             if plan.changes("account_project_ids") {
-                plan.state.set("members", crate::value::Value::unknown());
+                plan.state.set("members", Value::unknown());
             }
         }
         if plan.changes_anything()
             && !plan.config.get("image_ids").has_unknown()
             && !plan.state.get("project_ids").has_unknown()
+            && !plan.state.get("account_project_ids").has_unknown()
         {
             wanted::check_limits(context.client, &plan.state).await?;
             // Afterwards, members that others have added are in the state, so that the plan itself names them.

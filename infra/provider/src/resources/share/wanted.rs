@@ -56,21 +56,55 @@ fn key(name: &AccountName) -> String {
     }
 }
 
-/// Looks up accounts. Costs one call for each.
-pub(super) async fn resolve(client: &Client, names: &BTreeSet<AccountName>) -> Result<Resolved, Diagnostic> {
+/// Looks up accounts. Returns those that are found, and the keys of those that the directory does not have. Costs one
+/// call for each.
+async fn look_up(
+    client: &Client,
+    names: BTreeSet<AccountName>,
+) -> Result<(Resolved, Vec<String>), Diagnostic> {
     let look_up = |name: AccountName| async move {
         let found = client.find_tenant(&name).await;
         let found = found.map_err(|error| {
             failed(format!("Account {} is not known", key(&name)), &error, &[]).at("accounts")
         })?;
-        let found = found.ok_or_else(|| {
-            let detail = "The directory has no such account or project in this region. Check the spelling of both names, or give the project's id in project_ids.";
-            Diagnostic::error(format!("Account {} is not known", key(&name)), detail).at("accounts")
-        })?;
-        Ok((key(&name), found.project_id))
+        Ok((key(&name), found.map(|tenant| tenant.project_id)))
     };
-    let names: Vec<_> = names.iter().cloned().map(look_up).collect();
-    stream::iter(names).buffer_unordered(LOOKUPS_AT_A_TIME).try_collect().await.map(Resolved)
+    let names: Vec<_> = names.into_iter().map(look_up).collect();
+    let found: Vec<_> = stream::iter(names).buffer_unordered(LOOKUPS_AT_A_TIME).try_collect().await?;
+    let (mut resolved, mut missing) = (Resolved::default(), Vec::new());
+    for (name, project) in found {
+        match project {
+            Some(project) => drop(resolved.0.insert(name, project)),
+            None => missing.push(name),
+        }
+    }
+    Ok((resolved, missing))
+}
+
+/// The projects that the accounts of a plan stand for; unknown if the directory does not have one of them yet, since the
+/// apply may enter it.
+pub(super) async fn plan_accounts(
+    context: &mut Context<'_, Client>,
+    config: &Object,
+) -> Result<Value, Diagnostic> {
+    let (resolved, missing) = look_up(context.client, account_names(config)).await?;
+    if missing.is_empty() {
+        return Ok(resolved.value());
+    }
+    let detail = "The directory does not have it yet. The apply looks again, and fails if that is still so.";
+    let warning = Diagnostic::warning(format!("Account {} is not known", missing.join(", ")), detail);
+    context.diagnostics.push(warning.at("accounts"));
+    Ok(Value::unknown())
+}
+
+/// The projects that the accounts of a plan stand for.
+async fn resolve(client: &Client, plan: &Object) -> Result<Resolved, Diagnostic> {
+    let (resolved, missing) = look_up(client, account_names(plan)).await?;
+    if missing.is_empty() {
+        return Ok(resolved);
+    }
+    let detail = "The directory has no such account or project in this region. Check the spelling of both names, or give the project's id in project_ids.";
+    Err(Diagnostic::error(format!("Account {} is not known", missing.join(", ")), detail).at("accounts"))
 }
 
 impl Wanted {
@@ -78,7 +112,7 @@ impl Wanted {
     pub(super) async fn of(client: &Client, plan: &Object) -> Result<Self, Diagnostic> {
         let mut wanted = Self::of_state(plan);
         if plan.get("account_project_ids").is_unknown() {
-            wanted.accounts = resolve(client, &account_names(plan)).await?;
+            wanted.accounts = resolve(client, plan).await?;
         }
         Ok(wanted)
     }

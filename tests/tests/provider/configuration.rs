@@ -7,7 +7,7 @@ use crate::world::World;
 
 const QUOTA: &str = "data \"imageshare_quota\" \"q\" {}\n";
 
-async fn plan(project: Project, arguments: &str) -> imageshare_tests::terraform::Ended {
+async fn plan(project: &Project, arguments: &str) -> imageshare_tests::terraform::Ended {
     project.write(&format!("provider \"imageshare\" {{\n{arguments}}}\n{QUOTA}"));
     project.run(&["plan", "-no-color"]).await
 }
@@ -41,7 +41,7 @@ async fn missing_or_refused_argument_is_named() {
         ),
     ] {
         let Some(project) = bare().await else { return };
-        plan(project, arguments).await.expect_error(&texts);
+        plan(&project, arguments).await.expect_error(&texts);
     }
 }
 
@@ -62,7 +62,7 @@ async fn refused_credential_is_shown_at_its_argument() {
         ),
     ] {
         let Some(project) = bare().await else { return };
-        let ended = plan(project, &format!("  endpoint = {endpoint:?}\n{arguments}")).await;
+        let ended = plan(&project, &format!("  endpoint = {endpoint:?}\n{arguments}")).await;
         ended.expect_error(&texts);
     }
 }
@@ -83,7 +83,10 @@ async fn access_key_of_a_profile_is_enough() {
     std::fs::create_dir(&folder).expect("a folder");
     let file = folder.join("credentials.toml");
     std::fs::write(&file, text).expect("a file");
-    let ended = plan(project.env("NOTHING", ""), "").await;
-    drop(ended.expect_error(&["others can read it"]));
+    plan(&project, "").await.expect_error(&["Invalid profile", "others can read it"]);
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).expect("its mode");
+    plan(&project, "").await.expect_success();
+    plan(&project, "  profile = \"other\"\n")
+        .await
+        .expect_error(&["there is no profile other: expected one of default"]);
 }

@@ -108,8 +108,8 @@ fn settings(config: &Object) -> Result<Settings, Diagnostic> {
     };
     let mut settings = credentials::find(&arguments, |name| env::var(name).ok()).map_err(|problem| {
         let argument = problem.argument().name();
-        Diagnostic::error(format!("The provider needs another {argument}"), format!("{problem}."))
-            .at(argument)
+        let fault = if problem.is_missing() { "Missing" } else { "Invalid" };
+        Diagnostic::error(format!("{fault} {argument}"), format!("{problem}.")).at(argument)
     })?;
     if let Some(retries) = config.i64("max_retries").and_then(|retries| u32::try_from(retries).ok()) {
         settings.retries.max_retries = retries;

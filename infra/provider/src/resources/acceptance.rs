@@ -129,20 +129,16 @@ impl Resource<Client> for Acceptance {
         }
         let failed = |error| failed("The image was not rejected", &error, &[]);
         let wait = wait(context);
-        let accepted = match delete.state.str("image_id") {
-            Some(image) => {
-                let membership = context.client.own_membership(image).await.map_err(failed)?;
-                membership.into_iter().filter(|one| one.status != Status::Rejected).collect()
-            }
-            None => {
-                let known = delete.state.map("images").cloned().unwrap_or_default();
-                let now = from_owner(context.client, &text(&delete.state, "from_project_id"))
-                    .await
-                    .map_err(failed)?;
-                let is_own =
-                    |one: &Membership| known.contains_key(&one.image_id) && one.status == Status::Accepted;
-                now.into_iter().filter(is_own).collect::<Vec<_>>()
-            }
+        let accepted = if let Some(image) = delete.state.str("image_id") {
+            let membership = context.client.own_membership(image).await.map_err(failed)?;
+            membership.into_iter().filter(|one| one.status != Status::Rejected).collect()
+        } else {
+            let known = delete.state.map("images").cloned().unwrap_or_default();
+            let now =
+                from_owner(context.client, &text(&delete.state, "from_project_id")).await.map_err(failed)?;
+            let is_own =
+                |one: &Membership| known.contains_key(&one.image_id) && one.status == Status::Accepted;
+            now.into_iter().filter(is_own).collect::<Vec<_>>()
         };
         for chunk in accepted.chunks(1000) {
             let images: Vec<String> = chunk.iter().map(|one| one.image_id.clone()).collect();

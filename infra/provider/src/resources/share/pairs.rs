@@ -105,7 +105,8 @@ pub(super) async fn remove(context: &mut Context<'_, Client>, pairs: BTreeSet<Pa
         // One image that is gone refuses a whole call.
         match existing(context.client, pairs).await {
             Ok(existing) => {
-                changed = context.client.change_memberships(MembershipChange::Unshare, &existing, &wait).await
+                let unshare = MembershipChange::Unshare;
+                changed = context.client.change_memberships(unshare, &existing, &wait).await;
             }
             Err(error) => problems.push(failed("The images could not be read", &error, &[])),
         }

@@ -143,10 +143,10 @@ fn malformed_file_is_reported_without_its_secrets() {
 #[test]
 fn unknown_profile_names_the_known_ones() {
     let directory = file(FILE, 0o600);
-    let arguments = Arguments { profile: Some("thrid".to_owned()), ..Arguments::default() };
+    let arguments = Arguments { profile: Some("third".to_owned()), ..Arguments::default() };
     let error = find(&arguments, environment(Some(directory.path()), &[])).expect_err("a fault");
     assert!(
-        error.to_string().ends_with("there is no profile thrid: expected one of default, other"),
+        error.to_string().ends_with("there is no profile third: expected one of default, other"),
         "{error}"
     );
 }

@@ -21,12 +21,26 @@ pub fn binary(name: &str) -> PathBuf {
 }
 
 fn build_all() -> HashMap<String, PathBuf> {
+    build(&["--bins"], "functions")
+}
+
+/// Returns the path of a Terraform provider of the workspace, `terraform-provider-NAME`: its own, or the example that is a sample.
+/// Nothing else is built.
+pub fn provider_binary(name: &str) -> PathBuf {
+    static BINARIES: OnceLock<HashMap<String, PathBuf>> = OnceLock::new();
+    let targets = ["--bin", "terraform-provider-imageshare", "--example", "terraform-provider-sample"];
+    let built = BINARIES.get_or_init(|| build(&targets, "provider"));
+    let path = built.get(&format!("terraform-provider-{name}"));
+    path.unwrap_or_else(|| panic!("no provider {name:?}, only {:?}", built.keys())).clone()
+}
+
+/// A test among the targets enables the features of dev-dependencies, as in the build of this test. Otherwise every crate that they
+/// affect would be built a second time.
+fn build(targets: &[&str], test: &str) -> HashMap<String, PathBuf> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--workspace", "--bins", "--message-format=json-render-diagnostics"]);
-    // A test among the targets enables the features of dev-dependencies, as in the build of this test. Otherwise
-    // every crate that they affect would be built a second time.
-    command.args(["--test", "functions"]);
+    command.args(["build", "--workspace", "--message-format=json-render-diagnostics", "--test", test]);
+    command.args(targets);
     command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).stderr(Stdio::inherit());
     if !cfg!(debug_assertions) {
         command.arg("--release");

@@ -43,4 +43,5 @@ pub mod signer;
 pub mod stalling_proxy;
 mod table_faults;
 pub mod table_server;
+pub mod terraform;
 pub mod totals;

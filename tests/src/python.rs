@@ -1,6 +1,7 @@
 //! The Python environments of the real clients and of the emulator, under `target/`, made once for each list of requirements.
 
 use std::env;
+use std::fmt::Display;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -52,13 +53,13 @@ pub async fn client_python(tests: &Path, target: &Path, release: Release) -> Opt
     or_skip("the real clients", made.await.expect("no panic"))
 }
 
-/// The interpreter, or `None` after printing why there is none; fails the test in CI.
+/// What was made, such as an interpreter, or `None` after printing why there is none; fails the test in CI.
 ///
 /// # Panics
 /// In CI, if there is none.
-pub fn or_skip(clients: &str, made: Result<PathBuf, SetupError>) -> Option<PathBuf> {
+pub fn or_skip<T>(clients: &str, made: Result<T, impl Display>) -> Option<T> {
     match made {
-        Ok(python) => Some(python),
+        Ok(found) => Some(found),
         Err(problem) if env::var_os("CI").is_some_and(|value| !value.is_empty()) => {
             panic!("{clients} did not run: {problem}")
         }

@@ -21,6 +21,7 @@ pub use self::api_address::ApiAddress;
 pub use self::emulator::Emulator;
 pub use self::enforced_stage::{EnforcedStage, kind_of_statement};
 pub use self::packages::package_functions;
+pub use self::program::Program;
 pub use self::setup::{SetupError, available};
 pub use self::terraform::Terraform;
 

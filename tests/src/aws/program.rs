@@ -15,7 +15,7 @@ const OLDEST: (u64, u64) = (1, 9);
 
 /// How Terraform is called.
 #[derive(Debug, Clone)]
-pub(super) struct Program {
+pub struct Program {
     program: PathBuf,
     script: Option<PathBuf>,
 }
@@ -25,28 +25,36 @@ impl Program {
     ///
     /// # Errors
     /// There is none on the path that is new enough, and none can be installed.
-    pub(super) async fn find(tests: &Path) -> Result<Self, SetupError> {
+    pub async fn find(tests: &Path) -> Result<Self, SetupError> {
         static FOUND: OnceCell<Program> = OnceCell::const_new();
         let found = FOUND.get_or_try_init(|| async {
             let installed = Self { program: "terraform".into(), script: None };
             if installed.version().await.is_some_and(|version| version >= OLDEST) {
                 return Ok(installed);
             }
-            let aws = tests.join("aws");
-            let python = python::with_requirements(&aws.join("terraform.txt"), &target()).await;
-            let python = python.map_err(|problem| {
+            Self::newest(tests).await.map_err(|SetupError(problem)| {
                 let (major, minor) = OLDEST;
                 SetupError(format!(
                     "there is no Terraform {major}.{minor} or later on the path, and: {problem}"
                 ))
-            })?;
-            Ok(Self { program: python, script: Some(aws.join("terraform.py")) })
+            })
         });
         found.await.cloned()
     }
 
+    /// The newest version that the Python index has. `tests` is the folder of these tests.
+    ///
+    /// # Errors
+    /// It cannot be installed.
+    pub async fn newest(tests: &Path) -> Result<Self, SetupError> {
+        let aws = tests.join("aws");
+        let python = python::with_requirements(&aws.join("terraform.txt"), &target()).await;
+        let python = python.map_err(|problem| SetupError(problem.to_string()))?;
+        Ok(Self { program: python, script: Some(aws.join("terraform.py")) })
+    }
+
     /// A command of it.
-    pub(super) fn command(&self, arguments: &[&str]) -> Command {
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command.args(&self.script).args(arguments).env("PYTHONDONTWRITEBYTECODE", "1").kill_on_drop(true);
         command

@@ -14,6 +14,7 @@ mod request_text;
 pub mod signatures;
 pub mod table;
 pub mod tokens;
+pub mod values;
 
 /// A fuzz target.
 #[derive(Debug, Clone, Copy)]
@@ -25,7 +26,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
     Target { name: "alibaba", run: facades::alibaba },
     Target { name: "decoders", run: decoders::run },
     Target { name: "events", run: events::run },
@@ -36,4 +37,5 @@ pub const TARGETS: [Target; 10] = [
     Target { name: "markers", run: markers::run },
     Target { name: "signatures", run: signatures::run },
     Target { name: "tokens", run: tokens::run },
+    Target { name: "values", run: values::run },
 ];

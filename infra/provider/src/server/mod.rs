@@ -17,6 +17,8 @@ mod provider;
 mod registry;
 mod resource;
 mod rpc;
+#[cfg(test)]
+mod tests;
 
 use std::sync::{Arc, PoisonError, RwLock};
 

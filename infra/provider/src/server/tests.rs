@@ -155,8 +155,8 @@ fn thing(name: &str) -> Object {
     Object::new().with("owner", "own1").with("name", name).with("mode", "soft")
 }
 
-fn wire(object: &Object) -> Option<DynamicValue> {
-    Some(encoded(&object.clone().into(), schema().ty()))
+fn wire(object: &Object) -> DynamicValue {
+    encoded(&object.clone().into(), schema().ty())
 }
 
 fn value(wire: Option<&DynamicValue>) -> Value {
@@ -201,7 +201,7 @@ async fn work_is_deferred_while_the_configuration_is_unknown() {
 
     let read = ReadResourceRequest {
         type_name: type_name.clone(),
-        current_state: wire(&state),
+        current_state: Some(wire(&state)),
         client_capabilities: allowed.clone(),
         ..Default::default()
     };
@@ -211,8 +211,8 @@ async fn work_is_deferred_while_the_configuration_is_unknown() {
 
     let plan = PlanResourceChangeRequest {
         type_name: type_name.clone(),
-        proposed_new_state: wire(&state),
-        config: wire(&state),
+        proposed_new_state: Some(wire(&state)),
+        config: Some(wire(&state)),
         client_capabilities: allowed.clone(),
         ..Default::default()
     };
@@ -231,7 +231,7 @@ async fn work_is_deferred_while_the_configuration_is_unknown() {
 
     let data = ReadDataSourceRequest {
         type_name,
-        config: wire(&state),
+        config: Some(wire(&state)),
         client_capabilities: allowed,
         provider_meta: None,
     };
@@ -277,8 +277,8 @@ async fn failed_change_leaves_the_state_as_it_was() {
     let apply = async |prior: &Object, plan: Option<&Object>| -> ApplyResourceChangeResponse {
         let request = ApplyResourceChangeRequest {
             type_name: TYPE_NAME.to_owned(),
-            prior_state: wire(prior),
-            planned_state: plan.map_or_else(|| Some(encoded(&Value::Null, schema().ty())), wire),
+            prior_state: Some(wire(prior)),
+            planned_state: Some(plan.map_or_else(|| encoded(&Value::Null, schema().ty()), wire)),
             ..Default::default()
         };
         call(&server, "ApplyResourceChange", &request).await
@@ -293,7 +293,7 @@ async fn failed_change_leaves_the_state_as_it_was() {
     let server = configured("bad").await;
     let request = ApplyResourceChangeRequest {
         type_name: TYPE_NAME.to_owned(),
-        prior_state: wire(&thing("a")),
+        prior_state: Some(wire(&thing("a"))),
         planned_state: Some(encoded(&Value::Null, schema().ty())),
         ..Default::default()
     };
@@ -308,7 +308,7 @@ async fn refresh_that_fails_keeps_the_state() {
     let read = async |name: &str| -> ReadResourceResponse {
         let request = ReadResourceRequest {
             type_name: TYPE_NAME.to_owned(),
-            current_state: wire(&thing(name)),
+            current_state: Some(wire(&thing(name))),
             ..Default::default()
         };
         call(&server, "ReadResource", &request).await
@@ -325,7 +325,7 @@ async fn secret_is_refused_where_it_would_be_stored() {
     let config = thing("a").with("secret_wo", "s");
     let mut request = ValidateConfigRequest {
         type_name: TYPE_NAME.to_owned(),
-        config: wire(&config),
+        config: Some(wire(&config)),
         client_capabilities: None,
     };
     let response: ValidateConfigResponse = call(&server, "ValidateResourceConfig", &request).await;

@@ -11,11 +11,11 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::plugin::{Router, Service};
 use crate::protocol::{
     ApplyResourceChangeRequest, ApplyResourceChangeResponse, ClientCapabilities, ConfigureProviderRequest,
-    ConfigureProviderResponse, DeferredReason, DynamicValue, ImportResourceStateRequest,
+    ConfigureProviderResponse, DeferredReason, DynamicValue, Empty, ImportResourceStateRequest,
     ImportResourceStateResponse, PlanResourceChangeRequest, PlanResourceChangeResponse, RawState,
     ReadDataSourceRequest, ReadDataSourceResponse, ReadResourceRequest, ReadResourceResponse,
-    UpgradeResourceIdentityRequest, UpgradeResourceIdentityResponse, ValidateConfigRequest,
-    ValidateConfigResponse,
+    StopProviderResponse, UpgradeResourceIdentityRequest, UpgradeResourceIdentityResponse,
+    ValidateConfigRequest, ValidateConfigResponse,
 };
 use crate::schema::{Attribute, Schema};
 use crate::value::{Object, Type, Value, decode_msgpack, encode_msgpack};
@@ -187,7 +187,7 @@ fn schemas_of_the_providers_are_good() {
 async fn procedure_that_is_missing_is_unimplemented() {
     let server = configured("good").await;
     for path in ["/tfplugin6.Provider/ReadStateBytes", "/another.Service/GetMetadata", "/"] {
-        let (status, _) = send(Arc::clone(&server), path, &crate::protocol::Empty {}).await;
+        let (status, _) = send(Arc::clone(&server), path, &Empty {}).await;
         assert_eq!(status.as_deref(), Some("12"), "{path}");
     }
 }
@@ -345,4 +345,14 @@ async fn stored_identity_is_read() {
         UpgradeResourceIdentityRequest { type_name: TYPE_NAME.to_owned(), version: 0, raw_identity };
     let response: UpgradeResourceIdentityResponse = call(&server, "UpgradeResourceIdentity", &request).await;
     assert!(response.upgraded_identity.is_some(), "{:?}", response.diagnostics);
+}
+
+#[tokio::test]
+async fn interrupt_ends_what_runs_and_nothing_later() {
+    let server = configured("good").await;
+    let running = server.operations();
+    let _: StopProviderResponse = call(&server, "StopProvider", &Empty {}).await;
+    assert!(running.is_cancelled() && !server.operations().is_cancelled());
+    server.stop_token().cancel();
+    assert!(server.operations().is_cancelled());
 }

@@ -15,6 +15,7 @@ pub struct Ended {
     pub stderr: String,
 }
 
+#[expect(clippy::return_self_not_must_use, reason = "an expectation may be all that a test has")]
 impl Ended {
     pub(super) fn new(command: String, output: &Output) -> Self {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

@@ -207,8 +207,9 @@ impl Project {
 /// Terraform's own configuration: this provider from that directory, and no other from anywhere.
 fn cli_configuration(provider: &str, directory: &Path) -> String {
     format!(
-        "provider_installation {{\n  dev_overrides {{ \"imageshare/{provider}\" = {directory:?} }}\n  \
-         filesystem_mirror {{ path = \"mirror\" }}\n}}\n"
+        "provider_installation {{\n  dev_overrides {{ \"imageshare/{provider}\" = \"{}\" }}\n  \
+         filesystem_mirror {{ path = \"mirror\" }}\n}}\n",
+        directory.display()
     )
 }
 

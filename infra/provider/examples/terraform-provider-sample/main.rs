@@ -3,6 +3,12 @@
 //!
 //! With `SAMPLE_RECORD`, it writes each message of Terraform to a file in that directory.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a sample for tests, which panics where it fails"
+)]
+
 mod ephemeral;
 mod function;
 mod list;

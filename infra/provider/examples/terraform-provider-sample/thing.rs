@@ -60,9 +60,7 @@ impl Resource<Store> for Thing {
 
     async fn create(&self, context: &mut Context<'_, Store>, create: &mut Create) -> Result<(), Diagnostic> {
         let behaviour = create.plan.str("behaviour").unwrap_or_default().to_owned();
-        if behaviour == "panic" {
-            panic!("the sample panics as it was told");
-        }
+        assert!(behaviour != "panic", "the sample panics as it was told");
         let state = write(context.client, &create.config, &create.plan, 1)?;
         match behaviour.as_str() {
             "forget" => create.state = Some(create.plan.clone()),
@@ -74,7 +72,7 @@ impl Resource<Store> for Thing {
             }
             "wait" => {
                 create.state = Some(state);
-                let timeout = context.timeout(std::time::Duration::from_secs(600));
+                let timeout = context.timeout(std::time::Duration::from_mins(10));
                 tokio::select! {
                     () = context.stop.cancelled() => context.diagnostics.warn("Interrupted", "The thing may not be ready."),
                     () = tokio::time::sleep(timeout) => context.diagnostics.warn("Timed out", "The thing may not be ready."),

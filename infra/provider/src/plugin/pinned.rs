@@ -81,3 +81,36 @@ fn is_signed_by(public_key: &[u8], message: &[u8], signature: &[u8]) -> bool {
     let signature = Signature::from_der(signature).ok();
     key.zip(signature).is_some_and(|(key, signature)| key.verify(message, &signature).is_ok())
 }
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+
+    use super::*;
+
+    /// A key that OpenSSL has made, and its signature of `message`.
+    const PUBLIC_KEY: &str = "MIGbMBAGByqGSM49AgEGBSuBBAAjA4GGAAQACv/bzFa9bntLQoUTgkLvzM/du2tKy/GLlIBE6b51YpmGzWPBp8mGfse1hGUo\
+        w5IfvIuXXmdZvqAAZRx7k8bhorAAC408SJtW/l2BNMQ7qA34OkXafSImdnlbk6kbWYw6rLNrZ+mLKEksyEROjD3yPYVHP6Uc\
+        sMsV1Ehsq/Q1Vaecc9o=";
+    const SIGNATURE: &str = "MIGGAkEhLw6K3eDApiIMPVdZxN67rDn1ldkXa7QzDPtrWNhqBnQg6zo9z12OSdMshTMU1wugMADhOlCEXrsdYKhugj5UngJB\
+        FeVwTpDG5PheTn5b7mV0RjE2+h7k3LeMNZGhLxfe4jh8l8DVDtE1fy59HLsu4ou9xQTarFhsssgbmZqXpToGdrM=";
+
+    #[test]
+    fn signature_of_the_key_is_valid_and_no_other() {
+        let [key, signature] = [PUBLIC_KEY, SIGNATURE].map(|text| STANDARD.decode(text).unwrap());
+        assert!(is_signed_by(&key, b"message", &signature));
+        assert!(!is_signed_by(&key, b"another", &signature));
+        assert!(!is_signed_by(b"no key", b"message", &signature));
+        assert!(!is_signed_by(&key, b"message", b"no signature"));
+    }
+
+    #[test]
+    fn certificate_is_compared_byte_by_byte() {
+        let pinned = PinnedCertificate::new(CertificateDer::from(vec![1, 2, 3]));
+        let accepts = |certificate: &[u8]| {
+            pinned.verify_client_cert(&CertificateDer::from(certificate), &[], UnixTime::now()).is_ok()
+        };
+        assert!(accepts(&[1, 2, 3]) && !accepts(&[1, 2, 4]) && !accepts(&[]));
+    }
+}

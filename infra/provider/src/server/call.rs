@@ -22,8 +22,8 @@ pub struct Context<'a, C> {
 }
 
 impl<'a, C> Context<'a, C> {
-    pub(super) fn new(client: &'a C, stop: &CancellationToken, private: Private) -> Self {
-        Self { client, stop: stop.clone(), diagnostics: Diagnostics::default(), private, timeout: None }
+    pub(super) fn new(client: &'a C, stop: CancellationToken, private: Private) -> Self {
+        Self { client, stop, diagnostics: Diagnostics::default(), private, timeout: None }
     }
 
     /// Takes the time limit of an operation from the attribute `timeouts` of an object.

@@ -17,7 +17,10 @@ mod provider;
 mod registry;
 mod resource;
 mod rpc;
+#[cfg(test)]
+mod tests;
 
+use std::mem;
 use std::sync::{Arc, PoisonError, RwLock};
 
 pub use call::{Context, Create, Delete, Plan, Read, Update};
@@ -39,6 +42,7 @@ pub struct Server<P: Provider> {
     registry: Registry<P::Client>,
     configuration: RwLock<Configuration<P::Client>>,
     stop: CancellationToken,
+    operations: RwLock<CancellationToken>,
 }
 
 /// How far the configuration of the provider has come.
@@ -65,13 +69,25 @@ impl<P: Provider> Server<P> {
     /// A server that is not configured yet.
     pub fn new(provider: P) -> Self {
         let registry = Registry::new(&provider);
-        let (configuration, stop) = (RwLock::new(Configuration::Missing), CancellationToken::new());
-        Self { provider, registry, configuration, stop }
+        let stop = CancellationToken::new();
+        let operations = RwLock::new(stop.child_token());
+        Self { provider, registry, configuration: RwLock::new(Configuration::Missing), stop, operations }
     }
 
-    /// Cancelled when what runs has to come to an end.
+    /// Cancelling it ends what runs and what begins later, since the process ends.
     pub fn stop_token(&self) -> CancellationToken {
         self.stop.clone()
+    }
+
+    /// Cancelled when the operations that run now have to come to an end.
+    fn operations(&self) -> CancellationToken {
+        self.operations.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Has the operations that run come to an end. Later ones run: a process that Terraform attaches to outlives an interrupt.
+    fn stop_operations(&self) {
+        let mut operations = self.operations.write().unwrap_or_else(PoisonError::into_inner);
+        mem::replace(&mut *operations, self.stop.child_token()).cancel();
     }
 
     fn configuration(&self) -> Configuration<P::Client> {

@@ -1,29 +1,12 @@
 //! Data sources.
 
 use super::wire::{decode_config, encode_object};
-use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::protocol::{
-    ReadDataSourceRequest, ReadDataSourceResponse, ValidateConfigRequest, ValidateConfigResponse,
-};
+use crate::diagnostic::Diagnostic;
+use crate::protocol::{ReadDataSourceRequest, ReadDataSourceResponse};
 use crate::schema::Operation;
 use crate::server::{Private, Provider, Server};
 
 impl<P: Provider> Server<P> {
-    pub(in crate::server) fn validate_data_resource_config(
-        &self,
-        request: ValidateConfigRequest,
-    ) -> ValidateConfigResponse {
-        let mut diagnostics = Diagnostics::default();
-        let found = self.registry.data_source(&request.type_name).and_then(|entry| {
-            decode_config(request.config.as_ref(), &entry.schema).map(|config| (entry, config))
-        });
-        if let Some((entry, config)) = diagnostics.take(found) {
-            entry.schema.validate(&config, &mut diagnostics);
-            entry.item.validate(&config, &mut diagnostics);
-        }
-        ValidateConfigResponse { diagnostics: diagnostics.into() }
-    }
-
     pub(in crate::server) async fn read_data_source(
         &self,
         request: ReadDataSourceRequest,
@@ -36,7 +19,7 @@ impl<P: Provider> Server<P> {
         }
         let mut config = decode_config(request.config.as_ref(), &entry.schema)?;
         entry.schema.apply_defaults(&mut config);
-        let context = configuration.context(&self.stop, Private::default())?;
+        let context = configuration.context(self.operations(), Private::default())?;
         let mut context = context.with_timeout(&config, Operation::Read);
         let result = entry.item.read(&mut context, &config).await;
         let mut diagnostics = context.diagnostics;

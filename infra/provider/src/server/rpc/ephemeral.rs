@@ -3,30 +3,14 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::wire::{decode_config, encode_object};
-use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::diagnostic::Diagnostic;
 use crate::protocol::{
     CloseEphemeralResourceRequest, CloseEphemeralResourceResponse, OpenEphemeralResourceRequest,
     OpenEphemeralResourceResponse, RenewEphemeralResourceRequest, RenewEphemeralResourceResponse, Timestamp,
-    ValidateConfigRequest, ValidateConfigResponse,
 };
 use crate::server::{Private, Provider, Server};
 
 impl<P: Provider> Server<P> {
-    pub(in crate::server) fn validate_ephemeral_resource_config(
-        &self,
-        request: ValidateConfigRequest,
-    ) -> ValidateConfigResponse {
-        let mut diagnostics = Diagnostics::default();
-        let found = self.registry.ephemeral(&request.type_name).and_then(|entry| {
-            decode_config(request.config.as_ref(), &entry.schema).map(|config| (entry, config))
-        });
-        if let Some((entry, config)) = diagnostics.take(found) {
-            entry.schema.validate(&config, &mut diagnostics);
-            entry.item.validate(&config, &mut diagnostics);
-        }
-        ValidateConfigResponse { diagnostics: diagnostics.into() }
-    }
-
     pub(in crate::server) async fn open_ephemeral_resource(
         &self,
         request: OpenEphemeralResourceRequest,
@@ -39,7 +23,7 @@ impl<P: Provider> Server<P> {
         }
         let mut config = decode_config(request.config.as_ref(), &entry.schema)?;
         entry.schema.apply_defaults(&mut config);
-        let mut context = configuration.context(&self.stop, Private::default())?;
+        let mut context = configuration.context(self.operations(), Private::default())?;
         let opened = entry.item.open(&mut context, &config).await?;
         Ok(OpenEphemeralResourceResponse {
             renew_at: opened.renew_at.map(timestamp),
@@ -57,7 +41,7 @@ impl<P: Provider> Server<P> {
         let entry = self.registry.ephemeral(&request.type_name)?;
         let configuration = self.configuration();
         let private = Private::from_bytes(&request.private.unwrap_or_default());
-        let mut context = configuration.context(&self.stop, private)?;
+        let mut context = configuration.context(self.operations(), private)?;
         let renewed = entry.item.renew(&mut context).await?;
         Ok(RenewEphemeralResourceResponse {
             renew_at: renewed.renew_at.map(timestamp),
@@ -73,7 +57,7 @@ impl<P: Provider> Server<P> {
         let entry = self.registry.ephemeral(&request.type_name)?;
         let configuration = self.configuration();
         let private = Private::from_bytes(&request.private.unwrap_or_default());
-        let mut context = configuration.context(&self.stop, private)?;
+        let mut context = configuration.context(self.operations(), private)?;
         entry.item.close(&mut context).await?;
         Ok(CloseEphemeralResourceResponse { diagnostics: context.diagnostics.into() })
     }

@@ -28,7 +28,7 @@ impl<P: Provider> Server<P> {
                 Diagnostic::error("The id of the import is not of the right form", expected)
             })?,
         };
-        let mut context = configuration.context(&self.stop, Private::default())?;
+        let mut context = configuration.context(self.operations(), Private::default())?;
         let mut read = Read { state: Some(identity), is_import: true };
         entry.item.read(&mut context, &mut read).await?;
         let mut diagnostics = context.diagnostics;

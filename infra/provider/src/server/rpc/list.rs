@@ -1,29 +1,11 @@
 //! Lists of resources that exist.
 
 use super::wire::{decode_config, encode_object};
-use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::protocol::{
-    Failure, ListResourceEvent, ListResourceRequest, ValidateConfigResponse,
-    ValidateListResourceConfigRequest,
-};
+use crate::diagnostic::Diagnostic;
+use crate::protocol::{Failure, ListResourceEvent, ListResourceRequest};
 use crate::server::{ListRequest, Private, Provider, Server};
 
 impl<P: Provider> Server<P> {
-    pub(in crate::server) fn validate_list_resource_config(
-        &self,
-        request: ValidateListResourceConfigRequest,
-    ) -> ValidateConfigResponse {
-        let mut diagnostics = Diagnostics::default();
-        let found = self.registry.list(&request.type_name).and_then(|entry| {
-            decode_config(request.config.as_ref(), &entry.schema).map(|config| (entry, config))
-        });
-        if let Some((entry, config)) = diagnostics.take(found) {
-            entry.schema.validate(&config, &mut diagnostics);
-            entry.item.validate(&config, &mut diagnostics);
-        }
-        ValidateConfigResponse { diagnostics: diagnostics.into() }
-    }
-
     /// The events of a list: one for each resource, then one with what else there is to say.
     pub(in crate::server) async fn list_resource(
         &self,
@@ -42,7 +24,7 @@ impl<P: Provider> Server<P> {
         let include_state = request.include_resource_object;
         let limit = usize::try_from(request.limit).unwrap_or_default();
         let configuration = self.configuration();
-        let mut context = configuration.context(&self.stop, Private::default())?;
+        let mut context = configuration.context(self.operations(), Private::default())?;
         let listed = entry.item.list(&mut context, &ListRequest { config, limit, include_state }).await?;
         let mut events = Vec::with_capacity(listed.len() + 1);
         for one in listed.into_iter().take(limit) {

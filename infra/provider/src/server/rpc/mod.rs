@@ -9,4 +9,5 @@ mod list;
 mod provider;
 mod resource;
 mod stored;
+mod validate;
 mod wire;

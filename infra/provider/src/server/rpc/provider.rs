@@ -7,8 +7,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::protocol::{
     ClientCapabilities, ConfigureProviderRequest, ConfigureProviderResponse, Deferred, DeferredReason, Empty,
     FunctionName, GetMetadataResponse, GetProviderSchemaResponse, GetResourceIdentitySchemasResponse, Schema,
-    ServerCapabilities, StopProviderResponse, TypeName, ValidateProviderConfigRequest,
-    ValidateProviderConfigResponse,
+    ServerCapabilities, StopProviderResponse, TypeName,
 };
 use crate::server::registry::Entry;
 use crate::server::{CancellationToken, Configuration, Context, Private, Provider, Server};
@@ -74,20 +73,6 @@ impl<P: Provider> Server<P> {
         GetResourceIdentitySchemasResponse { identity_schemas: schemas.collect(), diagnostics: Vec::new() }
     }
 
-    pub(in crate::server) fn validate_provider_config(
-        &self,
-        request: ValidateProviderConfigRequest,
-    ) -> ValidateProviderConfigResponse {
-        let mut diagnostics = Diagnostics::default();
-        if let Some(config) =
-            diagnostics.take(decode_config(request.config.as_ref(), &self.registry.provider))
-        {
-            self.registry.provider.validate(&config, &mut diagnostics);
-            self.provider.validate(&config, &mut diagnostics);
-        }
-        ValidateProviderConfigResponse { diagnostics: diagnostics.into() }
-    }
-
     pub(in crate::server) async fn configure_provider(
         &self,
         request: ConfigureProviderRequest,
@@ -110,7 +95,7 @@ impl<P: Provider> Server<P> {
     }
 
     pub(in crate::server) fn stop_provider(&self, _: Empty) -> StopProviderResponse {
-        self.stop.cancel();
+        self.stop_operations();
         StopProviderResponse::default()
     }
 }
@@ -120,11 +105,11 @@ impl<C> Configuration<C> {
     ///
     /// # Errors
     /// The provider is not configured.
-    pub(super) fn context<'a>(
-        &'a self,
-        stop: &CancellationToken,
+    pub(super) fn context(
+        &self,
+        stop: CancellationToken,
         private: Private,
-    ) -> Result<Context<'a, C>, Diagnostic> {
+    ) -> Result<Context<'_, C>, Diagnostic> {
         match self {
             Self::Ready(client) => Ok(Context::new(client, stop, private)),
             Self::Missing => Err(Diagnostic::error(

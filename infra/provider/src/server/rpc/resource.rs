@@ -1,12 +1,11 @@
-//! The life of a resource: validate, read, plan, apply.
+//! The life of a resource: read, plan, apply.
 
 use super::wire::{decode_config, decode_object, encode_object};
 use crate::diagnostic::{Diagnostic, Diagnostics, wire_path};
 use crate::plan;
 use crate::protocol::{
     ApplyResourceChangeRequest, ApplyResourceChangeResponse, Failure, PlanResourceChangeRequest,
-    PlanResourceChangeResponse, ReadResourceRequest, ReadResourceResponse, ValidateConfigRequest,
-    ValidateConfigResponse,
+    PlanResourceChangeResponse, ReadResourceRequest, ReadResourceResponse,
 };
 use crate::schema::Operation;
 use crate::server::registry::ResourceEntry;
@@ -14,26 +13,6 @@ use crate::server::{Create, Delete, Plan, Private, Provider, Read, Server, Updat
 use crate::value::Object;
 
 impl<P: Provider> Server<P> {
-    pub(in crate::server) fn validate_resource_config(
-        &self,
-        request: ValidateConfigRequest,
-    ) -> ValidateConfigResponse {
-        let mut diagnostics = Diagnostics::default();
-        let found = self.registry.resource(&request.type_name).and_then(|entry| {
-            decode_config(request.config.as_ref(), &entry.schema).map(|config| (entry, config))
-        });
-        if let Some((entry, config)) = diagnostics.take(found) {
-            entry.schema.validate(&config, &mut diagnostics);
-            entry.item.validate(&config, &mut diagnostics);
-            let takes_write_only =
-                request.client_capabilities.is_some_and(|client| client.write_only_attributes_allowed);
-            if !takes_write_only {
-                refuse_write_only(entry, &config, &mut diagnostics);
-            }
-        }
-        ValidateConfigResponse { diagnostics: diagnostics.into() }
-    }
-
     pub(in crate::server) async fn read_resource(
         &self,
         request: ReadResourceRequest,
@@ -53,7 +32,7 @@ impl<P: Provider> Server<P> {
         let Some(state) = decode_object(request.current_state.as_ref(), &entry.schema)? else {
             return Ok(ReadResourceResponse { new_state: request.current_state, ..Default::default() });
         };
-        let context = configuration.context(&self.stop, Private::from_bytes(&request.private))?;
+        let context = configuration.context(self.operations(), Private::from_bytes(&request.private))?;
         let mut context = context.with_timeout(&state, Operation::Read);
         let mut read = Read { state: Some(state), is_import: false };
         let result = entry.item.read(&mut context, &mut read).await;
@@ -104,7 +83,7 @@ impl<P: Provider> Server<P> {
         let mut private = Private::from_bytes(&request.prior_private);
         let mut diagnostics = Diagnostics::default();
         if !configuration.is_unknown() {
-            let mut context = configuration.context(&self.stop, private)?;
+            let mut context = configuration.context(self.operations(), private)?;
             let result = entry.item.plan(&mut context, &mut change).await;
             diagnostics = context.diagnostics;
             diagnostics.take(result);
@@ -142,7 +121,8 @@ impl<P: Provider> Server<P> {
         let plan = decode_object(request.planned_state.as_ref(), &entry.schema)?;
         let config = decode_config(request.config.as_ref(), &entry.schema)?;
         let configuration = self.configuration();
-        let mut context = configuration.context(&self.stop, Private::from_bytes(&request.planned_private))?;
+        let mut context =
+            configuration.context(self.operations(), Private::from_bytes(&request.planned_private))?;
         let (state, result) = match (prior, plan) {
             (None, None) => (None, Ok(())),
             (None, Some(plan)) => {
@@ -200,13 +180,4 @@ pub(super) fn known_state<C: Send + Sync + 'static>(
         }
     }
     state
-}
-
-/// Before Terraform 1.11, a write-only argument would be stored.
-fn refuse_write_only<C>(entry: &ResourceEntry<C>, config: &Object, diagnostics: &mut Diagnostics) {
-    let write_only = entry.schema.attributes().iter().filter(|attribute| attribute.is_write_only());
-    for attribute in write_only.filter(|attribute| !config.get(attribute.name()).is_null()) {
-        let detail = "A write-only argument needs Terraform 1.11 or later.";
-        diagnostics.push(Diagnostic::error("Terraform is too old", detail).at(attribute.name()));
-    }
 }

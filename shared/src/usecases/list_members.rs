@@ -72,7 +72,9 @@ pub async fn list_members_by_status(
     let (mut members, mut counts, mut last) = (Vec::new(), MemberCounts::default(), after.cloned());
     loop {
         let (read, more) = app.store.members(id, last.as_ref(), per_query).await?;
-        read.iter().for_each(|member| counts.add(member.status));
+        for member in &read {
+            counts.add(member.status);
+        }
         last = read.last().map(|member| member.tenant.clone()).or(last);
         members.extend(read.into_iter().filter(is_listed));
         if !more || members.len() > limit || status.is_none() {

@@ -93,10 +93,10 @@ async fn serve(data: &Path) -> ServerProcess {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn events_and_messages_survive_kills_of_the_server() {
-    let seed = std::env::var("KILLED_EVENTS_SEED").ok().and_then(|text| text.parse().ok());
-    let seed = seed.unwrap_or_else(|| fastrand::u64(..));
-    println!("KILLED_EVENTS_SEED={seed}");
-    let mut random = fastrand::Rng::with_seed(seed);
+    let chosen = std::env::var("KILLED_EVENTS_SEED").ok().and_then(|text| text.parse().ok());
+    let start = chosen.unwrap_or_else(|| fastrand::u64(..));
+    println!("KILLED_EVENTS_SEED={start}");
+    let mut random = fastrand::Rng::with_seed(start);
     let directory = tempfile::tempdir().unwrap();
     let mut server = serve(directory.path()).await;
     let tokens = [("owner", "member"), ("recipient", "member"), ("ops", "admin")];

@@ -73,10 +73,10 @@ impl Fleet {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn events_and_messages_survive_kills_of_three_readers() {
-    let seed = std::env::var("SEVERAL_READERS_SEED").ok().and_then(|text| text.parse().ok());
-    let seed = seed.unwrap_or_else(|| fastrand::u64(..));
-    println!("SEVERAL_READERS_SEED={seed}");
-    let mut random = fastrand::Rng::with_seed(seed);
+    let chosen = std::env::var("SEVERAL_READERS_SEED").ok().and_then(|text| text.parse().ok());
+    let start = chosen.unwrap_or_else(|| fastrand::u64(..));
+    println!("SEVERAL_READERS_SEED={start}");
+    let mut random = fastrand::Rng::with_seed(start);
     let (fleet, began) = (Fleet::start().await, Instant::now());
     let client = fleet.client();
     let seen = Seen::default();

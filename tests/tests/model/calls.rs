@@ -15,7 +15,7 @@ use imageshare_tests::events::{stream_event, stream_record};
 use imageshare_tests::local_service::{caller, tenant};
 use serde_json::{Value, json};
 
-use crate::history::{KEY, Policy, Request, vault_id};
+use crate::history::{Decision, KEY, Policy, Request, vault_id};
 use crate::state::{ImageKind, image_kind};
 
 /// The result of a request.
@@ -77,15 +77,7 @@ pub async fn call(service: &App, request: Request) -> CallResult {
             job(usecases::respond(service, &by, named, images, decision, remembered).await)
         }
         Request::RespondToAll { by, named, decision, .. } => {
-            let (by, owner) = (caller(by.as_str()), decision.owner);
-            let decision = (decision.status, decision.vault.map(vault_id_of));
-            job(match owner {
-                None => usecases::respond_to_all(service, &by, named, decision, remembered).await,
-                Some(owner) => {
-                    let owners = [tenant(owner)].into();
-                    usecases::respond_to_owners(service, &by, named, owners, decision, remembered).await
-                }
-            })
+            job(respond_to_all(service, &caller(by.as_str()), named, decision, remembered).await)
         }
         Request::AddMember { by, image, to } => {
             usecases::add_member(service, &caller(by.as_str()), &image, &to, None)
@@ -151,6 +143,25 @@ pub async fn call(service: &App, request: Request) -> CallResult {
         }
     };
     response.unwrap_or_else(CallResult::Refused)
+}
+
+/// Decides on everything that is pending, or on that of one owner.
+async fn respond_to_all(
+    service: &App,
+    by: &Caller,
+    named: TenantId,
+    decision: Decision,
+    remembered: Option<IdempotencyRequest>,
+) -> Result<JobId, UseCaseError> {
+    let owner = decision.owner;
+    let decision = (decision.status, decision.vault.map(vault_id_of));
+    match owner {
+        None => usecases::respond_to_all(service, by, named, decision, remembered).await,
+        Some(owner) => {
+            let owners = [tenant(owner)].into();
+            usecases::respond_to_owners(service, by, named, owners, decision, remembered).await
+        }
+    }
 }
 
 async fn set_policy(

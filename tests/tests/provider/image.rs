@@ -58,22 +58,22 @@ async fn image_without_optional_arguments_has_no_diff() {
 async fn drift_of_an_image_is_seen_and_repaired() {
     let Some(world) = World::new().await else { return };
     world.apply(IMAGE).await;
-    let path = format!("/v2/images/{}", world.text("imageshare_image.i", "id").await);
+    let url = format!("/v2/images/{}", world.text("imageshare_image.i", "id").await);
     let patch = json!([
         {"op": "replace", "path": "/name", "value": "other"},
         {"op": "add", "path": "/colour", "value": "red"},
         {"op": "remove", "path": "/team"},
     ]);
-    world.send(OWNER, "PATCH", &path, Some(patch)).await.expect_status(200);
+    world.send(OWNER, "PATCH", &url, Some(patch)).await.expect_status(200);
     assert_eq!(world.project.planned_changes().await, ["imageshare_image.i update"]);
     world.apply(IMAGE).await;
-    let image = world.send(OWNER, "GET", &path, None).await.body;
+    let image = world.send(OWNER, "GET", &url, None).await.body;
     assert_eq!(
         (&image["name"], &image["team"], &image["colour"]),
         (&json!("golden-1"), &json!("platform"), &Value::Null)
     );
 
-    world.send(OWNER, "DELETE", &path, None).await.expect_status(204);
+    world.send(OWNER, "DELETE", &url, None).await.expect_status(204);
     assert_eq!(world.project.planned_changes().await, ["imageshare_image.i create"]);
     world.apply(IMAGE).await;
     let again = format!("/v2/images/{}", world.text("imageshare_image.i", "id").await);

@@ -121,8 +121,8 @@ impl World {
     }
 }
 
-fn tenants(names: impl IntoIterator<Item = usize>) -> Option<BTreeSet<TenantId>> {
-    Some(names.into_iter().map(|number| tenant(&format!("m{number:02}"))).collect())
+fn tenants(names: impl IntoIterator<Item = usize>) -> BTreeSet<TenantId> {
+    names.into_iter().map(|number| tenant(&format!("m{number:02}"))).collect()
 }
 
 #[tokio::test]
@@ -133,7 +133,13 @@ async fn query_returns_what_it_selects_page_by_page() {
     let owners = |names: &[&str]| Some(names.iter().map(|name| tenant(name)).collect());
     let mut queries = Vec::new();
     for images in [None, of(&all), of(&[3, 9, 14, 20, 21, 28]), of(&[29])] {
-        for counterparts in [None, tenants([3]), tenants([1, 5, 7, 99]), tenants(0..20), tenants(10..60)] {
+        for counterparts in [
+            None,
+            Some(tenants([3])),
+            Some(tenants([1, 5, 7, 99])),
+            Some(tenants(0..20)),
+            Some(tenants(10..60)),
+        ] {
             queries.push(("own1", Audience::Owner, images.clone(), counterparts));
         }
         for counterparts in [None, owners(&["own2"]), owners(&["own1", "own2"]), owners(&["other"])] {

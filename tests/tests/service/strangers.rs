@@ -133,22 +133,7 @@ impl Fixture {
                 let of_others = [(request("own1", &self.shared), request("nobody", &self.shared))];
                 [of_images(&|image| request(me, image)), of_others.to_vec()].concat()
             }
-            "queryMemberships" => {
-                let query = |project: &str, body: Value| {
-                    ApiRequest::new("POST", format!("/v1/{project}/memberships/query")).json(&body)
-                };
-                let mut pairs = vec![(query("own1", json!({})), query("nobody", json!({})))];
-                for role in ["owner", "recipient"] {
-                    pairs.extend(of_images(&|image| query(me, json!({"role": role, "images": [image]}))));
-                }
-                let of_tenant =
-                    |role: &str, field: &str, tenant: &str| query(me, json!({"role": role, field: [tenant]}));
-                for (role, field, tenant) in [("owner", "projects", "mem1"), ("recipient", "owners", "own1")]
-                {
-                    pairs.push((of_tenant(role, field, tenant), of_tenant(role, field, "nobody")));
-                }
-                pairs
-            }
+            "queryMemberships" => self.query_pairs(me),
             "showImageMember" => {
                 let request = |project: &str, image: &str, member: &str| {
                     get(format!("/v1/{project}/cloudimages/{image}/members/{member}"))
@@ -192,6 +177,24 @@ impl Fixture {
             | "showVersionOfFolder" => Vec::new(),
             other => self.glance_pairs(other, me),
         }
+    }
+
+    /// The same for the query of memberships.
+    fn query_pairs(&self, me: &str) -> Vec<(ApiRequest, ApiRequest)> {
+        let query = |project: &str, body: Value| {
+            ApiRequest::new("POST", format!("/v1/{project}/memberships/query")).json(&body)
+        };
+        let mut pairs = vec![(query("own1", json!({})), query("nobody", json!({})))];
+        for role in ["owner", "recipient"] {
+            let of_image = |image: &str| query(me, json!({"role": role, "images": [image]}));
+            pairs.extend([&self.shared, &self.private].map(|image| (of_image(image), of_image(NO_IMAGE))));
+        }
+        let of_tenant =
+            |role: &str, field: &str, tenant: &str| query(me, json!({"role": role, field: [tenant]}));
+        for (role, field, tenant) in [("owner", "projects", "mem1"), ("recipient", "owners", "own1")] {
+            pairs.push((of_tenant(role, field, tenant), of_tenant(role, field, "nobody")));
+        }
+        pairs
     }
 
     /// The same for Glance's list and member calls.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::domain::{AcceptedBy, Audience, VaultId};
+use crate::domain::{AcceptedBy, Audience, Timestamp, VaultId};
 use crate::usecases::MembershipRow;
 
 #[derive(Debug, Serialize)]
@@ -35,7 +35,7 @@ impl<'a> MembershipJson<'a> {
             project_id: member.tenant.as_str(),
             status: member.status.as_str(),
             shared_at: member.created.to_iso_seconds(),
-            answered_at: member.decided.map(|decided| decided.to_iso_seconds()),
+            answered_at: member.decided.map(Timestamp::to_iso_seconds),
             updated_at: member.updated.to_iso_seconds(),
             accepted_by: member.accepted_by.filter(|_| is_recipient).map(AcceptedBy::as_str),
             vault_id: member.vault.as_ref().filter(|_| is_recipient).map(VaultId::as_str),

@@ -11,8 +11,8 @@ pub(super) async fn exercise_memberships(owner: &Client<'_>, member: &Client<'_>
     let received = member.call("POST", "/v1/mem2/memberships/query", Some(&received)).await;
     let image = received.expect_status(200).body["memberships"][0]["image_id"].clone();
     let pair = json!({"images": [image], "projects": ["mem2"]});
-    let owned = owner.call("POST", "/v1/own1/memberships/query", Some(&pair)).await;
-    assert_eq!(owned.body["memberships"][0], received.body["memberships"][0], "{owned:?}");
+    let sent = owner.call("POST", "/v1/own1/memberships/query", Some(&pair)).await;
+    assert_eq!(sent.body["memberships"][0], received.body["memberships"][0], "{sent:?}");
 }
 
 /// A message, which is read, and read again with all others.

@@ -48,7 +48,10 @@ impl Fleet {
         let environment =
             [("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test"), ("AWS_REGION", "eu-west-1")];
         let environment = environment.map(|(name, value)| (name, value.to_owned())).to_vec();
-        let mut arguments = vec!["--table", TABLE, "--endpoint-url", &endpoint, "--keys", keys];
+        // A fast machine shares more than an owner may have pending by default.
+        let limit = "pending-per-owner=100000";
+        let mut arguments =
+            vec!["--table", TABLE, "--endpoint-url", &endpoint, "--keys", keys, "--limit", limit];
         arguments.extend(more);
         ServerProcess::start_with_env(&binary("imageshare"), &arguments, environment).await
     }

@@ -97,7 +97,7 @@ fn main() -> ExitCode {
 fn usage() -> String {
     let lines = TASKS.iter().map(|task| {
         let call = format!("cargo task {} {}", task.name, task.arguments);
-        format!("  {call:<60}{}\n", task.summary)
+        format!("  {call:<66}{}\n", task.summary)
     });
     format!("The developer's tasks:\n\n{}", lines.collect::<String>())
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
@@ -54,8 +55,12 @@ pub(super) fn write_sums(packages: &[Package], directory: &Path) -> Result<(), B
 
 /// A line of a file for `sha256sum --check`.
 pub(crate) fn sum_line(sha256: [u8; 32], name: &str) -> String {
-    let digits: String = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{digits}  {name}\n")
+    let mut line = String::new();
+    for byte in sha256 {
+        // Writing into a text does not fail.
+        let _ = write!(line, "{byte:02x}");
+    }
+    line + "  " + name + "\n"
 }
 
 /// The table of the packages in a directory.

@@ -12,6 +12,7 @@
 //! diagnostic  errors and warnings for the user
 //! value       Terraform's values, in MessagePack and JSON
 //! protocol    the messages of Terraform's plugin protocol 6
+//! docs        the pages of the registry, from the schemas: tests only
 //! plugin      how Terraform starts the process and reaches it: handshake, socket, TLS, gRPC, log
 //! ```
 //!
@@ -22,6 +23,8 @@ pub mod api;
 pub mod credentials;
 mod data;
 pub mod diagnostic;
+#[cfg(test)]
+mod docs;
 pub mod plan;
 pub mod plugin;
 pub mod protocol;

@@ -3,6 +3,7 @@
 mod cost;
 mod fuzz;
 mod packages;
+mod provider_package;
 mod routes;
 
 use std::env;
@@ -61,6 +62,12 @@ const TASKS: &[Task] = &[
         run: packages::run,
     },
     Task {
+        name: "provider-package",
+        arguments: "[--platform OS_ARCH] [--output DIR]",
+        summary: "builds and zips the Terraform provider, with its sums and manifest",
+        run: provider_package::run,
+    },
+    Task {
         name: "routes",
         arguments: "",
         summary: "prints the routes of infra/openapi.yaml, with their functions and body limits",
@@ -90,7 +97,7 @@ fn main() -> ExitCode {
 fn usage() -> String {
     let lines = TASKS.iter().map(|task| {
         let call = format!("cargo task {} {}", task.name, task.arguments);
-        format!("  {call:<60}{}\n", task.summary)
+        format!("  {call:<66}{}\n", task.summary)
     });
     format!("The developer's tasks:\n\n{}", lines.collect::<String>())
 }
@@ -133,14 +140,17 @@ mod tests {
     /// Finds the names after `cargo task` in a text.
     fn tasks_in(text: &str) -> Vec<&str> {
         let calls = text.split("cargo task ").skip(1);
-        calls.filter_map(|rest| rest.split(|c: char| !c.is_ascii_lowercase()).next()).collect()
+        calls.filter_map(|rest| rest.split(|c: char| !c.is_ascii_lowercase() && c != '-').next()).collect()
     }
 
     #[test]
     fn tasks_of_the_pages_exist_and_every_task_is_listed() {
         let listed = usage();
         let listed = tasks_in(&listed);
-        assert_eq!(listed, ["gate", "bench", "cost", "fuzz", "starts", "packages", "routes"]);
+        assert_eq!(
+            listed,
+            ["gate", "bench", "cost", "fuzz", "starts", "packages", "provider-package", "routes"]
+        );
         let pages =
             [include_str!("../../../.github/CONTRIBUTING.md"), include_str!("../../../tests/fuzz/README.md")];
         let named: Vec<_> = pages.into_iter().flat_map(tasks_in).collect();

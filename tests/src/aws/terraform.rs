@@ -1,7 +1,9 @@
 //! Terraform on a throw-away copy of the module and of the tests' deployment, since it writes files beside them, such as the lock
 //! file.
 
+use std::env::consts;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Output;
 
@@ -18,6 +20,12 @@ pub const MODULE: &str = "infra/aws";
 
 /// The folder of the tests' deployment.
 pub const DEPLOYMENT: &str = "tests/aws";
+
+/// The folder of the examples of the workspace's own provider.
+pub const EXAMPLES: &str = "infra/provider/examples";
+
+/// Where Terraform finds the workspace's own provider: below the folder of a configuration, which it looks into without being told.
+const PLUGINS: &str = "terraform.d/plugins";
 
 /// A copy of one configuration, with its provider.
 pub struct Terraform {
@@ -38,26 +46,52 @@ impl Terraform {
         folder: &'static str,
         environment: Vec<(&'static str, String)>,
     ) -> Result<Self, SetupError> {
+        Self::copied(workspace, folder, environment).await?.initialised(&[]).await
+    }
+
+    /// The same for a configuration that needs the workspace's own provider, too, whose binary this is.
+    ///
+    /// # Errors
+    /// Terraform cannot be installed, or cannot get the providers.
+    pub async fn init_with_provider(
+        workspace: &Path,
+        folder: &'static str,
+        provider: &Path,
+    ) -> Result<Self, SetupError> {
+        let terraform = Self::copied(workspace, folder, Vec::new()).await?;
+        mirror_provider(provider, &terraform.path().join(folder).join(PLUGINS));
+        terraform.initialised(&[&format!("-plugin-dir={PLUGINS}")]).await
+    }
+
+    /// A copy that is not initialised yet.
+    async fn copied(
+        workspace: &Path,
+        folder: &'static str,
+        environment: Vec<(&'static str, String)>,
+    ) -> Result<Self, SetupError> {
         let copy = TempDir::new().expect("a temporary directory");
-        for folder in [MODULE, DEPLOYMENT] {
+        for folder in [MODULE, DEPLOYMENT, EXAMPLES] {
             copy_configuration(&workspace.join(folder), &copy.path().join(folder));
         }
         fs::copy(workspace.join("infra/openapi.yaml"), copy.path().join("infra/openapi.yaml"))
             .expect("a copy");
         let program = Program::find(&workspace.join("tests")).await?;
-        let terraform = Self { program, copy, folder, environment };
-        terraform.init_from(&Source::all()?).await.map(|()| terraform)
+        Ok(Self { program, copy, folder, environment })
     }
 
-    /// Runs `terraform init` until the provider is found in one of the places.
-    async fn init_from(&self, sources: &[Source]) -> Result<(), SetupError> {
+    /// Runs `terraform init` until the providers are found in one of the places. `further` are the arguments for a provider of the
+    /// workspace, if the place is a mirror.
+    async fn initialised(self, further: &[&str]) -> Result<Self, SetupError> {
         let _alone = lock_cache().await;
         let mut problems = String::new();
-        for source in sources {
+        for source in Source::all()? {
             let arguments = source.init_arguments();
-            let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+            let mut arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+            if matches!(source, Source::Mirror(_)) {
+                arguments.extend(further);
+            }
             match self.command(&arguments).envs(cache_variables()).output().await {
-                Ok(ended) if ended.status.success() => return Ok(()),
+                Ok(ended) if ended.status.success() => return Ok(self),
                 Ok(ended) => problems.push_str(&output_text(&ended)),
                 Err(problem) => problems.push_str(&problem.to_string()),
             }
@@ -137,6 +171,17 @@ fn changes_of_resource(resource: &Value) -> Vec<String> {
             .map(|action| format!("{address} {}", action.as_str().unwrap_or_default()))
             .collect(),
     }
+}
+
+/// Puts a provider into a directory that mirrors Terraform's registry, unpacked.
+fn mirror_provider(binary: &Path, mirror: &Path) {
+    let system = if consts::OS == "macos" { "darwin" } else { consts::OS };
+    let architecture = if consts::ARCH == "aarch64" { "arm64" } else { "amd64" };
+    let version = env!("CARGO_PKG_VERSION");
+    let folder =
+        mirror.join(format!("registry.terraform.io/imageshare/imageshare/{version}/{system}_{architecture}"));
+    fs::create_dir_all(&folder).expect("a folder");
+    symlink(binary, folder.join(format!("terraform-provider-imageshare_v{version}"))).expect("a link");
 }
 
 fn output_text(ended: &Output) -> String {

@@ -6,6 +6,7 @@
 mod acceptance;
 mod configuration;
 mod data;
+mod examples;
 mod image;
 mod interrupts;
 mod language;

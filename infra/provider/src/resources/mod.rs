@@ -14,6 +14,8 @@ mod vault;
 
 use crate::api::Client;
 use crate::server::{ListResource, Resource};
+#[cfg(test)]
+pub(crate) use support::DEFAULT_TIMEOUT;
 
 /// All of them.
 pub(crate) fn all() -> Vec<Box<dyn Resource<Client>>> {

@@ -10,7 +10,7 @@ use crate::server::Context;
 use crate::value::{Object, Set, Value};
 
 /// How long an operation that waits may take, unless `timeouts` says otherwise.
-pub(super) const DEFAULT_TIMEOUT: Duration = Duration::from_mins(10);
+pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// The error of the service as one for the user. `attributes` are those whose names the service's own fields have; it
 /// points to the one at fault.

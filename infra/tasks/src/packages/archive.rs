@@ -1,4 +1,4 @@
-//! The zip of a function: one executable called `bootstrap`, which Lambda runs.
+//! A zip of one executable: of a function, which Lambda runs, or of the Terraform provider.
 
 use std::error::Error;
 use std::io::{Cursor, Write};
@@ -6,18 +6,18 @@ use std::io::{Cursor, Write};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, System, ZipWriter};
 
-/// The name that Lambda expects of the executable.
-const EXECUTABLE: &str = "bootstrap";
+/// The name that Lambda expects of a function's executable.
+pub(super) const BOOTSTRAP: &str = "bootstrap";
 
 /// Beyond the levels of zlib, which end at 9: five passes of Zopfli. A zip is made once, and downloaded at each cold start
 /// (`infra/aws/docs/packages.md` has what it saves).
 const LEVEL: i64 = 14;
 
-/// Zips a binary. The same binary gives the same bytes: the entry is of 1980-01-01, the first date that a zip can have.
+/// Zips a binary under this name. The same binary gives the same bytes: the entry is of 1980-01-01, the first date that a zip can have.
 ///
 /// # Errors
 /// None that is known, since the zip is made in memory.
-pub(super) fn zip(binary: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
+pub(crate) fn zip(name: &str, binary: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
         .compression_level(Some(LEVEL))
@@ -25,7 +25,7 @@ pub(super) fn zip(binary: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
         .system(System::Unix)
         .unix_permissions(0o755);
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-    zip.start_file(EXECUTABLE, options)?;
+    zip.start_file(name, options)?;
     zip.write_all(binary)?;
     Ok(zip.finish()?.into_inner())
 }
@@ -39,9 +39,9 @@ mod tests {
     #[test]
     fn zip_holds_one_executable_and_is_the_same_twice() {
         let binary = b"\x7fELF and so on".repeat(1000);
-        let made = zip(&binary).unwrap();
+        let made = zip(BOOTSTRAP, &binary).unwrap();
         assert!(made.len() < binary.len() / 10);
-        assert_eq!(made, zip(&binary).unwrap());
+        assert_eq!(made, zip(BOOTSTRAP, &binary).unwrap());
         let mut read = zip::ZipArchive::new(Cursor::new(made)).unwrap();
         assert_eq!(read.len(), 1);
         let mut entry = read.by_index(0).unwrap();

@@ -1,4 +1,4 @@
-//! Builds the functions with the profile `deploy`.
+//! Builds what is packaged, with the profile `deploy`.
 //!
 //! The same sources are meant to give the same bytes, wherever they are and whoever builds them: paths of the machine are replaced
 //! in what the compiler writes, the compiler's version is that of `rust-toolchain.toml`, the crates are those of
@@ -8,11 +8,7 @@ use std::env;
 use std::error::Error;
 use std::path::PathBuf;
 
-use super::architecture::Architecture;
 use crate::{command, run, workspace};
-
-/// The version of glibc in Amazon Linux 2023, which the functions run on.
-const GLIBC: &str = "2.34";
 
 /// 1980-01-01, for tools that write a date; as in the zips.
 const SOURCE_DATE_EPOCH: &str = "315532800";
@@ -22,19 +18,31 @@ pub(super) fn cargo_package(function: &str) -> String {
     format!("imageshare-{function}")
 }
 
-/// Builds functions for an architecture in one call of cargo, whose output is shown. Takes minutes. Returns the
-/// directory of the binaries, which have the names of the functions.
+/// What links a binary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Linker {
+    /// Zig, which links for any Linux: the target may end with a version of glibc, as in `x86_64-unknown-linux-gnu.2.34`.
+    Zig,
+    /// The machine's own.
+    Own,
+}
+
+/// Builds packages of the workspace for a target in one call of cargo, whose output is shown. Takes minutes. Returns the
+/// directory of the binaries.
 ///
 /// # Errors
 /// The build fails.
-pub(super) fn build(architecture: Architecture, functions: &[String]) -> Result<PathBuf, Box<dyn Error>> {
+pub(crate) fn build(target: &str, linker: Linker, packages: &[String]) -> Result<PathBuf, Box<dyn Error>> {
     let target_directory = target_directory();
     let mut cargo = command("cargo");
-    cargo.args(["zigbuild", "--locked", "--profile", "deploy", "--target"]);
-    cargo.arg(format!("{}.{GLIBC}", architecture.target()));
+    cargo.arg(match linker {
+        Linker::Zig => "zigbuild",
+        Linker::Own => "build",
+    });
+    cargo.args(["--locked", "--profile", "deploy", "--target", target]);
     cargo.arg("--target-dir").arg(&target_directory);
-    for function in functions {
-        cargo.args(["--package", &cargo_package(function)]);
+    for package in packages {
+        cargo.args(["--package", package]);
     }
     for flags in ["RUSTFLAGS", "CFLAGS", "CXXFLAGS", "RUSTC_WRAPPER"] {
         cargo.env_remove(flags);
@@ -44,7 +52,8 @@ pub(super) fn build(architecture: Architecture, functions: &[String]) -> Result<
         .env("CARGO_INCREMENTAL", "0")
         .env("SOURCE_DATE_EPOCH", SOURCE_DATE_EPOCH);
     run(&mut cargo)?;
-    Ok(target_directory.join(architecture.target()).join("deploy"))
+    let triple = target.split('.').next().unwrap_or(target);
+    Ok(target_directory.join(triple).join("deploy"))
 }
 
 /// Cargo's directory for what it builds.

@@ -4,11 +4,11 @@
 //! [`archive`] puts each binary into its zip, and [`report`] writes the sums and the table of sizes.
 
 mod architecture;
-mod archive;
+pub(crate) mod archive;
 mod arguments;
-mod build;
-mod report;
-mod toolchain;
+pub(crate) mod build;
+pub(crate) mod report;
+pub(crate) mod toolchain;
 
 use std::error::Error;
 use std::fs;
@@ -19,8 +19,12 @@ use imageshare_routes::Document;
 
 use self::architecture::Architecture;
 use self::arguments::Arguments;
+use self::build::Linker;
 use self::report::Package;
 use crate::{TaskResult, workspace};
+
+/// The version of glibc in Amazon Linux 2023, which the functions run on.
+const GLIBC: &str = "2.34";
 
 /// Where the packages go by default, below the workspace.
 const DEFAULT_OUTPUT: &str = "target/packages";
@@ -34,7 +38,8 @@ pub(crate) fn run(arguments: &[String]) -> TaskResult {
     let functions = Document::load()?.functions().into_iter().map(str::to_owned).collect::<Vec<_>>();
     let arguments = Arguments::parse(arguments, &functions)?;
     let output = arguments.output.unwrap_or_else(|| workspace().join(DEFAULT_OUTPUT));
-    toolchain::check(&arguments.architectures)?;
+    let targets: Vec<_> = arguments.architectures.iter().map(|architecture| architecture.target()).collect();
+    toolchain::check(Linker::Zig, &targets)?;
     let mut too_large = Vec::new();
     for architecture in arguments.architectures {
         let directory = output.join(architecture.name());
@@ -54,14 +59,16 @@ fn package(
 ) -> Result<Vec<Package>, Box<dyn Error>> {
     println!("building {} for {} …", count(functions.len(), "function"), architecture.name());
     let started = Instant::now();
-    let binaries = build::build(architecture, functions)?;
+    let packages: Vec<_> = functions.iter().map(|function| build::cargo_package(function)).collect();
+    let target = format!("{}.{GLIBC}", architecture.target());
+    let binaries = build::build(&target, Linker::Zig, &packages)?;
     println!("built in {} s; zipping …", started.elapsed().as_secs());
     clear(directory)?;
     functions
         .iter()
         .map(|function| {
             let binary = fs::read(binaries.join(function))?;
-            let zip = archive::zip(&binary)?;
+            let zip = archive::zip(archive::BOOTSTRAP, &binary)?;
             fs::write(directory.join(format!("{function}.zip")), &zip)?;
             Ok(Package::new(architecture, function, binary.len(), &zip))
         })

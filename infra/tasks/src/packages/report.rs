@@ -49,14 +49,18 @@ pub(super) fn write_sums(packages: &[Package], directory: &Path) -> Result<(), B
     let hashes: BTreeMap<_, _> =
         packages.iter().map(|package| (&package.function, STANDARD.encode(package.sha256))).collect();
     fs::write(directory.join(HASHES), serde_json::to_string_pretty(&hashes)? + "\n")?;
-    let mut sums = String::new();
-    for package in packages {
-        for byte in package.sha256 {
-            write!(sums, "{byte:02x}")?;
-        }
-        writeln!(sums, "  {}", package.file_name())?;
+    let sums = packages.iter().map(|package| sum_line(package.sha256, &package.file_name()));
+    Ok(fs::write(directory.join(SUMS), sums.collect::<String>())?)
+}
+
+/// A line of a file for `sha256sum --check`.
+pub(crate) fn sum_line(sha256: [u8; 32], name: &str) -> String {
+    let mut line = String::new();
+    for byte in sha256 {
+        // Writing into a text does not fail.
+        let _ = write!(line, "{byte:02x}");
     }
-    Ok(fs::write(directory.join(SUMS), sums)?)
+    line + "  " + name + "\n"
 }
 
 /// The table of the packages in a directory.
@@ -87,7 +91,7 @@ pub(super) fn too_large(packages: &[Package]) -> Vec<String> {
 }
 
 /// A number with commas between its thousands.
-fn grouped(number: usize) -> String {
+pub(crate) fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let groups = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy);
     groups.collect::<Vec<_>>().join(",")

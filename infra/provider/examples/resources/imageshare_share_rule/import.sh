@@ -1,0 +1,1 @@
+terraform import imageshare_share_rule.golden golden

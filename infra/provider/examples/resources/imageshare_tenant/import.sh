@@ -1,0 +1,1 @@
+terraform import imageshare_tenant.web 5f2c0d1e7a8b4c3d

@@ -1,0 +1,1 @@
+terraform import imageshare_trusted_owner.platform 0a1b2c3d4e5f6071

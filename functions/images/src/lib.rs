@@ -2,7 +2,7 @@
 
 mod paths;
 
-use imageshare::facade::{self, glance, identity, ims, memberships};
+use imageshare::facade::{self, glance, identity, ims};
 use imageshare::function::HttpFunction;
 use imageshare::http::{AuthenticatedRequest, HttpResponse, route_key};
 use lambda_http::Request;
@@ -33,7 +33,6 @@ async fn dispatch(request: &AuthenticatedRequest) -> HttpResponse {
         ims::members::LIST_ROUTE => ims::members::handle_list(request).await,
         ims::members::SHOW_ROUTE => ims::members::handle_show(request).await,
         ims::quota::ROUTE => ims::quota::handle(request).await,
-        memberships::query::ROUTE => memberships::query::handle(request).await,
         glance::create::ROUTE => glance::create::handle(request).await,
         glance::image_data::DOWNLOAD_ROUTE => glance::image_data::handle_download(request),
         glance::image_data::UPLOAD_ROUTE => glance::image_data::handle_upload(request).await,

@@ -1,7 +1,8 @@
-//! The function `registry`: the directory of tenants, vaults, key grants, and trusted and blocked owners.
+//! The function `registry`: the directory of tenants, vaults, key grants, trusted and blocked owners, and queries of
+//! memberships.
 
 use imageshare::facade::registry::{key_grants, owners, tenants, vaults};
-use imageshare::facade::{self, ims};
+use imageshare::facade::{self, ims, memberships};
 use imageshare::function::HttpFunction;
 use imageshare::http::{AuthenticatedRequest, HttpResponse};
 use lambda_http::Request;
@@ -30,6 +31,7 @@ async fn dispatch(request: &AuthenticatedRequest) -> HttpResponse {
         owners::show::ROUTE => owners::show::handle(request).await,
         owners::put::ROUTE => owners::put::handle(request).await,
         owners::delete::ROUTE => owners::delete::handle(request).await,
+        memberships::query::ROUTE => memberships::query::handle(request).await,
         _ => ims::route_not_found(""),
     }
 }

@@ -171,7 +171,7 @@ async fn messages(client: &Client, server: &str) -> Vec<String> {
                     .map(|image| image["id"].as_str().unwrap().to_owned()),
             );
         }
-        match list["next_marker"].as_str() {
+        match list["page_info"]["next_marker"].as_str() {
             Some(next) => marker = format!("&marker={next}"),
             None => return told,
         }

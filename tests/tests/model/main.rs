@@ -63,7 +63,7 @@ use self::schedule::ScheduleCounts;
 use self::statistics::Statistics;
 
 /// The default number of histories.
-const DEFAULT_HISTORIES: u32 = 320;
+const DEFAULT_HISTORIES: u32 = 220;
 
 /// Concurrent runners. When one waits, the processor is free for others.
 const RUNNERS: u8 = 4;

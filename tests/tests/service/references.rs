@@ -372,15 +372,18 @@ fn exists(from: &Path, path: &str) -> bool {
         .any(|folder| folder.join(path).exists())
 }
 
-/// The anchors of a Markdown page.
+/// The anchors of a Markdown page: its headings, and those that it sets itself.
 fn anchors(page: &str) -> BTreeSet<String> {
+    let set = page.lines().filter_map(|line| line.strip_prefix("<a id=\"")?.split('"').next());
     let headings = page.lines().filter(|line| line.starts_with('#'));
     let kept = |letter: char| match letter {
         ' ' => Some('-'),
         letter if letter.is_alphanumeric() || "_-".contains(letter) => Some(letter.to_ascii_lowercase()),
         _ => None,
     };
-    headings.map(|line| line.trim_start_matches('#').trim().chars().filter_map(kept).collect()).collect()
+    let headings =
+        headings.map(|line| line.trim_start_matches('#').trim().chars().filter_map(kept).collect());
+    headings.chain(set.map(str::to_owned)).collect()
 }
 
 /// The relative links of a document without a target.

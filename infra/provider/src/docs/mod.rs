@@ -95,7 +95,7 @@ fn pages_are_current() {
 #[test]
 fn page_says_who_sets_an_attribute_and_how_it_is_imported() {
     let pages = pages();
-    let grant = &pages["resources/key_grant.md"];
+    let grant = &pages[&format!("resources/{}.md", "key_grant")];
     for text in [
         "### Required\n\n- `key_id` (String) ",
         "### Read-Only\n\n- `created_at` (String) ",

@@ -27,6 +27,7 @@ const NOT_EXECUTED: &[(&str, &str)] = &[
     ("infra/aws/docs/operating.md", "a test of the module checks its commands, which need AWS"),
     ("infra/aws/docs/regions.md", "a test of the module checks its commands, which need AWS"),
     ("infra/local/SPEED.md", "runs the benchmark"),
+    ("infra/provider/README.md", "needs Terraform; the tests of the provider run its examples"),
     ("shared/contract/recipes.md", "recordings of clients, which the tests of clients run"),
     ("tests/README.md", "runs the tests"),
     ("tests/fuzz/README.md", "runs for hours, and needs cargo-fuzz"),

@@ -95,7 +95,8 @@ fn pages_are_current() {
 #[test]
 fn page_says_who_sets_an_attribute_and_how_it_is_imported() {
     let pages = pages();
-    let grant = &pages[&format!("resources/{}.md", "key_grant")];
+    let page_of = |name: &str| &pages[&format!("resources/{name}.md")];
+    let grant = page_of("key_grant");
     for text in [
         "### Required\n\n- `key_id` (String) ",
         "### Read-Only\n\n- `created_at` (String) ",
@@ -106,7 +107,7 @@ fn page_says_who_sets_an_attribute_and_how_it_is_imported() {
     ] {
         assert!(grant.contains(text), "{text:?} is missing in\n{grant}");
     }
-    let share = &pages["resources/share.md"];
+    let share = page_of("share");
     for text in [
         "- `accounts` (Attributes Set) ",
         "<a id=\"nestedatt--accounts\"></a>\n### Nested Schema for `accounts`\n\nRequired:\n\n- `name` (String) ",

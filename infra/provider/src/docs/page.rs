@@ -6,6 +6,9 @@ use super::{attributes, example};
 use crate::schema::Schema;
 use crate::server::Signature;
 
+/// The name of the provider's page.
+const INDEX: &str = "index";
+
 /// What a page is about. The provider's own is the index.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -53,7 +56,7 @@ impl<'a> Page<'a> {
     pub(super) fn path(&self) -> String {
         let short = self.name.strip_prefix("imageshare_").unwrap_or(self.name);
         match self.kind {
-            Kind::Provider => "index.md".to_owned(),
+            Kind::Provider => format!("{INDEX}.md"),
             kind => format!("{}/{short}.md", kind.names().0),
         }
     }

@@ -1,5 +1,5 @@
-//! The Terraform provider as a release has it: a zip for each platform, their sums, and the registry's manifest. The same sources give
-//! the same bytes, as with the functions' packages.
+//! The Terraform provider as a release has it: a zip for each platform, their sums, and the registry's manifest. The same sources
+//! are meant to give the same bytes, as with the functions' packages, whose builder this is.
 
 use std::env::consts;
 use std::error::Error;

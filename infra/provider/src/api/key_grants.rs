@@ -45,7 +45,7 @@ impl Client {
         Ok(self.send::<Body>(&Call::put("/v1/keys/{}/grants/{}", &[key, project])).await?.grant)
     }
 
-    /// Reads a key grant. `None` if there is none.
+    /// Reads a key grant; `None` if the key is not granted.
     pub async fn key_grant(&self, key: &str, project: &str) -> Result<Option<KeyGrant>, ApiError> {
         let body: Option<Body> = self.find(&Call::get("/v1/keys/{}/grants/{}", &[key, project])).await?;
         Ok(body.map(|body| body.grant))

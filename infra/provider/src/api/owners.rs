@@ -64,7 +64,7 @@ impl Client {
         Ok(self.send::<Body>(&call).await?.owner)
     }
 
-    /// Reads the policy on an owner. `None` if there is none.
+    /// Reads the policy on an owner; `None` for an owner without one.
     pub async fn owner(&self, owner: &str) -> Result<Option<OwnerPolicy>, ApiError> {
         let body: Option<Body> = self.find(&Call::get("/v1/owners/{}", &[owner])).await?;
         Ok(body.map(|body| body.owner))

@@ -109,7 +109,7 @@ impl Client {
     }
 
     /// Decides on images: by their ids, or `OWNER/*` for everything that is pending from an owner. Waits for the jobs,
-    /// and costs one call for each 100 images and one or more to wait.
+    /// and costs one call for as many images as the service takes in one, and one or more to wait.
     ///
     /// # Errors
     /// In the result.

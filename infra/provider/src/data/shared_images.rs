@@ -30,7 +30,7 @@ impl DataSource<Client> for SharedImages {
             Attribute::string("vault_id", "The vault that it was accepted into.").computed(),
         ];
         Schema::new(
-            "The images that others share with the project, pending ones among them. That there are none is no error.",
+            "The images that others share with the project, pending ones among them. The list may be empty.",
             [
                 Attribute::strings(
                     "statuses",

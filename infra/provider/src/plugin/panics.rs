@@ -15,7 +15,7 @@ pub(super) fn install_hook() {
     }));
 }
 
-/// Runs a handler to its end, also if whoever waits for it goes away. A panic in it becomes a response.
+/// Runs a handler to its end, also if its caller goes away. A panic in it becomes a response.
 pub(crate) async fn reported<A: Failure + Send + 'static>(
     handler: impl Future<Output = A> + Send + 'static,
 ) -> A {

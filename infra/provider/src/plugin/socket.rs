@@ -48,7 +48,7 @@ impl Socket {
 struct Directory(PathBuf);
 
 impl Directory {
-    /// Creates one with a new name. One that exists is never taken, whoever has made it.
+    /// Creates one with a new name. One that exists already is never taken.
     fn create_in(parent: &Path) -> io::Result<Self> {
         let mut result = Err(io::ErrorKind::AlreadyExists.into());
         for _ in 0..ATTEMPTS {
@@ -70,7 +70,7 @@ impl Directory {
 
 impl Drop for Directory {
     fn drop(&mut self) {
-        // What cannot be removed is left to whoever cleans the directory for temporary files.
+        // What cannot be removed is left to the clean-up of the directory for temporary files.
         let _ = fs::remove_file(self.socket());
         let _ = fs::remove_dir(&self.0);
     }

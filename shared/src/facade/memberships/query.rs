@@ -120,7 +120,7 @@ fn id_set<T: std::str::FromStr + Clone + Eq + std::hash::Hash + Ord>(
     Ok(parse_ids(field, code, Some(value), MAX_NAMES_PER_QUERY)?.into_iter().collect())
 }
 
-/// Parses the statuses; all of them if there are none.
+/// Parses the statuses; without the member, all of them.
 fn parse_statuses(value: Option<&Value>) -> Result<BTreeSet<Status>, ApiError> {
     let Some(value) = value else { return Ok(Status::ALL.into()) };
     let parse = |value: &Value| value.as_str().and_then(|text| text.parse().ok());

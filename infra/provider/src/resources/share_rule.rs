@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use serde_json::Value as Json;
 
-use super::support::{account_names, account_values, failed, id, stopped, text, texts, unless_empty, wait};
+use super::support::{
+    account_attributes, account_names, account_values, failed, id, stopped, text, texts, unless_empty, wait,
+};
 use crate::api::{Client, ErrorKind, NewShareRule, RuleRecipients, ShareRule as ApiShareRule};
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::schema::{Attribute, Nesting, Operation, Rule, Schema, Validator, length, not_empty};
+use crate::schema::{Attribute, Nesting, Operation, Rule, Schema, Validator, not_empty};
 use crate::server::{Context, Create, Delete, Read, Resource, Update};
 use crate::value::Object;
 
@@ -22,11 +24,6 @@ impl Resource<Client> for ShareRule {
     }
 
     fn schema(&self) -> Schema {
-        let account = [
-            Attribute::string("name", "The name of the account.").required().check(length(1..=64)),
-            Attribute::string("project", "The name of its project. Without it, its only one in the region.")
-                .check(length(1..=64)),
-        ];
         Schema::new(
             "A standing order of the project: share each image that matches a pattern with these recipients. Destroying the rule leaves shared what it has shared.",
             [
@@ -38,7 +35,7 @@ impl Resource<Client> for ShareRule {
                 .required()
                 .check(json_object()),
                 Attribute::strings("project_ids", "Projects to share with.").check(not_empty()),
-                Attribute::objects("accounts", Nesting::Set, "Accounts to share with, by their names in the directory.", account)
+                Attribute::objects("accounts", Nesting::Set, "Accounts to share with, by their names in the directory.", account_attributes())
                     .check(not_empty()),
                 Attribute::strings("organizations", "The project's own organization, to share with its members.").check(not_empty()),
                 Attribute::bool("enabled", "Whether the rule acts when an image changes.").default(true),

@@ -5,12 +5,21 @@ use std::time::Duration;
 
 use crate::api::{AccountName, ApiError, Client, ErrorKind, StopWaiting, Wait};
 use crate::diagnostic::Diagnostic;
-use crate::schema::Validator;
+use crate::schema::{Attribute, Validator, length};
 use crate::server::Context;
 use crate::value::{Object, Set, Value};
 
 /// How long an operation that waits may take, unless `timeouts` says otherwise.
 pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_mins(10);
+
+/// The attributes of an account among the recipients of a resource.
+pub(super) fn account_attributes() -> [Attribute; 2] {
+    [
+        Attribute::string("name", "The name of the account.").required().check(length(1..=64)),
+        Attribute::string("project", "The name of its project. Without it, its only one in the region.")
+            .check(length(1..=64)),
+    ]
+}
 
 /// The error of the service as one for the user. `attributes` are those whose names the service's own fields have; it
 /// points to the one at fault.

@@ -9,7 +9,7 @@ mod wanted;
 
 use async_trait::async_trait;
 
-use super::support::{account_names, failed, id, text, texts};
+use super::support::{account_attributes, account_names, failed, id, text, texts};
 use crate::api::{Client, MembershipChange, Status};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::schema::{Attribute, Nesting, Operation, Rule, Schema, each, length, not_empty, one_of};
@@ -28,18 +28,13 @@ impl Resource<Client> for Share {
     }
 
     fn schema(&self) -> Schema {
-        let account = [
-            Attribute::string("name", "The name of the account.").required().check(length(1..=64)),
-            Attribute::string("project", "The name of its project. Without it, its only one in the region.")
-                .check(length(1..=64)),
-        ];
         Schema::new(
             "Every one of some images is shared with every one of some projects, which accept or reject it. Members that others have added stay, unless the share is exclusive.",
             [
                 Attribute::string("id", "The images that it began with, in their order, with commas between them.").computed().keep(),
                 Attribute::strings("image_ids", "The images.").required().check(length(1..=1000)).check(each(id())),
                 Attribute::strings("project_ids", "The projects.").check(not_empty()).check(each(id())),
-                Attribute::objects("accounts", Nesting::Set, "The projects of accounts, by their names in the directory.", account)
+                Attribute::objects("accounts", Nesting::Set, "The projects of accounts, by their names in the directory.", account_attributes())
                     .check(not_empty()),
                 Attribute::bool("exclusive", "Whether members that are not listed here are removed, whoever added them.")
                     .default(false),

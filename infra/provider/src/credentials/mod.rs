@@ -5,7 +5,7 @@
 //! 1. the arguments, such as those of the block `provider`;
 //! 2. the environment: `IMAGESHARE_ENDPOINT`, `IMAGESHARE_TOKEN`, `IMAGESHARE_ACCESS_KEY_ID`,
 //!    `IMAGESHARE_SECRET_ACCESS_KEY`, `IMAGESHARE_PROJECT_ID`;
-//! 3. the profile of the [credentials file](file): the one that the argument `profile` or `IMAGESHARE_PROFILE` names, or
+//! 3. the profile of the [credentials file](mod@file): the one that the argument `profile` or `IMAGESHARE_PROFILE` names, or
 //!    `default`.
 //!
 //! The credential is an exception: a token or an access key, as a whole, from the first place that has either. So a token

@@ -45,3 +45,4 @@ mod table_faults;
 pub mod table_server;
 pub mod terraform;
 pub mod totals;
+pub mod visitor;

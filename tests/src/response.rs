@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use http::header::CONTENT_TYPE;
 use imageshare::http::HttpResponse;
 use lambda_http::Body;
 use serde_json::Value;
@@ -78,8 +79,10 @@ impl From<HttpResponse> for ApiResponse {
         let headers = response.headers().iter();
         let headers = headers
             .map(|(name, value)| (name.to_string(), value.to_str().expect("a printable header").to_owned()));
+        let is_json = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
         let body = match response.body() {
-            Body::Text(text) => serde_json::from_str(text).expect("a JSON body"),
+            Body::Text(text) if is_json => serde_json::from_str(text).expect("a JSON body"),
+            Body::Text(text) => Value::String(text.clone()),
             _ => Value::Null,
         };
         let (request, status) = (String::new(), response.status().as_u16());

@@ -71,6 +71,21 @@ impl Authenticator {
         }
     }
 
+    /// Returns the caller of a session's token. Costs what [`Self::token_bearer`] costs.
+    ///
+    /// # Errors
+    /// [`AuthError`] if the token is invalid, or cannot be checked now. A token that is limited by access rules begins no
+    /// session, since its rules name operations of an API.
+    pub async fn authenticate_session(
+        &self,
+        token: &str,
+        store: &Store,
+        now: Timestamp,
+    ) -> Result<Caller, AuthError> {
+        let Bearer { caller, access_rules, .. } = self.token_bearer(token, store, now).await?;
+        if access_rules.is_some() { Err(CredentialError::AccessRulesDenied.into()) } else { Ok(caller) }
+    }
+
     /// Returns the caller of the token in the headers, if the token's access rules allow the request.
     async fn authenticate_token(
         &self,

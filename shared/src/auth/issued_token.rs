@@ -19,7 +19,7 @@ use super::error::{AuthError, CredentialError, MAX_TOKEN_BYTES};
 use super::keyring::Keyring;
 use super::master_keys::MasterKeys;
 use super::token_hash::TokenHash;
-use crate::domain::{AccessKey, AccessKeyId, AccessKeyState, TenantId, Timestamp};
+use crate::domain::{AccessKey, AccessKeyId, AccessKeyState, Caller, TenantId, Timestamp};
 use crate::store::Store;
 
 /// How long an issued token is valid. Its clients get a new one without being asked to.
@@ -162,6 +162,47 @@ impl Authenticator {
             verified = keyring.verify_own_token(token, now);
         }
         Ok(verified.transpose()?)
+    }
+
+    /// Issues a token to a client that has the secret of an access key; `None` if the key does not exist, is disabled or
+    /// has expired, or the secret is wrong. Also returns whom the token is for. At most one read.
+    ///
+    /// # Errors
+    /// [`AuthError::Store`] if the table failed.
+    pub async fn issue_for_access_key(
+        &self,
+        (id, secret): (&str, &str),
+        store: &Store,
+        now: Timestamp,
+    ) -> Result<Option<(Caller, IssuedToken)>, AuthError> {
+        let Ok(id) = id.parse() else { return Ok(None) };
+        let Some(credential) = self.keyring().find(store, &id, now).await? else { return Ok(None) };
+        let secret_matches = credential.secret.as_ref().is_some_and(|expected| expected.matches(secret));
+        if !secret_matches || credential.key.state(now) != AccessKeyState::Enabled {
+            return Ok(None);
+        }
+        let issued = self.keyring().issue_token(&credential.key, now);
+        Ok(issued.map(|issued| (credential.key.caller(), issued)))
+    }
+
+    /// Issues a new token in place of one that this deployment issued at least `after` ago; `None` for a newer one, and for
+    /// a token of another issuer. The token has to be verified. At most one read, and none while the access key is cached.
+    ///
+    /// # Errors
+    /// [`AuthError`] if the table failed.
+    pub async fn renew_token(
+        &self,
+        token: &str,
+        store: &Store,
+        after: Duration,
+        now: Timestamp,
+    ) -> Result<Option<IssuedToken>, AuthError> {
+        let Some(claims) = self.own_claims(token, store, now).await? else { return Ok(None) };
+        if now < timestamp(claims.iat).plus(after) {
+            return Ok(None);
+        }
+        let credential = self.keyring().find(store, &claims.sub, now).await?;
+        Ok(credential.and_then(|credential| self.keyring().issue_token(&credential.key, now)))
     }
 
     /// Revokes a token that this deployment or its Keystone issued. An own token costs one put; Keystone's, one

@@ -54,14 +54,7 @@ impl HttpFunction {
         incoming.record_access_key(signature::claimed_access_key(&incoming.as_signed(), &[]));
         let (signed, store) = (incoming.as_signed(), &incoming.app.store);
         let caller = self.authenticator.authenticate(&signed, store, Timestamp::now()).await;
-        let request = self.authenticated(incoming, caller)?;
-        if !request.route().starts_with("GET ") {
-            return Ok(request);
-        }
-        match request.check_read_rate() {
-            Ok(()) => Ok(request),
-            Err(error) => Err(Box::new(RejectedRequest::authenticated(request, error))),
-        }
+        check_read_rate(self.authenticated(incoming, caller)?)
     }
 
     /// Handles a request that needs a credential: responds with `handler` if it is authenticated, and with `reject` if it
@@ -144,6 +137,21 @@ impl HttpFunction {
         self.authenticated(incoming, caller)
     }
 
+    /// Authenticates a request by the token of its session, which is in a cookie and not in the headers of a credential. A
+    /// GET is also checked against the tenant's read rate.
+    ///
+    /// # Errors
+    /// The rejected request, if the token is invalid, or the tenant has exceeded its read rate.
+    pub async fn authenticate_session(
+        &self,
+        incoming: IncomingRequest,
+        token: &str,
+    ) -> Result<AuthenticatedRequest, Box<RejectedRequest>> {
+        let store = &incoming.app.store;
+        let caller = self.authenticator.authenticate_session(token, store, Timestamp::now()).await;
+        check_read_rate(self.authenticated(incoming, caller)?)
+    }
+
     /// Handles a request that needs no credential. Responds with 503 if the function is not ready.
     pub fn handle_public(
         &self,
@@ -173,6 +181,17 @@ impl HttpFunction {
             Ok(caller) => Ok(AuthenticatedRequest::new(incoming, caller, keyring, self.read_limiter.clone())),
             Err(error) => Err(Box::new(RejectedRequest::new(incoming, error))),
         }
+    }
+}
+
+/// Checks the read rate of the caller's tenant, if the request is a GET.
+fn check_read_rate(request: AuthenticatedRequest) -> Result<AuthenticatedRequest, Box<RejectedRequest>> {
+    if !request.route().starts_with("GET ") {
+        return Ok(request);
+    }
+    match request.check_read_rate() {
+        Ok(()) => Ok(request),
+        Err(error) => Err(Box::new(RejectedRequest::authenticated(request, error))),
     }
 }
 

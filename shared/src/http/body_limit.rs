@@ -10,7 +10,8 @@ pub const DEFAULT_BODY_LIMIT: usize = 16 * 1024;
 
 /// The limits of the operations that state one: enough for all ids that one names, and for an image of 16 KiB, in any
 /// usual encoding of JSON. A test compares them with the document.
-const ROUTE_LIMITS: [(&str, usize); 7] = [
+const ROUTE_LIMITS: [(&str, usize); 8] = [
+    ("POST /console/{page+}", 64 * 1024),
     ("POST /v1/{project_id}/memberships/query", 256 * 1024),
     ("POST /v1/cloudimages/members", 256 * 1024),
     ("PUT /v1/cloudimages/members", 128 * 1024),

@@ -2,7 +2,6 @@
 //! (`contract/decisions.md` 22). All dialects have it except the RPC one.
 
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use super::AuthenticatedRequest;
 use crate::store::IdempotencyRequest;
@@ -25,20 +24,12 @@ pub(crate) fn parse_header(
     if !is_valid_key(key) {
         return Err(InvalidIdempotencyKey);
     }
-    let content = serde_json::to_vec(&(request.route(), content)).unwrap_or_default();
-    Ok(Some(IdempotencyRequest {
-        tenant: request.caller().tenant.clone(),
-        key_digest: hex_digest(key),
-        request_digest: hex_digest(&content),
-    }))
+    let tenant = request.caller().tenant.clone();
+    Ok(Some(IdempotencyRequest::new(tenant, key, &(request.route(), content))))
 }
 
 fn is_valid_key(key: &[u8]) -> bool {
     (1..=255).contains(&key.len()) && key.iter().all(u8::is_ascii_graphic)
-}
-
-fn hex_digest(bytes: &[u8]) -> String {
-    format!("{:x}", Sha256::digest(bytes))
 }
 
 #[cfg(test)]

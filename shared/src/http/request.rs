@@ -71,6 +71,11 @@ impl IncomingRequest {
         self.request.method().as_str()
     }
 
+    /// The path of the URL, as the gateway passes it on.
+    pub fn path(&self) -> &str {
+        self.request.raw_http_path()
+    }
+
     /// A path parameter, percent-decoded; empty if the route has none of this name.
     pub fn path_parameter(&self, name: &str) -> &str {
         self.request.path_parameters_ref().and_then(|parameters| parameters.first(name)).unwrap_or_default()
@@ -122,7 +127,7 @@ impl IncomingRequest {
     pub(crate) fn as_signed(&self) -> SignedRequest<'_> {
         SignedRequest {
             method: self.method(),
-            path: self.request.raw_http_path(),
+            path: self.path(),
             query: self.raw_query(),
             headers: self.headers(),
             body: self.body(),

@@ -4,6 +4,7 @@
 //! What it does is recorded and is what the functions may do (`infra/aws/permissions.json`). So a new call to the table
 //! needs a step here. The steps assert little more than their status; other tests look at the responses.
 
+mod console;
 mod crashes;
 mod credentials;
 mod directory;
@@ -77,6 +78,7 @@ pub async fn make_journey<S: Stage>(stage: S) -> S {
     journey.use_owner_policies().await;
     journey.use_credentials().await;
     journey.use_messages().await;
+    journey.use_console().await;
     journey.follow_image_events().await;
     journey.carry_out_effects().await;
     journey.stage
@@ -134,7 +136,9 @@ impl<S: Stage> Journey<S> {
         let is_match = |template: &str| {
             let steps: Vec<&str> = template.split('/').collect();
             let mut pairs = steps.iter().zip(&path);
-            steps.len() == path.len() && pairs.all(|(step, part)| step.starts_with('{') || step == part)
+            let is_to_the_end = template.ends_with("+}") && steps.len() <= path.len();
+            (is_to_the_end || steps.len() == path.len())
+                && pairs.all(|(step, part)| step.starts_with('{') || step == part)
         };
         let mut routes = self.document.paths.iter().filter(|(template, _)| is_match(template));
         let found = routes.find_map(|(_, routes)| routes.iter().find(|route| route.method == method));

@@ -9,6 +9,7 @@ mod alibaba_signed;
 mod bindings;
 mod budget;
 mod consent;
+mod console;
 mod corpus;
 mod directory;
 mod effects;

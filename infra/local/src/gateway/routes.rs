@@ -79,7 +79,7 @@ impl Routes {
             if methods.any.as_ref().is_some_and(|route| route.key == DEFAULT_ROUTE) {
                 default = methods.any;
             } else {
-                let inserted = paths.insert(path.clone(), methods);
+                let inserted = paths.insert(matched_path(&path), methods);
                 inserted.map_err(|problem| RoutesError::InvalidPath { path, problem })?;
             }
         }
@@ -101,6 +101,14 @@ impl Routes {
             Some(route) => (route, found.params.iter().collect()),
             None => (&self.default, Vec::new()),
         }
+    }
+}
+
+/// A path of the document as the router writes it: `{page+}`, which stands for all segments to the end, is `{*page}`.
+fn matched_path(path: &str) -> String {
+    match path.strip_suffix("+}").and_then(|start| start.rsplit_once('{')) {
+        Some((start, name)) => format!("{start}{{*{name}}}"),
+        None => path.to_owned(),
     }
 }
 

@@ -12,7 +12,7 @@ use super::error::{unauthenticated, wrong_scope};
 use super::token::{DEFAULT_DOMAIN_NAMES, SUBJECT_TOKEN_HEADER, TokenDescription};
 use crate::App;
 use crate::auth::{AuthError, Authenticator, IssuedToken};
-use crate::domain::{AccessKeyState, Caller, Timestamp};
+use crate::domain::{Caller, Timestamp};
 use crate::http::{ApiError, HttpResponse, IncomingRequest, json_response, strict_json};
 use crate::usecases;
 
@@ -31,7 +31,8 @@ async fn create(authenticator: &Authenticator, incoming: &IncomingRequest) -> Re
     let (caller, issued) = match &request.credential {
         Credential::AccessKey { id, secret } => {
             incoming.record_access_key(id);
-            let issued = issue_for_access_key(authenticator, incoming, (id, secret), now).await?;
+            let store = &incoming.app.store;
+            let issued = authenticator.issue_for_access_key((id, secret), store, now).await?;
             issued.ok_or_else(unauthenticated)?
         }
         Credential::Token(token) => issue_for_token(authenticator, incoming, token, now).await?,
@@ -53,26 +54,6 @@ async fn create(authenticator: &Authenticator, incoming: &IncomingRequest) -> Re
     response.headers_mut().insert(SUBJECT_TOKEN_HEADER, token);
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
-}
-
-/// Issues a token for an access key. Returns `None` if the key does not exist, is disabled or has expired,
-/// or the secret is wrong.
-/// At most one read.
-async fn issue_for_access_key(
-    authenticator: &Authenticator,
-    incoming: &IncomingRequest,
-    (id, secret): (&str, &str),
-    now: Timestamp,
-) -> Result<Option<(Caller, IssuedToken)>, ApiError> {
-    let (keyring, store) = (authenticator.keyring(), &incoming.app.store);
-    let Ok(id) = id.parse() else { return Ok(None) };
-    let Some(credential) = keyring.find(store, &id, now).await? else { return Ok(None) };
-    let secret_matches = credential.secret.as_ref().is_some_and(|expected| expected.matches(secret));
-    if !secret_matches || credential.key.state(now) != AccessKeyState::Enabled {
-        return Ok(None);
-    }
-    let issued = keyring.issue_token(&credential.key, now);
-    Ok(issued.map(|issued| (credential.key.caller(), issued)))
 }
 
 /// A token requested with a token is that same token: for the same project, with the same expiry.

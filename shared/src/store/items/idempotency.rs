@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
 use crate::domain::{Job, JobId, TenantId, Timestamp};
 use crate::store::error::StoreError;
 use crate::store::item::{self, Item};
@@ -23,6 +26,18 @@ pub struct IdempotencyRequest {
     pub key_digest: String,
     /// The hash of the request, which tells a retry from another request under the same key.
     pub request_digest: String,
+}
+
+impl IdempotencyRequest {
+    /// The digests of a request and its key. Two requests are the same if their `content` is equal.
+    pub fn new(tenant: TenantId, key: &[u8], content: &impl Serialize) -> Self {
+        let content = serde_json::to_vec(content).unwrap_or_default();
+        Self { tenant, key_digest: hex_digest(key), request_digest: hex_digest(&content) }
+    }
+}
+
+fn hex_digest(bytes: &[u8]) -> String {
+    format!("{:x}", Sha256::digest(bytes))
 }
 
 /// The outcome of submitting a job.

@@ -1,0 +1,102 @@
+//! The function `console`: the pages for people, in HTML. It is a facade over the use cases like those of the APIs, and every
+//! action works without any script.
+//!
+//! A request passes through these modules from top to bottom:
+//!
+//! ```text
+//! lib          receives the request: assets, then the session, then the page
+//! session      the cookie: who is signed in
+//! same_origin  refuses forms that another site has sent
+//! pages        one page, one file: what it reads, what its forms do, its template's values; `pages::answer` lists them
+//! frame        what every page has around it: navigation, project, region, and what became of the last action
+//! wording      errors and outcomes as sentences that say what to do
+//! texts        every text, so that a language is one more file
+//! reply        the response and its headers
+//! ```
+//!
+//! A page that changes something is a form, answered with a redirect (303), so that to reload it does nothing again. What is
+//! shown of another tenant is escaped by the templates, which have no filter that would let it through.
+
+mod assets;
+mod fields;
+mod frame;
+mod pages;
+mod reply;
+mod same_origin;
+mod session;
+mod show;
+mod texts;
+mod visit;
+mod wording;
+
+use http::Method;
+use imageshare::function::HttpFunction;
+use imageshare::http::{HttpResponse, IncomingRequest};
+use lambda_http::Request;
+
+use self::visit::Visit;
+use self::wording::Refusal;
+
+/// The path of the console, which begins the paths of all of its pages.
+const ROOT: &str = "/console";
+
+/// The routes of the console. Which pages there are is known to [`pages`].
+const ROUTES: [&str; 3] = ["GET /console", "GET /console/{page+}", "POST /console/{page+}"];
+
+/// Handles one request.
+pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
+    let incoming = match function.receive(request) {
+        Ok(incoming) => incoming,
+        Err(rejected) => {
+            let reply =
+                pages::error::outside(&Refusal::Rejected(rejected.reason().clone()), rejected.request_id());
+            return rejected.finish(reply.into_response());
+        }
+    };
+    let path = incoming.path().to_owned();
+    let segments = segments(&path);
+    if !ROUTES.contains(&incoming.route()) {
+        return finish(incoming, &Refusal::NoSuchPage);
+    }
+    if let ["assets", name] = segments.as_slice()
+        && let Some(asset) = assets::find(name)
+    {
+        return incoming.finish(asset);
+    }
+    let is_form = incoming.method() == Method::POST;
+    if is_form && let Err(foreign) = same_origin::check(incoming.headers(), &incoming.base_url()) {
+        return finish(incoming, &foreign.into());
+    }
+    match (segments.as_slice(), is_form) {
+        (["sign-in"], _) => return pages::sign_in::answer(function, incoming).await,
+        (["sign-out"], true) => return pages::sign_in::sign_out(function, incoming).await,
+        _ => {}
+    }
+    let Some(token) = session::token(incoming.headers()) else {
+        let reply = session::ask_to_sign_in(&incoming);
+        return incoming.finish(reply.into_response());
+    };
+    let request = match function.authenticate_session(incoming, &token).await {
+        Ok(request) => request,
+        Err(rejected) => {
+            let reply = session::rejected(&rejected);
+            return rejected.finish(reply.into_response());
+        }
+    };
+    let reply = match Visit::new(&request) {
+        Ok(visit) => pages::answer(&visit, &segments).await,
+        Err(refusal) => pages::error::outside(&refusal, request.request_id()),
+    };
+    let renewed = session::renewed_cookie(function, &request, &token).await;
+    request.finish(reply.with_cookie(renewed).into_response())
+}
+
+/// The parts of a path below [`ROOT`], percent-decoded. A trailing slash makes another path.
+fn segments(path: &str) -> Vec<&str> {
+    path.strip_prefix(ROOT).unwrap_or_default().split('/').skip(1).collect()
+}
+
+fn finish(incoming: IncomingRequest, refusal: &Refusal) -> HttpResponse {
+    let reply = pages::error::outside(refusal, incoming.request_id());
+    incoming.finish(reply.into_response())
+}

@@ -1,0 +1,69 @@
+//! A request for a page by someone who is signed in.
+
+use std::ops::Deref;
+
+use imageshare::http::{AuthenticatedRequest, Listing};
+use imageshare::store::IdempotencyRequest;
+
+use crate::fields::Fields;
+use crate::texts::{ENGLISH, Texts};
+use crate::wording::Refusal;
+
+/// A request for a page. Derefs to the [`AuthenticatedRequest`].
+#[derive(Debug)]
+pub(crate) struct Visit<'a> {
+    request: &'a AuthenticatedRequest,
+    /// The fields of the query.
+    pub(crate) query: Fields,
+    /// The fields of the form; none with GET.
+    pub(crate) form: Fields,
+    /// The texts of the visitor's language.
+    pub(crate) texts: &'static Texts,
+}
+
+impl<'a> Visit<'a> {
+    /// Reads the fields of a request.
+    ///
+    /// # Errors
+    /// [`Refusal`] if the query or the form cannot be decoded.
+    pub(crate) fn new(request: &'a AuthenticatedRequest) -> Result<Self, Refusal> {
+        let query = Fields::parse(request.raw_query().as_bytes()).map_err(|_| Refusal::MalformedForm)?;
+        let form = Fields::parse(request.body()).map_err(|_| Refusal::MalformedForm)?;
+        Ok(Self { request, query, form, texts: &ENGLISH })
+    }
+
+    /// Whether the request sends a form.
+    pub(crate) fn is_form(&self) -> bool {
+        self.method() == "POST"
+    }
+
+    /// The list that a page shows, for the markers of its pages.
+    pub(crate) fn listing(&self, name: &str) -> Listing {
+        Listing::new(name, self.caller())
+    }
+
+    /// The digests of the form and of the key that it carries, so that the form is carried out once however often it is sent.
+    /// `None` if it has no key.
+    pub(crate) fn idempotency(&self) -> Option<IdempotencyRequest> {
+        let key = self.form.text(FORM_KEY);
+        (!key.is_empty()).then(|| {
+            IdempotencyRequest::new(self.caller().tenant.clone(), key.as_bytes(), &(self.path(), self.body()))
+        })
+    }
+}
+
+/// The name of the field that has a form's key.
+pub(crate) const FORM_KEY: &str = "form";
+
+/// A new key for a form that is shown.
+pub(crate) fn new_form_key() -> String {
+    uuid::Uuid::new_v4().simple().to_string()
+}
+
+impl Deref for Visit<'_> {
+    type Target = AuthenticatedRequest;
+
+    fn deref(&self) -> &AuthenticatedRequest {
+        self.request
+    }
+}

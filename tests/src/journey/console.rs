@@ -1,0 +1,40 @@
+//! The console: each page, and each form.
+
+use serde_json::json;
+
+use super::{Journey, Stage};
+use crate::deployment::Deployment;
+use crate::events::HttpEvent;
+use crate::visitor::Visitor;
+
+impl<S: Stage> Journey<S> {
+    /// Opens the pages, and sends their forms.
+    pub(super) async fn use_console(&mut self) {
+        self.send("console", HttpEvent::new("GET /console", "/console"), 303).await;
+        self.open_page("own1", "images").await;
+        let image = self.call("own1 POST /v2/images", json!({"name": "console"}), 201).await;
+        let image = image["id"].as_str().unwrap_or_default().to_owned();
+        let share = json!({"images": [image], "projects": ["mem1"]});
+        self.call("own1 POST /v1/cloudimages/members", share, 200).await;
+        self.open_page("mem1", "shared").await;
+        self.send_form("mem1", "shared", &[("form", "1"), ("image", &image), ("decision", "accept")]).await;
+    }
+
+    /// Opens a page below `/console` as a member of a project, or as an administrator.
+    async fn open_page(&mut self, project: &str, page: &str) {
+        let event = HttpEvent::new("GET /console/{page+}", &format!("/console/{page}"));
+        self.visit(project, event, 200).await;
+    }
+
+    /// Sends a form to a page, which is carried out.
+    async fn send_form(&mut self, project: &str, page: &str, fields: &[(&str, &str)]) {
+        let event = Visitor::form(page, fields).header("sec-fetch-site", "same-origin");
+        self.visit(project, event, 303).await;
+    }
+
+    async fn visit(&mut self, project: &str, event: HttpEvent, status: u64) {
+        let role = if project == super::ADMIN { "admin" } else { "member" };
+        let cookie = format!("imageshare={}", Deployment::token(project, role));
+        self.send("console", event.header("cookie", &cookie), status).await;
+    }
+}

@@ -10,6 +10,7 @@ mod bindings;
 mod budget;
 mod consent;
 mod corpus;
+mod counterparts;
 mod directory;
 mod effects;
 mod errors;

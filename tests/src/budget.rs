@@ -4,6 +4,7 @@
 mod access_keys;
 mod effects;
 mod idle;
+mod lists;
 mod memberships;
 mod messages;
 mod owner_policies;
@@ -97,6 +98,7 @@ pub async fn measure_calls() -> Vec<Measurement> {
     let page = usecases::list_members(&service, &owner, &images[0], None, 100).await.expect("a page");
     assert_eq!(page.items.len(), 100);
     rows.push(measurement("page of 100 members of an image", &service));
+    rows.extend(lists::shown_with_lists(&world, &page.items, &caller(tenants[1].as_str())).await);
 
     rows.extend(memberships::measure().await);
     rows.extend(permission_calls(&world).await);

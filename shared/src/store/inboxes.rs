@@ -25,6 +25,18 @@ impl Store {
         Ok(inbox)
     }
 
+    /// Returns the number of pending images of a tenant: from the cache, or up to `limit` in one query of at most that
+    /// many keys, whose result is not cached.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table fails.
+    pub async fn pending_count(&self, tenant: &TenantId, limit: usize) -> Result<usize, StoreError> {
+        match self.inbox_cache.get(tenant, self.clock.now()) {
+            Some(inbox) => Ok(inbox.pending as usize),
+            None => self.count_list(&List::Received(tenant.clone(), Status::Pending), limit).await,
+        }
+    }
+
     async fn count_inbox(&self, tenant: &TenantId) -> Result<Inbox, StoreError> {
         let list = List::Received(tenant.clone(), Status::Pending);
         let query = Query::new("gpk = :list").value(":list", item::text(list));

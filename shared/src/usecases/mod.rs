@@ -8,6 +8,7 @@ mod change_membership;
 mod change_permissions;
 mod cloud_images;
 mod conflict_retries;
+mod counterparts;
 mod directory;
 mod earlier_jobs;
 mod effects;
@@ -25,6 +26,7 @@ mod messages;
 mod outcome_error;
 mod owner_policies;
 mod page;
+mod pending_count;
 mod query_memberships;
 mod quota;
 mod respond;
@@ -46,6 +48,7 @@ pub use self::cloud_images::{
     CLOUD_DETAILS_TIME, CLOUD_STATE, CLOUD_STATE_TIME, CloudImage, CloudImageOutcome, CloudState,
     follow_cloud_image,
 };
+pub use self::counterparts::{CounterpartNames, MembershipSide, names_of};
 pub use self::directory::{
     DirectoryError, delete_tenant, find_project, find_tenant, list_tenants, own_entry, put_tenant,
     show_tenant,
@@ -76,6 +79,7 @@ pub use self::owner_policies::{
     OwnerPolicyError, delete_owner_policy, list_owner_policies, put_owner_policy, show_owner_policy,
 };
 pub use self::page::Page;
+pub use self::pending_count::{MAX_PENDING_COUNT, PendingCount, pending_count};
 pub use self::query_memberships::{
     MembershipPage, MembershipPosition, MembershipQuery, MembershipRow, query_memberships,
 };

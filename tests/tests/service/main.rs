@@ -11,6 +11,7 @@ mod budget;
 mod consent;
 mod console;
 mod corpus;
+mod counterparts;
 mod directory;
 mod effects;
 mod errors;

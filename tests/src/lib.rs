@@ -11,6 +11,7 @@ pub mod aws;
 pub mod aws_signer;
 pub mod binaries;
 pub mod blocking_table;
+pub mod browser;
 pub mod budget;
 pub mod bus_server;
 pub mod checked_bus;

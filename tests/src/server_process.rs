@@ -99,6 +99,11 @@ impl ServerProcess {
         String::from_utf8(made.stdout).expect("text").trim_end().to_owned()
     }
 
+    /// The directory of its signing key, for the commands that make tokens.
+    pub fn data_directory(&self) -> &str {
+        &self.data_directory
+    }
+
     /// The log so far.
     pub fn log(&self) -> String {
         self.log.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()

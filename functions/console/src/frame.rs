@@ -4,6 +4,7 @@ use imageshare::domain::{DirectoryEntry, Role};
 use imageshare::usecases;
 
 use crate::assets::{ICON, SCRIPT, STYLES};
+use crate::notice::{self, Notice};
 use crate::texts::Texts;
 use crate::visit::Visit;
 use crate::wording::Refusal;
@@ -53,6 +54,8 @@ pub(crate) struct Frame {
     /// Who is signed in; `None` on the pages without a session.
     pub(crate) visitor: Option<Visitor>,
     pub(crate) links: Vec<Link>,
+    /// What became of the action that has led here.
+    pub(crate) notice: Option<Notice>,
     pub(crate) styles: &'static str,
     pub(crate) script: &'static str,
     pub(crate) icon: &'static str,
@@ -74,19 +77,22 @@ impl Frame {
             region: String::new(),
             visitor: None,
             links: Vec::new(),
+            notice: None,
             styles: STYLES,
             script: SCRIPT,
             icon: ICON,
         }
     }
 
-    /// The frame of a page, in a section of the navigation.
+    /// The frame of a page, in a section of the navigation. Costs one read, and a query for each job of the notice, at
+    /// the same time.
     ///
     /// # Errors
     /// [`Refusal`] if the table failed.
     pub(crate) async fn load(visit: &Visit<'_>, section: Option<Section>) -> Result<Self, Refusal> {
         let (app, caller) = (&visit.app, visit.caller());
-        let entry = usecases::own_entry(app, caller).await?;
+        let entry = async { Ok::<_, Refusal>(usecases::own_entry(app, caller).await?) };
+        let (entry, notice) = tokio::try_join!(entry, notice::load(visit))?;
         let links = Section::ALL.into_iter().map(|each| Link {
             name: each.name(visit.texts),
             path: each.path(),
@@ -97,6 +103,7 @@ impl Frame {
             region: app.settings.region.clone(),
             visitor: Some(Visitor { project: caller.tenant.to_string(), entry, role: caller.role }),
             links: links.collect(),
+            notice,
             ..Self::outside(visit.texts)
         })
     }

@@ -8,7 +8,8 @@
 //! session      the cookie: who is signed in
 //! same_origin  refuses forms that another site has sent
 //! pages        one page, one file: what it reads, what its forms do, its template's values; `pages::answer` lists them
-//! frame        what every page has around it: navigation, project, region, and what became of the last action
+//! frame        what every page has around it: navigation, project, region
+//! notice       what became of the last action
 //! wording      errors and outcomes as sentences that say what to do
 //! texts        every text, so that a language is one more file
 //! reply        the response and its headers
@@ -20,6 +21,7 @@
 mod assets;
 mod fields;
 mod frame;
+mod notice;
 mod pages;
 mod reply;
 mod same_origin;

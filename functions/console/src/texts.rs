@@ -3,35 +3,55 @@
 //! A text may have places such as `{count}`, which [`fill`] replaces. Where a number decides between two forms, there is one text
 //! for each, and a method that chooses.
 
-/// Defines the texts: each is a field of [`Texts`].
+use imageshare::domain::Role;
+
+/// Defines a table of texts: each is a field. The groups in braces are tables of their own, in files of their own.
 macro_rules! texts {
-    ($($name:ident: $text:literal,)+) => {
+    ($type:ident { $($group:ident: $group_type:ident),* } $($name:ident: $text:literal,)+) => {
         /// The texts of a language.
         #[derive(Debug)]
-        pub(crate) struct Texts {
+        pub(crate) struct $type {
             $(pub(crate) $name: &'static str,)+
+            $(pub(crate) $group: $group_type,)*
         }
 
-        /// English.
-        pub(crate) const ENGLISH: Texts = Texts { $($name: $text,)+ };
+        impl $type {
+            /// English.
+            pub(crate) const ENGLISH: Self = Self { $($name: $text,)+ $($group: $group_type::ENGLISH,)* };
 
-        #[cfg(test)]
-        impl Texts {
             /// A language in which every text of this file is marked, so that a test finds those from elsewhere.
-            pub(crate) fn marked() -> &'static Self {
-                Box::leak(Box::new(Self { $($name: Box::leak(format!("⟦{}⟧", $text).into_boxed_str()),)+ }))
+            #[cfg(test)]
+            pub(crate) fn marked() -> Self {
+                Self {
+                    $($name: Box::leak(format!("⟦{}⟧", $text).into_boxed_str()),)+
+                    $($group: $group_type::marked(),)*
+                }
             }
         }
     };
 }
 
-texts! {
+mod errors;
+mod jobs;
+#[cfg(test)]
+mod templates;
+
+use self::errors::ErrorTexts;
+use self::jobs::JobTexts;
+
+/// English.
+pub(crate) const ENGLISH: Texts = Texts::ENGLISH;
+
+texts! { Texts { errors: ErrorTexts, jobs: JobTexts }
     // What every page has.
     skip_to_content: "Skip to the content",
     navigation: "Main",
     region: "Region",
     project: "Project",
     role: "Role",
+    reader: "reader",
+    member: "member",
+    admin: "admin",
     sign_out: "Sign out",
     cancel: "Cancel",
     ok: "OK",
@@ -100,9 +120,26 @@ texts! {
     failed: "Something went wrong in the service. The log of the service has the details, under the request ID.",
     request_id: "Request ID: {id}",
     back: "Back",
+
+    // What became of an action.
+    notice: "Progress",
+    saved: "Saved.",
+    refresh_page: "Show the page as it is now",
+    check_again: "Check again",
+    show_job: "Show the job",
+    select_all: "Select all",
 }
 
 impl Texts {
+    /// What a role is called.
+    pub(crate) fn role_name(&self, role: Role) -> &'static str {
+        match role {
+            Role::Reader => self.reader,
+            Role::Member => self.member,
+            Role::Admin => self.admin,
+        }
+    }
+
     /// How many images wait for an answer.
     pub(crate) fn pending(&self, count: impl TryInto<usize> + ToString + Copy) -> String {
         let is_one = count.try_into().is_ok_and(|count: usize| count == 1);
@@ -137,6 +174,13 @@ mod tests {
     fn value_with_braces_is_not_filled_again() {
         assert_eq!(fill("{a} of {b}", &[("a", "{b}"), ("b", "2")]), "{b} of 2");
         assert_eq!(fill("a { b", &[]), "a { b");
+    }
+
+    #[test]
+    fn places_of_a_text_are_filled_in_every_language() {
+        let marked = Texts::marked();
+        assert_eq!(fill(marked.gib, &[("count", "2")]), "⟦2 GiB⟧");
+        assert_eq!(marked.jobs.share, "⟦Share⟧");
     }
 
     #[test]

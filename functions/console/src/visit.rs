@@ -2,6 +2,7 @@
 
 use std::ops::Deref;
 
+use imageshare::domain::authorize_write;
 use imageshare::http::{AuthenticatedRequest, Listing};
 use imageshare::store::IdempotencyRequest;
 
@@ -42,12 +43,26 @@ impl<'a> Visit<'a> {
         Listing::new(name, self.caller())
     }
 
-    /// The digests of the form and of the key that it carries, so that the form is carried out once however often it is sent.
-    /// `None` if it has no key.
+    /// Whether the visitor's role allows to change something. Others see no buttons.
+    pub(crate) fn may_write(&self) -> bool {
+        authorize_write(self.caller()).is_ok()
+    }
+
+    /// The digests of the form, and of its content with the key that it carries, so that the form is carried out once however
+    /// often it is sent. With another content, after the visitor went back to it, it is another request. `None` if it has no
+    /// key.
     pub(crate) fn idempotency(&self) -> Option<IdempotencyRequest> {
+        self.idempotency_of(0)
+    }
+
+    /// The same for one of several requests that the form makes, by its number.
+    pub(crate) fn idempotency_of(&self, number: usize) -> Option<IdempotencyRequest> {
         let key = self.form.text(FORM_KEY);
+        let content = (self.path(), self.body(), number);
         (!key.is_empty()).then(|| {
-            IdempotencyRequest::new(self.caller().tenant.clone(), key.as_bytes(), &(self.path(), self.body()))
+            let number = number.to_string();
+            let parts = [key.as_bytes(), self.path().as_bytes(), number.as_bytes(), self.body()];
+            IdempotencyRequest::new(self.caller().tenant.clone(), &parts.join(&b'\n'), &content)
         })
     }
 }

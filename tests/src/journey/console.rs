@@ -15,9 +15,29 @@ impl<S: Stage> Journey<S> {
         let image = self.call("own1 POST /v2/images", json!({"name": "console"}), 201).await;
         let image = image["id"].as_str().unwrap_or_default().to_owned();
         let share = json!({"images": [image], "projects": ["mem1"]});
-        self.call("own1 POST /v1/cloudimages/members", share, 200).await;
+        let job = self.call("own1 POST /v1/cloudimages/members", share, 200).await;
+        let job = job["job_id"].as_str().unwrap_or_default().to_owned();
+        self.open_page("own1", &format!("images?job={job}")).await;
+        self.open_page("own1", &format!("jobs/{job}")).await;
         self.open_page("mem1", "shared").await;
         self.send_form("mem1", "shared", &[("form", "1"), ("image", &image), ("decision", "accept")]).await;
+        self.repeat_failures().await;
+    }
+
+    /// Sends the failed pairs of jobs again.
+    async fn repeat_failures(&mut self) {
+        let details =
+            json!({"name": "console", "__system__encrypted": "1", "__system__cmkid": "console-key"});
+        let image = self.call("own1 POST /v2/images", details, 201).await;
+        let images = json!([image["id"]]);
+        let share = json!({"images": images, "projects": ["mem1"]});
+        let share = self.call("own1 POST /v1/cloudimages/members", share, 200).await;
+        let accept = json!({"images": images, "project_id": "mem1", "status": "accepted"});
+        let accept = self.call("mem1 PUT /v1/cloudimages/members", accept, 200).await;
+        for (project, job) in [("own1", share), ("mem1", accept)] {
+            let job = job["job_id"].as_str().unwrap_or_default().to_owned();
+            self.send_form(project, &format!("jobs/{job}"), &[("form", "2")]).await;
+        }
     }
 
     /// Opens a page below `/console` as a member of a project, or as an administrator.

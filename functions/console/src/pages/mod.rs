@@ -2,10 +2,12 @@
 
 pub(crate) mod error;
 mod images;
+mod job;
 mod shared;
 pub(crate) mod sign_in;
 
 use crate::frame::Section;
+use crate::notice;
 use crate::reply::Reply;
 use crate::visit::Visit;
 use crate::wording::Refusal;
@@ -14,6 +16,10 @@ use crate::wording::Refusal;
 pub(crate) async fn answer(visit: &Visit<'_>, segments: &[&str]) -> Reply {
     let result = match (visit.is_form(), segments) {
         (false, [] | [""]) => Ok(Reply::redirect(Section::PrivateImages.path())),
+        (false, ["notice"]) => notice::part(visit).await.map(|part| Reply::page(&part)),
+        (false, ["jobs", id]) => job::show(visit, id).await,
+        (true, ["jobs", id]) => job::try_again(visit, id).await,
+        (false, ["jobs", id, "results.csv"]) => job::download(visit, id).await,
         (false, ["images"]) => images::show(visit).await,
         (false, ["shared"]) => shared::show(visit).await,
         (true, ["shared"]) => shared::decide(visit).await,

@@ -1,4 +1,5 @@
 //! The console, page by page and form by form, without a browser.
 
+mod jobs;
 mod session;
 mod shared;

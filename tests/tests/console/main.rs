@@ -1,0 +1,47 @@
+//! The console in a real browser: the scripts of `console/` drive Chromium through a running `imageshare serve`. The packages that
+//! they need are installed from npm's index (`console/package-lock.json`). Without Node, npm or Chromium the test prints why
+//! and is skipped; in CI it fails.
+//!
+//! With `UPDATE_SNAPSHOTS=1` it makes the picture of the README again.
+
+use std::path::Path;
+use std::time::Duration;
+
+use imageshare_tests::binaries::binary;
+use imageshare_tests::browser::{find_chromium, install_packages};
+use imageshare_tests::python::or_skip;
+use imageshare_tests::server_process::ServerProcess;
+use tokio::process::Command;
+
+/// However slow the machine.
+const TIMEOUT: Duration = Duration::from_mins(30);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn console_works_in_a_browser() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("console");
+    let packages = install_packages(&folder, Path::new(env!("CARGO_TARGET_TMPDIR"))).await;
+    let found = packages.and_then(|packages| Ok((packages, find_chromium()?)));
+    let Some((packages, chromium)) = or_skip("the console's browser", found) else { return };
+    let binary = binary("imageshare");
+    let server = ServerProcess::start(&binary, &["--memory", "--region", "eu-de"]).await;
+    let mut command = Command::new("node");
+    command
+        .args(["--test", "--test-reporter", "spec"])
+        .current_dir(&folder)
+        .env("CONSOLE_URL", format!("http://{}", server.address))
+        .env("CONSOLE_PACKAGES", packages)
+        .env("CONSOLE_CHROMIUM", chromium)
+        .env("IMAGESHARE", binary)
+        .env("IMAGESHARE_DATA", server.data_directory())
+        .env("NO_PROXY", "127.0.0.1")
+        .kill_on_drop(true);
+    let ended = tokio::time::timeout(TIMEOUT, command.output()).await.expect("in time").expect("node");
+    assert!(
+        ended.status.success(),
+        "{}\n{}{}\nthe server's log:\n{}",
+        ended.status,
+        String::from_utf8_lossy(&ended.stdout),
+        String::from_utf8_lossy(&ended.stderr),
+        server.log()
+    );
+}

@@ -19,7 +19,7 @@ use super::keys;
 use super::lookups::LookupChanges;
 use super::memberships::Recipients;
 use super::table_calls::{Commit, is_condition_failure};
-use crate::domain::{Image, ImageHead, ImageId, Job, Status, TenantId, Unauthorized};
+use crate::domain::{Image, ImageHead, ImageId, Job, MemberView, TenantId, Unauthorized};
 use crate::table::Write;
 
 /// The outcome of creating an image or an access key.
@@ -65,9 +65,9 @@ pub struct ImageFetch<'a> {
     pub images: Vec<&'a ImageId>,
     /// Those of them whose member count is read.
     pub with_member_count: Vec<&'a ImageId>,
-    /// Those of them whose status for [`Self::tenant`] is read.
-    pub with_status: Vec<&'a ImageId>,
-    /// The recipient of [`Self::with_status`]; without it, no status is read.
+    /// Those of them whose membership of [`Self::tenant`] is read.
+    pub with_member: Vec<&'a ImageId>,
+    /// The recipient of [`Self::with_member`]; without it, no membership is read.
     pub tenant: Option<&'a TenantId>,
 }
 
@@ -78,8 +78,8 @@ pub struct ListedImage {
     pub image: Unauthorized<Image>,
     /// Its member count; 0 if that was not read.
     pub member_count: u32,
-    /// The status for the tenant; `None` if that was not read, or the image is not shared with the tenant.
-    pub status: Option<Status>,
+    /// The membership of the tenant; `None` if that was not read, or the image is not shared with the tenant.
+    pub member: Option<MemberView>,
 }
 
 impl Store {
@@ -161,29 +161,27 @@ impl Store {
         let memberships = fetch
             .tenant
             .into_iter()
-            .flat_map(|tenant| fetch.with_status.iter().map(move |id| keys::membership(id, tenant)));
+            .flat_map(|tenant| fetch.with_member.iter().map(move |id| keys::membership(id, tenant)));
         let keys = records.chain(heads).chain(memberships).collect();
-        let (mut images, mut member_counts, mut statuses) = (HashMap::new(), HashMap::new(), HashMap::new());
+        let (mut images, mut member_counts, mut members) = (HashMap::new(), HashMap::new(), HashMap::new());
         for item in &self.read_eventually(keys, LISTED_ATTRIBUTES).await? {
             if item.contains_key(MEMBERS) {
                 member_counts.insert(parse_image_id(item)?, item::get_number(item, MEMBERS)?);
             } else if item.contains_key(membership::MEMBERSHIP) {
-                statuses.extend(
-                    membership::parse_status(item)?
-                        .map(|status| Ok::<_, StoreError>((parse_image_id(item)?, status)))
-                        .transpose()?,
-                );
+                let image = parse_image_id(item)?;
+                let member = membership::parse_member(&image, item)?;
+                members.extend(member.map(|member| (image, member)));
             } else if let Some(image) = parse(item)? {
                 let id = image.id.clone();
                 images.insert(
                     id,
-                    ListedImage { image: Unauthorized::new(image), member_count: 0, status: None },
+                    ListedImage { image: Unauthorized::new(image), member_count: 0, member: None },
                 );
             }
         }
         for (id, image) in &mut images {
             image.member_count = member_counts.get(id).copied().unwrap_or_default();
-            image.status = statuses.get(id).copied();
+            image.member = members.remove(id);
         }
         Ok(images)
     }

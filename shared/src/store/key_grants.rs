@@ -1,10 +1,12 @@
 //! Key grants. Each is an item of its own, so that a transaction that relies on it can check that it exists.
 
+use std::collections::HashSet;
+
 use super::client::Store;
 use super::error::StoreError;
 use super::item::{self, Item};
 use super::items::key_grant::{KeyGrantRecord, parse};
-use super::keys;
+use super::keys::{self, PK, SK, SnapshotItem};
 use crate::domain::{KeyGrant, KeyId, TenantId, Timestamp};
 use crate::table::Write;
 
@@ -38,6 +40,23 @@ impl Store {
     /// [`StoreError`] if the table fails.
     pub async fn key_grant(&self, grant: &KeyGrant) -> Result<Option<KeyGrantRecord>, StoreError> {
         self.read_one(keys::key_grant(grant)).await?.as_ref().map(parse).transpose()
+    }
+
+    /// Returns those of some key grants that do not exist. One batch read for every 100, concurrently.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table fails.
+    pub async fn missing_key_grants(&self, grants: Vec<KeyGrant>) -> Result<Vec<KeyGrant>, StoreError> {
+        let wanted: Vec<_> = grants.iter().map(keys::key_grant).collect();
+        let read = self.read_concurrently(&wanted).await?;
+        let found = read.iter().map(|item| {
+            match SnapshotItem::parse(item::get_text(item, PK)?, item::get_text(item, SK)?) {
+                Some(SnapshotItem::KeyGrant(grant)) => Ok(grant),
+                _ => Err(StoreError::Unreadable(SK)),
+            }
+        });
+        let found: HashSet<_> = found.collect::<Result<_, StoreError>>()?;
+        Ok(grants.into_iter().filter(|grant| !found.contains(grant)).collect())
     }
 
     /// Returns the grants of a key after `after`, ordered by tenant id, at most `limit`; and whether there are more.

@@ -91,6 +91,7 @@ mod tests {
             ("usecases/key_grants.rs", "Bypass::List"),
             ("usecases/list_images/mod.rs", "Bypass::List"),
             ("usecases/list_images/query_plan.rs", "Bypass::List"),
+            ("usecases/received_images.rs", "Bypass::List"),
             ("usecases/respond_to_all_job.rs", "Bypass::Worker"),
         ];
         assert_eq!(found, expected);

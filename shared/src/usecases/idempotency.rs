@@ -1,9 +1,11 @@
-//! Find out whether a request that creates something is a replay, by its idempotency key.
+//! Find out whether a request is a replay, by its idempotency key.
 
 use std::str::FromStr;
 
+use super::UseCaseError;
 use crate::App;
-use crate::store::{IdempotencyRequest, PriorCreation, StoreError};
+use crate::domain::JobId;
+use crate::store::{IdempotencyRequest, PriorCreation, StoreError, SubmitOutcome};
 
 /// Why a replay could not be looked up.
 #[derive(Debug, thiserror::Error)]
@@ -32,5 +34,21 @@ pub(super) async fn find_created_id<Id: FromStr>(
         }
         Some(PriorCreation::KeyReused) => Err(ReplayError::KeyReused),
         None => Ok(None),
+    }
+}
+
+/// Returns the job that the same request under the same idempotency key became before; `None` if the request is new.
+/// Costs one read.
+///
+/// # Errors
+/// [`UseCaseError::IdempotencyKeyReused`], and [`UseCaseError::Store`] if the table failed.
+pub async fn find_earlier_job(
+    app: &App,
+    request: &IdempotencyRequest,
+) -> Result<Option<JobId>, UseCaseError> {
+    match app.store.prior_submission(request).await? {
+        Some(SubmitOutcome::Replayed(job)) => Ok(Some(job)),
+        Some(SubmitOutcome::KeyReused) => Err(UseCaseError::IdempotencyKeyReused),
+        Some(SubmitOutcome::Accepted) | None => Ok(None),
     }
 }

@@ -29,6 +29,7 @@ mod page;
 mod pending_count;
 mod query_memberships;
 mod quota;
+mod received_images;
 mod respond;
 mod respond_to_all_job;
 mod share;
@@ -56,6 +57,7 @@ pub use self::directory::{
 pub use self::effects::{apply_share_rules, deliver_messages, derive_events};
 pub use self::error::{ExceededLimit, UseCaseError};
 pub use self::execute::{execute, fail_remaining};
+pub use self::idempotency::find_earlier_job;
 pub use self::images::{
     IfShared, NewImage, delete_image, delete_image_if, register_image, show_image, update_image,
 };
@@ -71,8 +73,9 @@ pub use self::list_images::{
 pub use self::list_members::{MemberCounts, MemberList, list_members, list_members_by_status, show_member};
 pub use self::marker::Marker;
 pub use self::messages::{
-    MAX_UNREAD_COUNT, MessageError, MessageList, MessageView, UnreadCount, deliver_message, list_messages,
-    list_unread_messages, mark_message, mark_messages_read, show_message, wait_for_unread_messages,
+    MAX_UNREAD_COUNT, MessageError, MessageList, MessageView, UnreadCount, count_unread_messages,
+    deliver_message, list_messages, list_unread_messages, mark_message, mark_messages_read, show_message,
+    wait_for_unread_messages,
 };
 pub(crate) use self::outcome_error::{outcome_code, outcome_error, rule_error};
 pub use self::owner_policies::{
@@ -84,6 +87,7 @@ pub use self::query_memberships::{
     MembershipPage, MembershipPosition, MembershipQuery, MembershipRow, query_memberships,
 };
 pub use self::quota::{Quota, quota};
+pub use self::received_images::{ReceivedImage, find_received, images_with_granted_key, list_received};
 pub use self::respond::{respond, respond_to_all, respond_to_owners};
 pub use self::share::share;
 pub use self::sweep::{SweepReport, sweep, unblock_queues};

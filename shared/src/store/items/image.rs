@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::membership::MEMBERSHIP;
+use super::membership::{MEMBERSHIP, UPDATED};
 use crate::domain::{Details, Image, ImageHead, ImageId, ImageSpec, TenantId, Timestamp, Visibility};
 use crate::store::error::StoreError;
 use crate::store::item::{self, Item};
@@ -15,7 +15,7 @@ use crate::table::{Projection, Write};
 /// The attributes that are read for a list. Everything that no condition needs is in a single attribute, as JSON: a
 /// page has a hundred images, and every attribute of each is parsed several times on its way.
 pub const LISTED_ATTRIBUTES: Projection =
-    Projection::Only(&[keys::PK, keys::SK, RECORD, item::REV, MEMBERS, MEMBERSHIP]);
+    Projection::Only(&[keys::PK, keys::SK, RECORD, item::REV, MEMBERS, MEMBERSHIP, UPDATED]);
 
 /// The attribute of a record that holds the image as JSON.
 pub const RECORD: &str = "image";

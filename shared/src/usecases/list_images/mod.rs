@@ -275,16 +275,16 @@ impl<F> PageReader<'_, F> {
         let fetch = ImageFetch {
             images: images_of(&|_| true),
             with_member_count: images_of(&is_counted),
-            with_status: images_of(&Option::is_none),
+            with_member: images_of(&Option::is_none),
             tenant: Some(&self.caller.tenant),
         };
         let mut images = self.app.store.listed_images(&fetch).await?;
         let visible = cursors.iter().map(|(cursor, from)| {
-            let ListedImage { image, member_count: members, status } =
+            let ListedImage { image, member_count: members, member } =
                 images.remove(&cursor.position.image)?;
             let image = image.bypass(Bypass::List);
             let received = match (from, list(from)) {
-                (None, _) => status,
+                (None, _) => member.map(|member| member.status),
                 (_, Some(List::Received(_, status))) => Some(*status),
                 _ => None,
             };

@@ -75,7 +75,7 @@ struct Measured {
 async fn measure(project: &Project, server: &ServerProcess) -> Measured {
     let (calls, processor_time, begun) = (calls(server).await, children_time(), Instant::now());
     project.expect_no_changes().await;
-    let (time, processor_time) = (begun.elapsed(), children_time() - processor_time);
+    let (time, processor_time) = (begun.elapsed(), children_time().saturating_sub(processor_time));
     Measured { time, processor_time, calls: self::calls(server).await - calls }
 }
 

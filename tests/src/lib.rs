@@ -33,6 +33,7 @@ pub mod permissions;
 pub mod priced_table;
 pub mod python;
 pub mod racing_table;
+pub mod recording_proxy;
 pub mod response;
 pub mod runtime_api;
 mod schema;

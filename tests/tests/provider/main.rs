@@ -4,6 +4,7 @@
 //! What concerns the protocol and not the service is tested with `terraform-provider-sample`, whose service is a directory.
 
 mod acceptance;
+mod calls;
 mod configuration;
 mod data;
 mod examples;

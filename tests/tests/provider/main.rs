@@ -8,6 +8,7 @@ mod calls;
 mod configuration;
 mod data;
 mod examples;
+mod identity;
 mod image;
 mod interrupts;
 mod language;

@@ -22,6 +22,7 @@ pub mod deployment_checks;
 pub mod events;
 pub mod fuzz;
 pub mod gated_table;
+pub mod held_table;
 pub mod http_server;
 pub mod in_process;
 pub mod issuer;

@@ -18,5 +18,6 @@ mod recorded;
 mod sample;
 mod share;
 mod small;
+mod unfinished;
 mod vault;
 mod world;

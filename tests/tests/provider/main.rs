@@ -12,6 +12,7 @@ mod identity;
 mod image;
 mod interrupts;
 mod language;
+mod moved;
 mod network;
 mod newest;
 mod process;

@@ -29,6 +29,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::api_document::ApiDocument;
 use crate::checked_bus::CheckingBus;
+use crate::held_table::{HeldTable, Hold};
 use crate::local_service::all_items;
 use crate::permissions::AuthorizedTable;
 pub use crate::response::ApiResponse;
@@ -133,6 +134,13 @@ impl Api {
 
     /// Starts a server with these limits. `directory_complete` is the flag of that name of `imageshare serve`.
     pub async fn start_with(limits: &[&str], directory_complete: bool) -> Self {
+        // Boxed, since the compiler follows nested futures only so deep.
+        Box::pin(Self::start_held(limits, directory_complete, Hold::default())).await
+    }
+
+    /// The same with workers whose writes this holds: as long as it does, a job stays open that its request does not carry out
+    /// itself.
+    pub async fn start_held(limits: &[&str], directory_complete: bool, workers: Hold) -> Self {
         let arguments = ServeArguments {
             config: None,
             metrics: None,
@@ -146,8 +154,14 @@ impl Api {
             limits: limits.iter().map(|limit| limit.parse().expect("a limit")).collect(),
             issuers: IssuerArguments::default(),
         };
-        let authorized = |table| Arc::new(AuthorizedTable::new(table)) as Arc<dyn Table>;
-        let server = Server::start_over(&arguments, authorized, |bus| Arc::new(CheckingBus::new(bus))).await;
+        let wrap = |lane, table| {
+            let table: Arc<dyn Table> = Arc::new(AuthorizedTable::new(table));
+            match lane {
+                Lane::Worker => Arc::new(HeldTable::new(table, workers.clone())) as Arc<dyn Table>,
+                _ => table,
+            }
+        };
+        let server = Server::start_over(&arguments, wrap, |bus| Arc::new(CheckingBus::new(bus))).await;
         let server = server.expect("a server");
         let key = server.key_directory().expect("a directory of keys");
         let key = SigningKey::open_or_create(key).expect("the server's key");

@@ -109,6 +109,12 @@ impl ServerProcess {
         self.log.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
+    /// The address of its metrics, as `127.0.0.1:PORT`. It has to be started with `--metrics`.
+    pub fn metrics_address(&self) -> String {
+        let address = wait_for_text(&self.log, |log| log.split("\"metrics\":\"").nth(1)?.split('"').next());
+        address.expect("the server says where its metrics are")
+    }
+
     /// Its resident memory, in bytes.
     pub fn resident_bytes(&self) -> u64 {
         self.memory_bytes("VmRSS:")
@@ -180,12 +186,18 @@ fn find_data_directory(arguments: &[String], log: &Mutex<String>) -> String {
     if let Some(given) = arguments.iter().skip_while(|argument| *argument != "--data").nth(1) {
         return given.clone();
     }
+    let hint = wait_for_text(log, |log| log.split("--data ").nth(1)?.split_whitespace().next());
+    hint.expect("the server says how to get a token")
+}
+
+/// Waits until a text can be found in the log; `None` if that takes two seconds.
+fn wait_for_text(log: &Mutex<String>, find: impl Fn(&str) -> Option<&str>) -> Option<String> {
     for _ in 0..100 {
         let printed = log.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-        if let Some(hint) = printed.split("--data ").nth(1).and_then(|rest| rest.split_whitespace().next()) {
-            return hint.to_owned();
+        if let Some(found) = find(&printed) {
+            return Some(found.to_owned());
         }
         thread::sleep(Duration::from_millis(20));
     }
-    panic!("the server did not say how to get a token");
+    None
 }

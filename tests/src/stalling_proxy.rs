@@ -48,7 +48,12 @@ impl StallingProxy {
     }
 }
 
-async fn forward(client: &reqwest::Client, server: &str, request: Request<Bytes>) -> Response<Bytes> {
+/// Sends a request to a server, `http://HOST:PORT`, and returns its response.
+pub(crate) async fn forward(
+    client: &reqwest::Client,
+    server: &str,
+    request: Request<Bytes>,
+) -> Response<Bytes> {
     let (head, body) = request.into_parts();
     let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
     let mut headers = head.headers;
@@ -57,6 +62,10 @@ async fn forward(client: &reqwest::Client, server: &str, request: Request<Bytes>
     let response = forwarded.send().await.expect("the server responds");
     let mut reply = Response::new(Bytes::new());
     *reply.status_mut() = response.status();
+    *reply.headers_mut() = response.headers().clone();
+    // This side frames the body on its own.
+    reply.headers_mut().remove(http::header::TRANSFER_ENCODING);
+    reply.headers_mut().remove(http::header::CONNECTION);
     *reply.body_mut() = response.bytes().await.expect("a whole response");
     reply
 }

@@ -89,18 +89,16 @@ fn string_field<'a>(key: &'a Value, name: &str) -> Result<&'a str, ClientError> 
     key.get(name).and_then(Value::as_str).ok_or(ClientError::UnexpectedResponse)
 }
 
-/// Opens a client for the project's access keys: as an admin on a local server, or with the token in the environment.
+/// Opens a client for the project's access keys: as an admin on a local server, or with another credential.
 ///
 /// # Errors
-/// [`ClientError::WrongProject`] if that token does not act for the project.
+/// [`ClientError::WrongProject`] if that credential does not act for the project.
 async fn open_client(target: &AccessKeyTarget) -> Result<Client, ClientError> {
     let client = Client::for_server(
         &target.location,
         target.principal.token_claims(vec![Role::Admin], Duration::from_mins(1)),
     )?;
-    if !client.has_external_token() {
-        return Ok(client);
-    }
+    let Some(credential) = client.external_source().cloned() else { return Ok(client) };
     let Principal { project, account, user } = &target.principal;
     if account.is_some() || user.is_some() {
         return Err(ClientError::PrincipalOptions);
@@ -112,6 +110,6 @@ async fn open_client(target: &AccessKeyTarget) -> Result<Client, ClientError> {
     if ids.any(|id| id == project.as_str()) {
         Ok(client)
     } else {
-        Err(ClientError::WrongProject(project.clone()))
+        Err(ClientError::WrongProject { credential, project: project.clone() })
     }
 }

@@ -126,7 +126,7 @@ Create, list and disable access keys of a running server.
 An access key belongs to one project. Programs sign their requests with its secret, as the SDKs of Huawei Cloud, Open \
 Telekom Cloud and Alibaba Cloud do. The command calls the server's API, since only the server has the table open. For \
 a local server it signs its own token, with the signing key in the server's data directory. For any other deployment, \
-set the variable IMAGESHARE_TOKEN to a token of the project.
+set the variable IMAGESHARE_TOKEN to a token of the project, or name a profile of the credentials file.
 
 The secret is shown once and never stored: it is derived from a master key in the file master-keys.txt of the data \
 directory. To rotate the master key, add a line ID:BASE64 (32 random bytes or more) at the top of that file and \
@@ -138,7 +138,8 @@ Example:
   imageshare access-key create --project my-project --name ci
   imageshare access-key list --project my-project
   imageshare access-key disable KEY_ID --project my-project
-  IMAGESHARE_TOKEN=... imageshare access-key create --project my-project --server https://images.example";
+  IMAGESHARE_TOKEN=... imageshare access-key create --project my-project --server https://images.example
+  imageshare access-key list --project my-project --profile my-profile";
 
 /// The commands of `imageshare access-key`.
 #[derive(Debug, Clone, Subcommand)]

@@ -4,7 +4,6 @@
 //! resources   what users declare: one file for each kind
 //! data        what users look up: one file for each kind
 //! provider    the configuration, and what the provider consists of
-//! credentials where endpoint and credential come from: arguments, environment, the credentials file
 //! api         the client of the service: calls, retries, pages, jobs
 //! server      the procedures of the protocol over the traits of a provider: decode, call, check, encode
 //! plan        what a change will look like
@@ -16,11 +15,12 @@
 //! plugin      how Terraform starts the process and reaches it: handshake, socket, TLS, gRPC, log
 //! ```
 //!
+//! Where endpoint and credential come from is the crate `imageshare-credentials`, since the command line takes them from there too.
+//!
 //! To follow one operation, read `resources/vault.rs`, then `server/rpc/resource.rs`, which calls it.
 #![deny(missing_docs)]
 
 pub mod api;
-pub mod credentials;
 mod data;
 pub mod diagnostic;
 #[cfg(test)]

@@ -44,23 +44,26 @@ impl Project {
     /// # Panics
     /// There is no Terraform, in CI.
     pub async fn with_provider(name: &'static str, release: Release) -> Option<Self> {
-        let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let found = match release {
-            Release::Installed => Program::find(tests).await,
-            Release::Newest => Program::newest(tests).await,
-        };
-        let program = or_skip("the provider with Terraform", found.map_err(|SetupError(problem)| problem))?;
+        let program = find_program(release).await?;
         let binary = tokio::task::spawn_blocking(move || provider_binary(name));
         let binary = binary.await.expect("no panic");
-        let project = Self {
-            program,
-            folder: TempDir::new().expect("a temporary directory"),
-            provider: name,
-            environment: Vec::new(),
-        };
-        project.write_file("cli.tfrc", &cli_configuration(name, binary.parent().expect("a directory")));
+        Some(Self::over(program, name, binary.parent().expect("a directory")))
+    }
+
+    /// The same with the provider that is in this directory. Nothing is built.
+    ///
+    /// # Panics
+    /// There is no Terraform, in CI.
+    pub async fn with_directory(name: &'static str, release: Release, directory: &Path) -> Option<Self> {
+        Some(Self::over(find_program(release).await?, name, directory))
+    }
+
+    fn over(program: Program, provider: &'static str, directory: &Path) -> Self {
+        let folder = TempDir::new().expect("a temporary directory");
+        let project = Self { program, folder, provider, environment: Vec::new() };
+        project.write_file("cli.tfrc", &cli_configuration(provider, directory));
         project.write("");
-        Some(project)
+        project
     }
 
     /// Sets a variable of the environment of every later command.
@@ -202,6 +205,15 @@ impl Project {
     pub fn forget_state(&self) {
         let _ = fs::remove_file(self.path().join("terraform.tfstate"));
     }
+}
+
+async fn find_program(release: Release) -> Option<Program> {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let found = match release {
+        Release::Installed => Program::find(tests).await,
+        Release::Newest => Program::newest(tests).await,
+    };
+    or_skip("the provider with Terraform", found.map_err(|SetupError(problem)| problem))
 }
 
 /// Terraform's own configuration: this provider from that directory, and no other from anywhere.

@@ -19,6 +19,7 @@ async fn share_is_created_updated_and_destroyed() {
     let state = world.project.state("imageshare_share.s").await;
     assert_eq!(state["members"].as_object().map(serde_json::Map::len), Some(4));
     assert_eq!(state["members"][format!("{a}/p1")], "pending");
+    assert_eq!(state["id"], format!("{}+1", (&a).min(&b)));
 
     // The order of a set does not matter.
     world.write(&share(&[&b, &a], &["p2", "p1"], ""));

@@ -29,6 +29,18 @@ impl World {
         Some(Self::over(Api::start(limits).await, project))
     }
 
+    /// A server with an empty table, and the newest Terraform.
+    pub async fn newest() -> Option<Self> {
+        let project = Project::new(Release::Newest).await?;
+        Some(Self::over(Api::start(&[]).await, project))
+    }
+
+    /// The same with another address of the server, such as that of a proxy.
+    pub fn at(mut self, endpoint: impl Into<String>) -> Self {
+        self.project = self.project.env("IMAGESHARE_ENDPOINT", endpoint);
+        self
+    }
+
     /// The same with this server.
     pub fn over(api: Api, project: Project) -> Self {
         let endpoint = format!("http://{}", api.address());

@@ -9,7 +9,7 @@ Print what was put on the event bus of a running server: the events that it send
 
 The server keeps the last events in memory, up to 4 MiB. With --follow the command goes on with new ones as they come. \
 The bus has the events of every tenant, so the command calls the server as an admin. For a local server it signs its own \
-token, with the signing key in the server's data directory. Deployments on AWS have a bus of EventBridge instead.";
+token, with the signing key in the server's data directory; for another one, name a profile of the credentials file. Deployments on AWS have a bus of EventBridge instead.";
 
 pub(super) const EXAMPLE: &str = "\
 Example:

@@ -14,13 +14,15 @@ Import, list, show and delete tenants of a service's directory.
 
 The directory has each project's account and the names of both, so that images can be shared by these names. The \
 command calls the service's API as an admin. For a local server it signs its own token, with the signing key in the \
-server's data directory. For any other deployment, set the variable IMAGESHARE_TOKEN to an admin's token.";
+server's data directory. For any other deployment, set the variable IMAGESHARE_TOKEN to an admin's token, or name a \
+profile of the credentials file that has an admin's token or access key.";
 
 pub(super) const EXAMPLE: &str = "\
 Example:
   imageshare tenants import tenants.csv
   imageshare tenants list --format csv > tenants.csv
-  IMAGESHARE_TOKEN=... imageshare tenants import tenants.csv --server https://images.example";
+  IMAGESHARE_TOKEN=... imageshare tenants import tenants.csv --server https://images.example
+  imageshare tenants import tenants.csv --profile admin";
 
 const IMPORT_ABOUT: &str = "\
 Add the tenants of a file to the directory, and update those that are in it. Other tenants stay as they are.
@@ -109,4 +111,7 @@ pub struct ServerLocation {
     /// The local server's data directory, or its directory of --keys
     #[arg(long, visible_alias = "keys", value_name = "DIR", default_value = DEFAULT_DATA)]
     pub data: PathBuf,
+    /// Profile of the credentials file, which Terraform's provider has too: the service's address with a token or an access key
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["server", "data"])]
+    pub profile: Option<String>,
 }

@@ -61,7 +61,7 @@ impl Server {
     /// # Errors
     /// [`StartError`], with what the operator can do.
     pub async fn start(arguments: &ServeArguments) -> Result<Self, StartError> {
-        Self::start_over(arguments, |table| table, |bus| bus).await
+        Self::start_over(arguments, |_, table| table, |bus| bus).await
     }
 
     /// The same over a table that `wrap` returns for each lane's own, and with events published on what `wrap_bus` returns
@@ -71,7 +71,7 @@ impl Server {
     /// As for [`Self::start`].
     pub async fn start_over(
         arguments: &ServeArguments,
-        wrap: impl Fn(Arc<dyn Table>) -> Arc<dyn Table>,
+        wrap: impl Fn(Lane, Arc<dyn Table>) -> Arc<dyn Table>,
         wrap_bus: impl FnOnce(Arc<dyn Bus>) -> Arc<dyn Bus>,
     ) -> Result<Self, StartError> {
         let temporary = if arguments.memory { Some(create_temporary_directory()?) } else { None };
@@ -208,7 +208,7 @@ impl Core {
     async fn open(
         arguments: &ServeArguments,
         temporary: Option<&Path>,
-        wrap: impl Fn(Arc<dyn Table>) -> Arc<dyn Table>,
+        wrap: impl Fn(Lane, Arc<dyn Table>) -> Arc<dyn Table>,
         waiting_reads: WaitingReads,
     ) -> Result<Self, StartError> {
         let keys = match &arguments.remote.table {
@@ -220,7 +220,7 @@ impl Core {
         let (clock, metrics) = (table.clock(), Arc::new(Metrics::default()));
         let settings = Arc::new(settings(arguments, &region, waiting_reads));
         let app = |lane| {
-            let counted = metrics.counted_table(wrap(table.lane(lane)), lane);
+            let counted = metrics.counted_table(wrap(lane, table.lane(lane)), lane);
             App { store: Store::new(counted, clock.clone()), settings: Arc::clone(&settings) }
         };
         let (request_app, worker_app) = (app(Lane::Request), app(Lane::Worker));

@@ -10,9 +10,11 @@ use tokio::sync::OnceCell;
 
 use super::batch::Batch;
 use super::sender::{Sender, error_of, unreadable};
-use super::session::{Credential, Session};
+use super::session::Session;
 use super::transport::Response;
-use super::{ApiError, Call, ErrorKind, Image, IssuedToken, Membership, Pair, RetryPolicy, Secret, Service};
+use super::{
+    ApiError, Call, Credential, ErrorKind, Image, IssuedToken, Membership, Pair, RetryPolicy, Secret, Service,
+};
 
 /// How a client reaches the service.
 #[derive(Clone, Debug)]

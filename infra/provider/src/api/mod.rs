@@ -14,7 +14,7 @@
 //! session                          the token: given, or issued for an access key and renewed
 //! sender, retry                    one call with its retries
 //! transport                        one exchange over HTTP
-//! call, error, secret              what is sent, what a call ends with, what is never shown
+//! call, error                      what is sent, what a call ends with
 //! ```
 //!
 //! Requests are not signed: an access key is exchanged for a token. A large body is then sent as any other, where the
@@ -34,7 +34,6 @@ mod pages;
 mod quota;
 mod rectangles;
 mod retry;
-mod secret;
 mod sender;
 mod service;
 mod session;
@@ -48,6 +47,8 @@ mod tests;
 mod transport;
 mod vaults;
 
+pub use imageshare_credentials::{Credential, Secret};
+
 pub use access_keys::{AccessKey, NewAccessKey};
 pub use call::Call;
 pub use client::{Client, Settings};
@@ -60,9 +61,8 @@ pub use owners::{OwnerPolicy, Policy};
 pub use quota::Quota;
 pub use rectangles::{Pair, Rectangle, cover};
 pub use retry::RetryPolicy;
-pub use secret::Secret;
 pub use service::{Limits, Service};
-pub use session::{Credential, IssuedToken};
+pub use session::IssuedToken;
 pub use share_rules::{AccountName, NewShareRule, RuleError, RuleRecipients, ShareRule};
 pub use shares::{Changed, Decision, MembershipChange};
 pub use tenants::{NewTenant, Tenant};

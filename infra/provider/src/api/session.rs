@@ -15,24 +15,10 @@ use tokio::time::Instant;
 
 use super::sender::{Sender, error_of, unreadable};
 use super::transport::{Response, header_text};
-use super::{ApiError, Call, ErrorKind, Secret};
+use super::{ApiError, Call, Credential, ErrorKind, Secret};
 
 /// How long before its end a token is renewed, at most; of a short-lived one, when a fifth of its life is left.
 const RENEWAL_MARGIN: Duration = Duration::from_mins(5);
-
-/// What a client authenticates with.
-#[derive(Clone, Debug)]
-pub enum Credential {
-    /// A token, which somebody else renews.
-    Token(Secret),
-    /// An access key, for which the service issues tokens.
-    AccessKey {
-        /// The id of the key.
-        id: String,
-        /// Its secret.
-        secret: Secret,
-    },
-}
 
 /// A token that was issued for an access key.
 #[derive(Clone)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::jobs::{StopWaiting, Wait};
 use super::{
@@ -74,38 +74,20 @@ impl Client {
         pairs: &BTreeSet<Pair>,
         wait: &Wait,
     ) -> Changed {
-        let mut changed = Changed::default();
         if pairs.is_empty() {
-            return changed;
+            return Changed::default();
         }
         let limits = match self.limits().await {
             Ok(limits) => limits,
-            Err(error) => {
-                changed.errors.push(error);
-                return changed;
-            }
+            Err(error) => return Changed::failed(error),
         };
         let call = match change {
             MembershipChange::Share => Call::post("/v1/cloudimages/members", &[]),
             MembershipChange::Unshare => Call::delete("/v1/cloudimages/members", &[]),
         };
-        let mut jobs = Vec::new();
-        for part in cover(pairs, &limits) {
-            if wait.stop.is_cancelled() {
-                changed.is_cut_short = true;
-                break;
-            }
-            let body = json!({"images": part.images, "projects": part.projects});
-            match self.send::<Accepted>(&call.clone().json(&body).idempotent()).await {
-                Ok(accepted) => jobs.push(accepted.job_id),
-                Err(error) => {
-                    changed.errors.push(error);
-                    break;
-                }
-            }
-        }
-        self.await_jobs(jobs, wait, &mut changed).await;
-        changed
+        let parts = cover(pairs, &limits);
+        let bodies = parts.iter().map(|part| json!({"images": part.images, "projects": part.projects}));
+        self.submit(&call, bodies, wait).await
     }
 
     /// Decides on images: by their ids, or `OWNER/*` for everything that is pending from an owner. Waits for the jobs,
@@ -120,31 +102,18 @@ impl Client {
         vault: Option<&str>,
         wait: &Wait,
     ) -> Changed {
-        let mut changed = Changed::default();
         let (project, limits) = match tokio::try_join!(self.project(), self.limits()) {
             Ok(known) => known,
-            Err(error) => {
-                changed.errors.push(error);
-                return changed;
-            }
+            Err(error) => return Changed::failed(error),
         };
-        let mut jobs = Vec::new();
-        for images in images.chunks(limits.images_per_request.max(1)) {
+        let bodies = images.chunks(limits.images_per_request.max(1)).map(|images| {
             let mut body = json!({"images": images, "project_id": project, "status": decision});
             if let (Some(vault), Some(members)) = (vault, body.as_object_mut()) {
                 members.insert("vault_id".to_owned(), vault.into());
             }
-            let call = Call::put("/v1/cloudimages/members", &[]).json(&body).idempotent();
-            match self.send::<Accepted>(&call).await {
-                Ok(accepted) => jobs.push(accepted.job_id),
-                Err(error) => {
-                    changed.errors.push(error);
-                    break;
-                }
-            }
-        }
-        self.await_jobs(jobs, wait, &mut changed).await;
-        changed
+            body
+        });
+        self.submit(&Call::put("/v1/cloudimages/members", &[]), bodies, wait).await
     }
 
     /// Decides on one image, at once and without a job. Returns the membership as it is then. Costs one call.
@@ -160,6 +129,27 @@ impl Client {
             self.send(&call.json(&json!({"status": decision, "vault_id": vault}))).await?;
         let vault_id = vault.filter(|_| status == Status::Accepted).map(str::to_owned);
         Ok(Membership { status, answered_at: Some(updated_at), vault_id, ..membership.clone() })
+    }
+
+    /// Sends a call with each of these bodies, each of which makes a job, and waits for the jobs. After an error or an interrupt
+    /// it sends no further one.
+    async fn submit(&self, call: &Call, bodies: impl Iterator<Item = Value>, wait: &Wait) -> Changed {
+        let (mut changed, mut jobs) = (Changed::default(), Vec::new());
+        for body in bodies {
+            if wait.stop.is_cancelled() {
+                changed.is_cut_short = true;
+                break;
+            }
+            match self.send::<Accepted>(&call.clone().json(&body).idempotent()).await {
+                Ok(accepted) => jobs.push(accepted.job_id),
+                Err(error) => {
+                    changed.errors.push(error);
+                    break;
+                }
+            }
+        }
+        self.await_jobs(jobs, wait, &mut changed).await;
+        changed
     }
 
     async fn await_jobs(&self, jobs: Vec<String>, wait: &Wait, changed: &mut Changed) {
@@ -183,6 +173,11 @@ impl Client {
 }
 
 impl Changed {
+    /// Nothing was requested.
+    fn failed(error: ApiError) -> Self {
+        Self { errors: vec![error], ..Self::default() }
+    }
+
     fn add(&mut self, results: Vec<PairResult>, status: JobStatus, reason: Option<String>, job: &str) {
         let has_failure = results.iter().any(|result| result.status == super::PairStatus::Failed);
         if status == JobStatus::Fail && !has_failure {

@@ -31,8 +31,9 @@ fn pages() -> BTreeMap<String, String> {
     let mut add = |page: Page<'_>| pages.insert(page.path(), page.text());
     add(Page::new(Kind::Provider, "imageshare", &Imageshare.schema()));
     for resource in Imageshare.resources() {
-        let page = Page::new(Kind::Resource, resource.name(), &resource.schema());
-        add(page.imported_by(resource.identity()));
+        let schema = resource.schema();
+        let page = Page::new(Kind::Resource, resource.name(), &schema);
+        add(page.imported_by(resource.identity(), &schema));
     }
     for data_source in Imageshare.data_sources() {
         add(Page::new(Kind::DataSource, data_source.name(), &data_source.schema()));

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::{attributes, example};
 use crate::schema::Schema;
 use crate::server::Signature;
+use crate::value::Type;
 
 /// The name of the provider's page.
 const INDEX: &str = "index";
@@ -38,18 +39,24 @@ pub(super) struct Page<'a> {
     name: &'a str,
     description: &'static str,
     attributes: String,
-    identity: &'static [&'static str],
+    identity: Vec<(&'static str, bool)>,
 }
 
 impl<'a> Page<'a> {
     pub(super) fn new(kind: Kind, name: &'a str, schema: &Schema) -> Self {
         let attributes = attributes::section(schema);
-        Self { kind, name, description: schema.description(), attributes, identity: &[] }
+        Self { kind, name, description: schema.description(), attributes, identity: Vec::new() }
     }
 
     /// The page of a resource that has this identity.
-    pub(super) fn imported_by(self, identity: &'static [&'static str]) -> Self {
-        Self { identity, ..self }
+    pub(super) fn imported_by(self, identity: &'static [&'static str], schema: &Schema) -> Self {
+        let is_text = |name: &str| {
+            schema
+                .attributes()
+                .iter()
+                .any(|attribute| attribute.name() == name && attribute.ty() == Type::String)
+        };
+        Self { identity: identity.iter().map(|name| (*name, is_text(name))).collect(), ..self }
     }
 
     /// Its path below `docs`.
@@ -78,12 +85,13 @@ impl<'a> Page<'a> {
 
     /// How a resource is imported: by its id, by a command and by a block, and by its identity.
     fn import(&self) -> String {
-        let form: Vec<_> = self.identity.iter().map(|name| format!("<{name}>")).collect();
+        let form: Vec<_> = self.identity.iter().map(|(name, _)| format!("<{name}>")).collect();
         let command = super::example(&format!("resources/{}/import.sh", self.name));
-        let width = self.identity.iter().map(|name| name.len()).max().unwrap_or_default();
+        let width = self.identity.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
         let mut identity = String::new();
-        for name in self.identity {
-            writeln!(identity, "    {name:width$} = \"…\"").unwrap();
+        for (name, is_text) in &self.identity {
+            let value = if *is_text { "\"…\"" } else { "[\"…\"]" };
+            writeln!(identity, "    {name:width$} = {value}").unwrap();
         }
         let name = self.name;
         format!(

@@ -7,9 +7,9 @@ use std::env;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use imageshare_credentials::{Arguments, Found};
 
 use crate::api::{ApiError, Client, Credential, ErrorKind, Secret, Settings};
-use crate::credentials::{self, Arguments};
 use crate::data;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::resources;
@@ -106,11 +106,13 @@ fn settings(config: &Object) -> Result<Settings, Diagnostic> {
         project_id: owned("project_id"),
         profile: owned("profile"),
     };
-    let mut settings = credentials::find(&arguments, |name| env::var(name).ok()).map_err(|problem| {
+    let found = imageshare_credentials::find(&arguments, |name| env::var(name).ok()).map_err(|problem| {
         let argument = problem.argument().name();
         let fault = if problem.is_missing() { "Missing" } else { "Invalid" };
         Diagnostic::error(format!("{fault} {argument}"), format!("{problem}.")).at(argument)
     })?;
+    let Found { endpoint, credential, project_id } = found;
+    let mut settings = Settings { project_id, ..Settings::new(endpoint, credential) };
     if let Some(retries) = config.i64("max_retries").and_then(|retries| u32::try_from(retries).ok()) {
         settings.retries.max_retries = retries;
     }

@@ -152,6 +152,10 @@ impl Resource<Client> for Acceptance {
             for error in changed.errors.iter().filter(|error| !error.is_missing()) {
                 context.diagnostics.error("Images were not rejected", error.to_string());
             }
+            if changed.is_cut_short {
+                let detail = "Terraform was interrupted before all of them were. Destroy again.";
+                context.diagnostics.error("Images were not rejected", detail);
+            }
             for (job, reason) in &changed.unfinished {
                 context.diagnostics.warn(
                     "Images are being rejected",
@@ -292,6 +296,10 @@ async fn decide_on_all(
     for result in changed.failures() {
         let detail = result.error_msg.clone().unwrap_or_default();
         problems.push(Diagnostic::warning(format!("Image {} was not decided on", result.image_id), detail));
+    }
+    if changed.is_cut_short {
+        let detail = "Terraform was interrupted before that. The next plan shows those that are pending.";
+        problems.push(Diagnostic::warning("The images of the owner were not decided on", detail));
     }
     for (job, reason) in &changed.unfinished {
         let detail =

@@ -35,9 +35,9 @@ pub(super) struct Registry<C> {
 impl<C: Send + Sync + 'static> Registry<C> {
     pub(super) fn new(provider: &impl Provider<Client = C>) -> Self {
         let resources = provider.resources().into_iter().map(|item| {
-            let entry =
-                ResourceEntry { schema: item.schema(), identity: Identity::new(item.identity()), item };
-            (entry.item.name(), entry)
+            let schema = item.schema();
+            let identity = Identity::new(item.identity(), &schema);
+            (item.name(), ResourceEntry { schema, identity, item })
         });
         let data_sources = provider.data_sources().into_iter();
         let ephemerals = provider.ephemerals().into_iter();

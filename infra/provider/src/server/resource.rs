@@ -19,8 +19,8 @@ pub trait Resource<C: Send + Sync + 'static>: Send + Sync + 'static {
     /// Its schema.
     fn schema(&self) -> Schema;
 
-    /// The attributes that identify one, all of them texts. They are its identity, and their values with a `/` in between are the id
-    /// to import it by.
+    /// The attributes that identify one, texts or sets of texts. They are its identity, and the values of texts with a `/` in between
+    /// are the id to import it by. If it is `id` alone, an import by identity is one by that id.
     fn identity(&self) -> &'static [&'static str];
 
     /// Checks a configuration beyond what its schema says. It may have unknown values.

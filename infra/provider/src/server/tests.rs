@@ -178,7 +178,7 @@ fn schemas_of_the_providers_are_good() {
         let schema = resource.schema();
         for name in resource.identity() {
             let attribute = schema.attributes().iter().find(|attribute| attribute.name() == *name).unwrap();
-            assert_eq!(attribute.ty(), Type::String, "{name}");
+            assert!([Type::String, Type::set(Type::String)].contains(&attribute.ty()), "{name}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The command line besides serving: tokens, access keys of other deployments, settings in a file, help and version.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -67,6 +68,63 @@ async fn access_keys_are_created_with_a_project_token() {
     }
     let (_, keys, _) = run(&["list"], &own, &address);
     assert_eq!(keys.lines().count(), 1, "{keys}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn profile_has_the_server_and_its_credential() {
+    let server = ServerProcess::start(&binary("imageshare"), &["--memory"]).await;
+    let (address, directory) = (format!("http://{}", server.address), tempfile::tempdir().unwrap());
+    let (token, admin) = (server.token("own1", "member"), server.token("ops", "admin"));
+    let with_token = |project: &'static str, role: &'static str, token: &str| {
+        let place = ["--project", project, "--server", &address];
+        let create = ["access-key", "create", "--role", role];
+        let (done, printed, stderr) =
+            run_cli(&[&create[..], &place].concat(), &[("IMAGESHARE_TOKEN", token)], directory.path());
+        assert!(done, "{stderr}");
+        let mut values = printed.lines().map(|line| line.split_once('=').unwrap().1.to_owned());
+        (values.next().unwrap(), values.next().unwrap())
+    };
+    let (id, secret) = with_token("ops", "admin", &admin);
+    let endpoint = format!("endpoint = {address:?}\n");
+    let text = format!(
+        "[default]\n{endpoint}token = \"hush\"\n\n[own1]\n{endpoint}token = {token:?}\n\n[admin]\n{endpoint}access_key_id = {id:?}\n\
+         secret_access_key = {secret:?}\n\n[bad]\n{endpoint}access_key_id = {id:?}\nsecret_access_key = \"hush-hush\"\n"
+    );
+    let file = directory.path().join("credentials.toml");
+    fs::write(&file, text).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    let file = file.to_str().unwrap();
+    let run =
+        |arguments: &[&str]| run_cli(arguments, &[("IMAGESHARE_CREDENTIALS_FILE", file)], directory.path());
+    // A token, and an access key, for which the service issues one.
+    let (done, _, stderr) = run(&["access-key", "list", "--project", "own1", "--profile", "own1"]);
+    assert!(done, "{stderr}");
+    let (done, printed, stderr) = run(&["tenants", "list", "--profile", "admin"]);
+    assert!(done && printed.is_empty(), "{printed}{stderr}");
+    assert!(run(&["events", "--profile", "admin"]).0);
+
+    for (arguments, expected) in [
+        (
+            &["tenants", "list", "--profile", "none"][..],
+            "there is no profile none: expected one of admin, bad, default, own1",
+        ),
+        (
+            &["tenants", "list", "--profile", "default"],
+            "the server refuses the credential of profile default",
+        ),
+        (&["tenants", "list", "--profile", "bad"], "the server refuses the credential of profile bad"),
+        (
+            &["access-key", "list", "--project", "own2", "--profile", "own1"],
+            "the credential of profile own1 does not act for project own2",
+        ),
+        (&["tenants", "list", "--profile", "own1", "--server", &address], "cannot be used with"),
+    ] {
+        let (done, _, stderr) = run(arguments);
+        assert!(!done && stderr.contains(expected) && !stderr.contains("hush"), "{stderr}");
+    }
+    fs::set_permissions(file, fs::Permissions::from_mode(0o644)).unwrap();
+    let (done, _, stderr) = run(&["tenants", "list", "--profile", "admin"]);
+    assert!(!done && stderr.contains("others can read it"), "{stderr}");
 }
 
 #[tokio::test]

@@ -7,6 +7,8 @@
 mod pairs;
 mod wanted;
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 
 use super::support::{account_attributes, account_names, failed, id, text, texts};
@@ -31,7 +33,7 @@ impl Resource<Client> for Share {
         Schema::new(
             "Every one of some images is shared with every one of some projects, which accept or reject it. Members that others have added stay, unless the share is exclusive.",
             [
-                Attribute::string("id", "The images that it began with, in their order, with commas between them.").computed().keep(),
+                Attribute::string("id", "The first of the images that it began with, in their order, and `+` with the number of the others. An import takes another id, or the identity.").computed().keep(),
                 Attribute::strings("image_ids", "The images.").required().check(length(1..=1000)).check(each(id())),
                 Attribute::strings("project_ids", "The projects.").check(not_empty()).check(each(id())),
                 Attribute::objects("accounts", Nesting::Set, "The projects of accounts, by their names in the directory.", account_attributes())
@@ -56,7 +58,7 @@ impl Resource<Client> for Share {
     }
 
     fn identity(&self) -> &'static [&'static str] {
-        &["id"]
+        &["image_ids", "project_ids"]
     }
 
     async fn plan(&self, context: &mut Context<'_, Client>, plan: &mut Plan<'_>) -> Result<(), Diagnostic> {
@@ -87,7 +89,7 @@ impl Resource<Client> for Share {
 
     async fn create(&self, context: &mut Context<'_, Client>, create: &mut Create) -> Result<(), Diagnostic> {
         let mut wanted = Wanted::of(context.client, &create.plan).await?;
-        wanted.id = wanted.images.iter().cloned().collect::<Vec<_>>().join(",");
+        wanted.id = id_of(&wanted.images);
         let applied = apply(context, &wanted, None).await?;
         if applied.shares_something() {
             create.state = Some(wanted.state(&create.plan, &applied.members));
@@ -105,7 +107,10 @@ impl Resource<Client> for Share {
     }
 
     async fn read(&self, context: &mut Context<'_, Client>, read: &mut Read) -> Result<(), Diagnostic> {
-        let Some(state) = read.state.take() else { return Ok(()) };
+        let Some(mut state) = read.state.take() else { return Ok(()) };
+        if read.is_import {
+            state.set("id", id_of(&texts(&state, "image_ids")));
+        }
         if !read.is_import && is_shared_by_a_job(context).await {
             // What the job will have done is not there yet.
             read.state = Some(state);
@@ -146,7 +151,7 @@ impl Resource<Client> for Share {
         let (images, projects) =
             id.split_once('/').map_or((id, None), |(images, projects)| (images, Some(projects)));
         let ids = |list: &str| {
-            let ids: std::collections::BTreeSet<String> = list.split(',').map(str::to_owned).collect();
+            let ids: BTreeSet<String> = list.split(',').map(str::to_owned).collect();
             if ids.iter().any(String::is_empty) { None } else { Some(ids) }
         };
         let expected = || {
@@ -155,9 +160,7 @@ impl Resource<Client> for Share {
             )
         };
         let images = ids(images).ok_or_else(expected)?;
-        let state = Object::new()
-            .with("id", images.iter().cloned().collect::<Vec<_>>().join(","))
-            .with("image_ids", images);
+        let state = Object::new().with("image_ids", images);
         match projects {
             None => Ok(state),
             Some(projects) => Ok(state.with("project_ids", ids(projects).ok_or_else(expected)?)),
@@ -168,9 +171,9 @@ impl Resource<Client> for Share {
     fn adopt(&self, moved: &crate::server::Moved) -> Option<Result<Object, Diagnostic>> {
         let known = ["openstack_images_image_access_v2", "opentelekomcloud_images_image_access_v2"];
         known.contains(&moved.type_name.as_str()).then(|| {
-            let one = |name: &str| moved.str(name).into_iter().collect::<std::collections::BTreeSet<_>>();
+            let one = |name: &str| moved.str(name).into_iter().collect::<BTreeSet<_>>();
             Ok(Object::new()
-                .with("id", moved.str("image_id"))
+                .with("id", id_of(&one("image_id")))
                 .with("image_ids", one("image_id"))
                 .with("project_ids", one("member_id"))
                 .with("exclusive", false)
@@ -179,7 +182,28 @@ impl Resource<Client> for Share {
     }
 }
 
+/// The id of a share that begins with these images: short, however many there are.
+fn id_of(images: &BTreeSet<String>) -> String {
+    let mut images = images.iter();
+    let first = images.next().cloned().unwrap_or_default();
+    match images.len() {
+        0 => first,
+        others => format!("{first}+{others}"),
+    }
+}
+
 /// The same text as a warning.
 fn as_warning(problem: Diagnostic) -> Diagnostic {
     Diagnostic::warning(problem.summary(), problem.detail()).at(problem.path().clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn id_is_short_however_many_images_there_are() {
+        let id = |count: usize| id_of(&(0..count).map(|number| format!("image-{number:04}")).collect());
+        assert_eq!((id(1).as_str(), id(1000).as_str()), ("image-0000", "image-0000+999"));
+    }
 }

@@ -112,8 +112,17 @@ pub(super) async fn remove(context: &mut Context<'_, Client>, pairs: BTreeSet<Pa
         }
     }
     changed.errors.retain(|error| !error.is_missing());
-    report(&changed, "unshared from", &mut problems);
+    report_removal(changed, &mut problems);
     problems
+}
+
+/// As [`report`], but an interrupt is an error: without one, Terraform would forget a share that is still there.
+fn report_removal(mut changed: Changed, problems: &mut Diagnostics) {
+    if std::mem::take(&mut changed.is_cut_short) {
+        let detail = "Terraform was interrupted before everything was unshared. Destroy again.";
+        problems.push(Diagnostic::error("Some images are still shared", detail));
+    }
+    report(&changed, "unshared from", problems);
 }
 
 /// The pairs whose images exist.
@@ -324,6 +333,16 @@ mod tests {
         let wanted = Wanted { images: ids(&["a", "b"]), projects: ids(&["p", "q"]), ..Wanted::default() };
         let shared = reduce(&wanted, &members(&[("a", "p"), ("a", "q"), ("b", "p")])).expect("a share");
         assert_eq!((shared.images, shared.projects), (ids(&["a", "b"]), ids(&["p"])));
+    }
+
+    #[test]
+    fn interrupted_removal_is_an_error_and_keeps_the_share() {
+        let cut_short = || Changed { is_cut_short: true, ..Changed::default() };
+        let mut problems = Diagnostics::default();
+        report(&cut_short(), "shared with", &mut problems);
+        assert!(!problems.has_errors());
+        report_removal(cut_short(), &mut problems);
+        assert!(problems.has_errors());
     }
 
     #[test]

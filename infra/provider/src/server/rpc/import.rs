@@ -22,9 +22,14 @@ impl<P: Provider> Server<P> {
         }
         let identity =
             entry.identity.decode(request.identity.as_ref()).map_err(|problem| unreadable(&problem))?;
-        let identity = match identity {
-            Some(identity) => identity,
-            None => entry.item.parse_import_id(&request.id).map_err(|expected| {
+        let id = match (&identity, entry.item.identity()) {
+            (Some(identity), ["id"]) => identity.str("id"),
+            (Some(_), _) => None,
+            (None, _) => Some(request.id.as_str()),
+        };
+        let identity = match id {
+            None => identity.unwrap_or_default(),
+            Some(id) => entry.item.parse_import_id(id).map_err(|expected| {
                 Diagnostic::error("The id of the import is not of the right form", expected)
             })?,
         };

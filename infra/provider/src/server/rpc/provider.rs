@@ -68,8 +68,7 @@ impl<P: Provider> Server<P> {
         _: Empty,
     ) -> GetResourceIdentitySchemasResponse {
         let resources = self.registry.resources.iter();
-        let schemas =
-            resources.map(|(name, entry)| ((*name).to_owned(), entry.identity.schema(&entry.schema)));
+        let schemas = resources.map(|(name, entry)| ((*name).to_owned(), entry.identity.schema()));
         GetResourceIdentitySchemasResponse { identity_schemas: schemas.collect(), diagnostics: Vec::new() }
     }
 

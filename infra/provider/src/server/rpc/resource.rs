@@ -173,8 +173,7 @@ pub(super) fn known_state<C: Send + Sync + 'static>(
 ) -> Object {
     let (state, unknown) = plan::storable(&entry.schema, state);
     if !diagnostics.has_errors() {
-        let unidentified = entry.item.identity().iter().copied().filter(|name| state.str(name).is_none());
-        for name in unknown.into_iter().chain(unidentified) {
+        for name in unknown.into_iter().chain(entry.identity.missing(&state)) {
             let detail = "It is unknown or missing after the operation. This is a bug in the provider; please report it.";
             diagnostics.push(Diagnostic::error("The provider has not set an attribute", detail).at(name));
         }

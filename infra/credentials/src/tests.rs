@@ -36,7 +36,7 @@ fn environment(directory: Option<&Path>, values: &[(&str, &str)]) -> impl Fn(&st
     }
 }
 
-fn described(settings: &Settings) -> String {
+fn described(settings: &Found) -> String {
     let credential = match &settings.credential {
         Credential::Token(token) => token.expose().to_owned(),
         Credential::AccessKey { id, secret } => format!("{id}:{}", secret.expose()),

@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::api::Secret;
+use crate::Secret;
 
 /// The profile that is taken if none is named.
 const DEFAULT_PROFILE: &str = "default";

@@ -1,8 +1,8 @@
-//! Where the endpoint and the credential come from.
+//! Where a client's endpoint and credential come from: that of the Terraform provider, and that of the command line with a profile.
 //!
 //! Three places, the first one that has a value wins, for each value on its own:
 //!
-//! 1. the arguments, such as those of the block `provider`;
+//! 1. the arguments, such as those of Terraform's block `provider`;
 //! 2. the environment: `IMAGESHARE_ENDPOINT`, `IMAGESHARE_TOKEN`, `IMAGESHARE_ACCESS_KEY_ID`,
 //!    `IMAGESHARE_SECRET_ACCESS_KEY`, `IMAGESHARE_PROJECT_ID`;
 //! 3. the profile of the [credentials file](mod@file): the one that the argument `profile` or `IMAGESHARE_PROFILE` names, or
@@ -11,19 +11,19 @@
 //! The credential is an exception: a token or an access key, as a whole, from the first place that has either. So a token
 //! in the environment is not overruled by an access key in a file, and an id from one place never meets a secret from
 //! another. A place that has both is refused.
-//!
-//! Nothing here is specific to Terraform: the command line takes its credential by the same rules.
+#![deny(missing_docs)]
 
 mod file;
+mod secret;
 
 use std::fmt;
 use std::path::PathBuf;
 
 use http::Uri;
 
-use crate::api::{Credential, Secret, Settings};
 pub use file::FileError;
 use file::Profile;
+pub use secret::Secret;
 
 /// The environment variable of the endpoint.
 pub const ENDPOINT: &str = "IMAGESHARE_ENDPOINT";
@@ -39,6 +39,31 @@ pub const PROJECT_ID: &str = "IMAGESHARE_PROJECT_ID";
 pub const PROFILE: &str = "IMAGESHARE_PROFILE";
 /// The environment variable of the path of the credentials file.
 pub const CREDENTIALS_FILE: &str = "IMAGESHARE_CREDENTIALS_FILE";
+
+/// What a client authenticates with.
+#[derive(Clone, Debug)]
+pub enum Credential {
+    /// A token, which somebody else renews.
+    Token(Secret),
+    /// An access key, for which the service issues tokens.
+    AccessKey {
+        /// The id of the key.
+        id: String,
+        /// Its secret.
+        secret: Secret,
+    },
+}
+
+/// What was found.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The address of the service, `https://…`, or `http://` of this machine.
+    pub endpoint: Uri,
+    /// The credential.
+    pub credential: Credential,
+    /// The project to act for, if it is not the credential's own.
+    pub project_id: Option<String>,
+}
 
 /// What a user has given as arguments. A value may be missing, and is then looked for elsewhere.
 #[derive(Clone, Debug, Default)]
@@ -196,7 +221,7 @@ struct Place {
 pub fn find(
     arguments: &Arguments,
     environment: impl Fn(&str) -> Option<String>,
-) -> Result<Settings, CredentialError> {
+) -> Result<Found, CredentialError> {
     let variable = |name: &str| environment(name).filter(|value| !value.is_empty());
     let mut places = vec![
         Place { values: arguments.clone().into(), origin: Box::new(Origin::Argument) },
@@ -226,12 +251,11 @@ pub fn find(
         Some(parse_endpoint(endpoint, (place.origin)("endpoint")))
     });
     let credential = places.iter().find_map(|place| credential_of(place).transpose());
-    let mut settings = Settings::new(
-        endpoint.ok_or(CredentialError::MissingEndpoint)??,
-        credential.ok_or(CredentialError::MissingCredential)??,
-    );
-    settings.project_id = places.iter().find_map(|place| place.values.project_id.clone());
-    Ok(settings)
+    Ok(Found {
+        endpoint: endpoint.ok_or(CredentialError::MissingEndpoint)??,
+        credential: credential.ok_or(CredentialError::MissingCredential)??,
+        project_id: places.iter().find_map(|place| place.values.project_id.clone()),
+    })
 }
 
 /// The credential of a place, if it has one.

@@ -4,6 +4,7 @@
 mod access_keys;
 mod effects;
 mod idle;
+mod jobs;
 mod lists;
 mod memberships;
 mod messages;
@@ -17,9 +18,7 @@ use imageshare::domain::{
     Visibility,
 };
 use imageshare::store::{IdempotencyRequest, List, Store, Usage, WorkItemKey};
-use imageshare::usecases::{
-    self, Direction, DryRun, ImageQuery, IndexFilter, SortKey, UseCaseError, VisibleImage,
-};
+use imageshare::usecases::{self, DryRun, ImageQuery, IndexFilter, UseCaseError, VisibleImage};
 
 use crate::local_service::{LocalService, caller, tenant};
 use crate::priced_table::PricedTable;
@@ -101,11 +100,12 @@ pub async fn measure_calls() -> Vec<Measurement> {
     rows.extend(lists::shown_with_lists(&world, &page.items, &caller(tenants[1].as_str())).await);
 
     rows.extend(memberships::measure().await);
+    rows.extend(jobs::list_calls().await);
     rows.extend(permission_calls(&world).await);
     rows.extend(share_by_name_calls(&world).await);
     rows.extend(image_event_calls().await);
     rows.extend(key_and_vault_calls().await);
-    rows.extend(list_calls().await);
+    rows.extend(lists::list_calls().await);
     rows.extend(share_rules::measure().await);
     rows.extend(access_keys::measure().await);
 
@@ -368,71 +368,6 @@ async fn key_and_vault_calls() -> Vec<Measurement> {
     usecases::respond_to_all(&service, &recipient, tenant("mem1"), decision, None).await.expect("a job");
     rows.push(measurement("Accept All: request", &service));
     rows.push(execute_only_work_item(&world, "… its job, for 100 pending images").await);
-    rows
-}
-
-/// Lists by name and by update, and searches in them, for a tenant that has received 200 images and owns none.
-async fn list_calls() -> Vec<Measurement> {
-    let world = LocalService::start(Limits { pending_per_owner: 200, ..Limits::default() });
-    let (owner, me) = (caller("owner"), caller("mem1"));
-    let mut images = Vec::new();
-    for number in 0..200 {
-        let details = Details {
-            name: Some(format!("image-{number:03}")),
-            tags: [format!("tag-{number}")].into(),
-            ..Details::default()
-        };
-        let new = usecases::NewImage { id: None, owner: None, visibility: Visibility::Shared, details };
-        images.push(usecases::register_image(&world.service, &owner, new, None).await.expect("an image").id);
-    }
-    for images in images.chunks(100) {
-        let to = vec![me.tenant.clone()];
-        usecases::share(&world.service, &owner, images.to_vec(), to, None).await.expect("a job");
-        world.run_open_work().await;
-    }
-    let decision = (Status::Accepted, None);
-    usecases::respond_to_all(&world.service, &me, me.tenant.clone(), decision, None).await.expect("a job");
-    world.run_open_work().await;
-    let mut rows = Vec::new();
-    let service = metered_service(&world);
-    let rename = |image: &mut Image| {
-        image.details.name = Some("renamed".to_owned());
-        Ok::<_, UseCaseError>(())
-    };
-    usecases::update_image(&service, &owner, &images[0], rename).await.expect("renamed");
-    rows.push(measurement("rename an image of 1 member: request", &service));
-    rows.push(execute_only_work_item(&world, "… its job").await);
-
-    let lists = || {
-        let accepted = List::Received(me.tenant.clone(), Status::Accepted);
-        list_query(vec![List::Owned(me.tenant.clone()), accepted, List::Open(Visibility::Public)], 100)
-    };
-    let by = |key| vec![(key, Direction::Descending)];
-    let exact = |names: &[&str], tags: &[&str], owner: Option<&str>| IndexFilter {
-        names: (!names.is_empty()).then(|| names.iter().map(|name| (*name).to_owned()).collect()),
-        tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
-        owner: owner.map(tenant),
-    };
-    for (call, found, query) in [
-        ("page of 100 images by name", 100, ImageQuery { sort: by(SortKey::Name), ..lists() }),
-        ("page of 100 images by update time", 100, ImageQuery { sort: by(SortKey::UpdatedAt), ..lists() }),
-        (
-            "find an image by its name",
-            1,
-            ImageQuery { index_filter: exact(&["renamed"], &[], None), ..lists() },
-        ),
-        ("find an image by a tag", 1, ImageQuery { index_filter: exact(&[], &["tag-7"], None), ..lists() }),
-        (
-            "page of 100 images of an owner",
-            100,
-            ImageQuery { index_filter: exact(&[], &[], Some("owner")), ..lists() },
-        ),
-    ] {
-        let service = metered_service(&world);
-        let page = usecases::list_images(&service, &me, query).await.expect("a page");
-        assert_eq!(page.rows.len(), found, "{call}");
-        rows.push(measurement(call, &service));
-    }
     rows
 }
 

@@ -12,7 +12,7 @@ use imageshare::events::{Bus, BusEntry, PublishError};
 use imageshare::http::METRICS_TARGET;
 use imageshare::store::{ItemChange, StoreError};
 use imageshare::table::Item;
-use imageshare::usecases::{apply_share_rules, deliver_messages, derive_events};
+use imageshare::usecases::{apply_share_rules, deliver_messages, derive_events, list_accepted_jobs};
 use serde_json::Value;
 
 /// Why an event as a whole was not handled. Lambda delivers it again.
@@ -38,8 +38,8 @@ struct Failure<'a> {
     problem: BatchError,
 }
 
-/// Handles a DynamoDB stream event: writes the messages of its changes, publishes their events, then lets share rules
-/// act. Returns `{"batchItemFailures":[{"itemIdentifier":…}]}`, with the record at which the stream has to continue: the
+/// Handles a DynamoDB stream event: lists the accepted jobs and writes the messages of its changes, publishes their
+/// events, then lets share rules act. Returns `{"batchItemFailures":[{"itemIdentifier":…}]}`, with the record at which the stream has to continue: the
 /// first one if the table or the bus failed, or the one on which a share rule failed.
 ///
 /// A record that cannot be read is logged and skipped, since it would never be readable.
@@ -87,10 +87,10 @@ async fn handle_records<'a>(app: &App, bus: &dyn Bus, records: &'a [EventRecord]
     Ok(())
 }
 
-/// Writes the messages of changes, and publishes their events. Returns how many there are.
+/// Writes what follows from changes, and publishes their events. Returns how many there are.
 async fn publish_events(app: &App, bus: &dyn Bus, changes: &[ItemChange]) -> Result<usize, BatchError> {
-    let events = match write_messages(app, changes).await {
-        Err(StoreError::Unreadable(_)) => write_messages_one_by_one(app, changes).await?,
+    let events = match write_items(app, changes).await {
+        Err(StoreError::Unreadable(_)) => write_items_one_by_one(app, changes).await?,
         result => result?,
     };
     let entries: Vec<BusEntry> = events.iter().map(BusEntry::from).collect();
@@ -98,19 +98,20 @@ async fn publish_events(app: &App, bus: &dyn Bus, changes: &[ItemChange]) -> Res
     Ok(entries.len())
 }
 
-/// Writes the messages of changes. Returns their events.
-async fn write_messages(app: &App, changes: &[ItemChange]) -> Result<Vec<Event>, StoreError> {
+/// Writes the messages of changes, and lists their accepted jobs. Returns their events.
+async fn write_items(app: &App, changes: &[ItemChange]) -> Result<Vec<Event>, StoreError> {
     let events = derive_events(app, changes).await?;
     deliver_messages(app, &events).await?;
+    list_accepted_jobs(app, changes).await?;
     Ok(events)
 }
 
 /// The same, one change after the other, without those that need an item which cannot be read: it would hold up all
 /// changes after it, and never be readable.
-async fn write_messages_one_by_one(app: &App, changes: &[ItemChange]) -> Result<Vec<Event>, StoreError> {
+async fn write_items_one_by_one(app: &App, changes: &[ItemChange]) -> Result<Vec<Event>, StoreError> {
     let mut events = Vec::new();
     for change in changes {
-        match write_messages(app, std::slice::from_ref(change)).await {
+        match write_items(app, std::slice::from_ref(change)).await {
             Ok(mut more) => events.append(&mut more),
             Err(problem) => skip_unreadable(problem)?,
         }

@@ -11,6 +11,7 @@ mod ids;
 mod image;
 mod iso_time;
 mod job;
+mod job_entry;
 mod key_grant;
 mod limits;
 mod member_view;
@@ -54,6 +55,7 @@ pub use self::image::{
     Visibility, is_tag,
 };
 pub use self::job::{Job, JobReport, JobStatus, PairResult, Task, WorkItem};
+pub use self::job_entry::{JobEntry, JobKind};
 pub use self::key_grant::KeyGrant;
 pub use self::limits::{
     BadLimit, Limit, LimitSetting, Limits, MAX_MEMBERS_PER_IMAGE, MAX_NAMES_PER_BATCH, MAX_NAMES_PER_QUERY,

@@ -29,7 +29,9 @@ pub enum ItemChange {
     },
     /// A membership was written.
     Membership(Box<MembershipChange>),
-    /// A job with a single work item has ended.
+    /// A job was accepted. It has ended if it ended with its request, and has no work items yet if it is large.
+    JobAccepted(Box<JobReport>),
+    /// A job with a single work item has ended since it was accepted.
     JobEnded(Box<JobReport>),
     /// A work item of a large job has ended; the job may have ended with it.
     WorkItemEnded(JobId),
@@ -145,9 +147,17 @@ fn key_grant_change(
 }
 
 fn job_change(old: Option<&Item>, new: Option<&Item>) -> Result<Option<ItemChange>, StoreError> {
-    let is_finished = |item: Option<&Item>| item.is_some_and(job::is_finished);
-    let (false, true, Some(new)) = (is_finished(old), is_finished(new), new) else { return Ok(None) };
+    let Some(new) = new else { return Ok(None) };
     let key = job::parse_key(new)?;
+    if old.is_none()
+        && let Some(job) = job::parse_job(key, new)?
+    {
+        let work_items = job::find_work_item(key, new)?.into_iter().collect();
+        return Ok(Some(ItemChange::JobAccepted(Box::new(JobReport { job, work_items }))));
+    }
+    if old.is_some_and(job::is_finished) || !job::is_finished(new) {
+        return Ok(None);
+    }
     match job::parse_job(key, new)? {
         // A job that finds its images itself has found the last of them, and may have other work items.
         None => Ok(Some(ItemChange::WorkItemEnded(key.job))),

@@ -8,7 +8,7 @@
 use super::client::Store;
 use super::commit::plan_writes;
 use super::error::{StoreError, WriteError};
-use super::item;
+use super::item::{self, Item};
 use super::items::idempotency::{IdempotencyRequest, SubmitOutcome, record_job, replay_outcome};
 use super::items::job::{
     CLOSED, closed_work_item, find_work_item, finished_job_write, is_held, move_cursor, next_in_lane,
@@ -118,20 +118,30 @@ impl Store {
     /// # Errors
     /// [`StoreError`] if the table fails.
     pub async fn report(&self, id: JobId) -> Result<Option<Unauthorized<JobReport>>, StoreError> {
+        let report = self.parse_report(&self.job_items(id, true).await?)?;
+        Ok(report.map(Unauthorized::new))
+    }
+
+    /// Reads the items of a job, its own first. One query, or one for each megabyte.
+    pub(super) async fn job_items(&self, id: JobId, consistent: bool) -> Result<Vec<Item>, StoreError> {
         let query = Query::new("pk = :job").value(":job", item::text(keys::job_partition(id)));
-        let mut query = Query { consistent: true, ..query };
+        let mut query = Query { consistent, ..query };
         let mut items = Vec::new();
         loop {
             let page = self.query(&query).await?;
             items.extend(page.items);
             query.start = page.next;
             if query.start.is_none() {
-                break;
+                return Ok(items);
             }
         }
+    }
+
+    /// Parses the items of a job, its own first; `None` if the job does not exist or has expired.
+    pub(super) fn parse_report(&self, items: &[Item]) -> Result<Option<JobReport>, StoreError> {
         let (mut job, mut work_items) = (None, Vec::new());
         let now = self.clock.now().unix_seconds();
-        for item in &items {
+        for item in items {
             let key = parse_key(item)?;
             let is_live = item::get_number::<i64>(item, TTL)? > now;
             // The job's own item has the lowest sort key, so it comes first.
@@ -141,7 +151,7 @@ impl Store {
                 _ => work_items.extend(find_work_item(key, item)?),
             }
         }
-        Ok(job.map(|job| Unauthorized::new(JobReport { job, work_items })))
+        Ok(job.map(|job| JobReport { job, work_items }))
     }
 
     /// Returns the open work items of one shard of the index, the oldest requests first, at most `limit`; with

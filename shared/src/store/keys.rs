@@ -9,6 +9,7 @@
 //! | lookup of an image by tag or owner | `F#<list>#t#<tag>`, `F#<list>#o#<owner>` | a position | – | – |
 //! | sender: an owner that has shared with a tenant | `S#<tenant>` | `<owner>` | – | – |
 //! | job, with its work item if only one | `J#<job>` | `A` | `W#<shard>` open, `H#<shard>` held | `<job>#00000` |
+//! | job entry: a job in the list of its project's | `E#<tenant>` | `<job>` | – | – |
 //! | work item of a large job | `J#<job>` | `P#<number>` | `W#<shard>` open | `<job>#<number>` |
 //! | tenant | `T#<tenant>` | `A` | `D#` while in the directory | `<tenant>` |
 //! | names of a tenant | `D#<account name>` | `P#<project name>` | – | – |
@@ -32,12 +33,14 @@
 //! An id never contains `#`. A name in the directory may, so it comes last in its key: everything after the prefix is
 //! the name, and no two names share a key.
 
+mod job_entries;
 mod lists;
 mod messages;
 mod share_rules;
 
 use std::collections::HashMap;
 
+pub use self::job_entries::{job_entries_partition, job_entry};
 pub use self::lists::{
     Cursor, Index, List, ListQuery, LookupKey, Order, Position, list_entry_attributes, name_prefix,
     parse_received_owner, sortable_time,

@@ -42,6 +42,7 @@ mod directory;
 mod fleet;
 mod idempotency;
 mod images;
+mod job_entries;
 mod jobs;
 mod key_grants;
 mod memberships;

@@ -20,6 +20,7 @@ mod images;
 mod job_status;
 mod key_grants;
 mod list_images;
+mod list_jobs;
 mod list_members;
 mod marker;
 mod messages;
@@ -54,7 +55,7 @@ pub use self::directory::{
     DirectoryError, delete_tenant, find_project, find_tenant, list_tenants, own_entry, put_tenant,
     show_tenant,
 };
-pub use self::effects::{apply_share_rules, deliver_messages, derive_events};
+pub use self::effects::{apply_share_rules, deliver_messages, derive_events, list_accepted_jobs};
 pub use self::error::{ExceededLimit, UseCaseError};
 pub use self::execute::{execute, fail_remaining};
 pub use self::idempotency::find_earlier_job;
@@ -70,6 +71,7 @@ pub use self::list_images::{
     Direction, ImagePage, ImageQuery, ImageRow, IndexFilter, ListReason, Sort, SortKey, VisibleImage,
     find_images, list_images,
 };
+pub use self::list_jobs::{JobQuery, list_jobs};
 pub use self::list_members::{MemberCounts, MemberList, list_members, list_members_by_status, show_member};
 pub use self::marker::Marker;
 pub use self::messages::{

@@ -39,6 +39,7 @@ async fn carry_out(world: &LocalService, call: &'static str) -> Measurement {
     let changes = effects::read_changes(event).expect("an event of the stream");
     let events = usecases::derive_events(&service, &changes).await.expect("events");
     usecases::deliver_messages(&service, &events).await.expect("written");
+    usecases::list_accepted_jobs(&service, &changes).await.expect("listed");
     for change in &changes {
         usecases::apply_share_rules(&service, change).await.expect("applied");
     }

@@ -31,7 +31,7 @@ struct List {
     marker_parameter: &'static str,
 }
 
-const LISTS: [List; 11] = [
+const LISTS: [List; 12] = [
     List { path: "/v2/cloudimages", items_pointer: "/images", id_field: "id", marker_parameter: "marker" },
     List { path: "/v2/images", items_pointer: "/images", id_field: "id", marker_parameter: "marker" },
     List { path: "/", items_pointer: "/Images", id_field: "ImageId", marker_parameter: "NextToken" },
@@ -62,6 +62,7 @@ const LISTS: [List; 11] = [
         id_field: "project_id",
         marker_parameter: "marker",
     },
+    List { path: "/v1/own1/jobs", items_pointer: "/jobs", id_field: "job_id", marker_parameter: "marker" },
     List { path: "/v1/messages", items_pointer: "/messages", id_field: "id", marker_parameter: "marker" },
 ];
 
@@ -114,6 +115,12 @@ fn listing(path: &str, project: &str, pairs: &[(String, String)]) -> Listing {
         "/v1/vaults" => listing(registry::vaults::list::ROUTE),
         "/v1/share-rules" => listing(share_rules::list::ROUTE),
         "/v1/keys/k-1/grants" => listing(registry::key_grants::list::ROUTE).with("k-1"),
+        "/v1/own1/jobs" => {
+            let filter =
+                |wanted| pairs.clone().filter(move |(name, _)| *name == wanted).map(|(_, value)| value);
+            let listing = listing(ims::jobs::ROUTE).with("own1");
+            filter("job_type").chain(filter("status")).fold(listing, Listing::with)
+        }
         "/v1/messages" => listing(messages::list::ROUTE),
         _ => listing("DescribeImages"),
     }

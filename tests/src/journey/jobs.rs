@@ -38,6 +38,13 @@ impl<S: Stage> Journey<S> {
         self.decide_on_everything(&sealed, &full).await;
     }
 
+    /// The jobs of a project that has some of one work item, and some of several.
+    pub(super) async fn list_jobs(&mut self) {
+        let list = self.call("own5 GET /v1/own5/jobs", Value::Null, 200).await;
+        assert_ne!(list["jobs"], json!([]), "effects has listed them");
+        self.call("own3 GET /v1/own3/jobs?status=FAIL", Value::Null, 200).await;
+    }
+
     pub(super) async fn queue_job(
         &self,
         at: Stamp,

@@ -81,6 +81,7 @@ pub async fn make_journey<S: Stage>(stage: S) -> S {
     journey.use_console().await;
     journey.follow_image_events().await;
     journey.carry_out_effects().await;
+    journey.list_jobs().await;
     journey.stage
 }
 

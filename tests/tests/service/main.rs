@@ -21,6 +21,7 @@ mod http_api;
 mod identity;
 mod image_events;
 mod ims_refusals;
+mod job_list;
 mod job_waits;
 mod long_lists;
 mod markers;

@@ -58,6 +58,7 @@ async fn throttled_read_uses_the_error_format_of_its_facade() {
         (ims::list::ROUTE, "/v2/cloudimages".to_owned()),
         (ims::quota::ROUTE, "/v1/cloudimages/quota".to_owned()),
         (ims::job::ROUTE, format!("/v1/own1/jobs/{job}")),
+        (ims::jobs::ROUTE, "/v1/own1/jobs".to_owned()),
         (ims::job::PROGRESS_ROUTE, format!("/v1/cloudimages/job/{job}")),
         (glance::list::ROUTE, "/v2/images".to_owned()),
         (glance::show::ROUTE, format!("/v2/images/{image}")),

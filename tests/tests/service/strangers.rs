@@ -114,6 +114,9 @@ impl Fixture {
                     )
                 })
                 .to_vec(),
+            "listJobs" => [("own1", "nobody"), ("mem1", "nobody")]
+                .map(|(one, other)| (get(format!("/v1/{one}/jobs")), get(format!("/v1/{other}/jobs"))))
+                .to_vec(),
             "showJobProgress" => {
                 let request = |job: &str| get(format!("/v1/cloudimages/job/{job}"));
                 vec![(request(&self.job), request(&nobodys_job))]
@@ -492,10 +495,10 @@ impl Fixture {
         (response.status, headers, body)
     }
 
-    /// The table without jobs: a stranger may have jobs of its own.
+    /// The table without jobs and their entries: a stranger may have jobs of its own.
     fn dump_without_jobs(&self) -> BTreeMap<String, String> {
         let mut items = self.api.dump();
-        items.retain(|key, _| !key.starts_with("J#"));
+        items.retain(|key, _| !key.starts_with("J#") && !key.starts_with("E#"));
         items
     }
 }

@@ -4,7 +4,9 @@
 use dynoxide::types::AttributeValue as Stored;
 use imageshare::domain::{ImageId, JobId, JobStatus, Limits, Status, Task};
 use imageshare::table::{AttributeValue, Table, Write};
-use imageshare_tests::local_service::{LocalService, all_items, job_at, tenant};
+use imageshare::usecases::{JobQuery, list_jobs};
+use imageshare_local::effects::{next_batch, remove};
+use imageshare_tests::local_service::{LocalService, all_items, caller, job_at, tenant};
 use serde_json::{Map, Value};
 
 /// The name that no function knows.
@@ -93,4 +95,24 @@ async fn work_items_without_transitions_are_read_and_continued() {
     let report = world.job_report(job.id).await;
     let known: Vec<_> = report.results().map(|result| result.transition.is_some()).collect();
     assert_eq!((report.status(), known), (JobStatus::Success, [vec![false; 10], vec![true; 110]].concat()));
+}
+
+/// A job of a release before the list of jobs has no entry. It is found by its id, and listed is what came after it.
+#[tokio::test]
+async fn job_without_an_entry_is_found_by_its_id_only() {
+    let world = LocalService::start(Limits::default());
+    let image = world.create_image("owner").await;
+    let earlier = run_job(&world, "owner", Task::Share, &image).await;
+    // An older function has handled these changes, and written no entry.
+    while let Some(batch) = next_batch(&world.embedded, "local").await.unwrap() {
+        remove(&world.embedded, &batch).await.unwrap();
+    }
+    let later = run_job(&world, "owner", Task::Unshare, &image).await;
+    world.carry_out_effects().await;
+    add_what_no_function_knows(&world).await;
+    let owner = caller("owner");
+    let query = JobQuery::all(owner.tenant.clone());
+    let page = list_jobs(&world.service, &owner, &query, None, 10).await.unwrap();
+    assert_eq!(page.items.iter().map(|report| report.job.id).collect::<Vec<_>>(), [later]);
+    assert_eq!(world.job_report(earlier).await.status(), JobStatus::Success);
 }

@@ -212,6 +212,7 @@ async fn every_operation_is_served() {
     own_api::exercise_messages(&one).await;
     own_api::exercise_owners(&one).await;
     own_api::exercise_share_rules(&owner).await;
+    own_api::exercise_jobs(&owner).await;
 
     let can_succeed = |operation: &Operation| operation.statuses().iter().any(|status| *status < 400);
     let operations = api.document.operations().into_iter().filter(can_succeed);

@@ -10,7 +10,7 @@ use http::StatusCode;
 use serde::Serialize;
 
 use crate::domain::{
-    Denied, JobId, JobReport, JobStatus, Outcome, PairResult, Task, Transition, authorize_job_path,
+    Denied, JobId, JobKind, JobReport, JobStatus, Outcome, PairResult, Task, Transition, authorize_job_path,
 };
 use crate::http::{ApiError, AuthenticatedRequest, HttpResponse, Query, json_response, parse_wait};
 use crate::usecases::{self, outcome_error};
@@ -69,7 +69,7 @@ fn requested_wait(query: &str) -> Result<Option<Duration>, ApiError> {
 }
 
 #[derive(Serialize)]
-struct JobJson<'a> {
+pub(super) struct JobJson<E> {
     job_id: String,
     job_type: &'static str,
     status: &'static str,
@@ -77,7 +77,7 @@ struct JobJson<'a> {
     end_time: Option<String>,
     error_code: Option<&'static str>,
     fail_reason: Option<String>,
-    entities: Entities<'a>,
+    entities: E,
 }
 
 #[derive(Serialize)]
@@ -160,31 +160,38 @@ fn progress_entities(report: &JobReport) -> Entities<'_> {
     Entities::Progress { process_percent: report.percent(), sub_job_id: "" }
 }
 
-impl<'a> JobJson<'a> {
-    fn new(report: &JobReport, entities: Entities<'a>) -> Self {
+impl<E> JobJson<E> {
+    pub(super) fn new(report: &JobReport, entities: E) -> Self {
         let (error_code, fail_reason) = first_failure(report).unzip();
         Self {
             job_id: report.job.id.to_string(),
-            job_type: match report.job.task {
-                Task::Share => "imsAddImageMembersJob",
-                Task::Unshare => "imsDelImageMembersJob",
-                Task::Respond { .. }
-                | Task::RespondToAll { .. }
-                | Task::RespondToOwners { .. }
-                | Task::Refresh => "imsUpdateImageMembersJob",
-            },
-            status: match report.status() {
-                JobStatus::Init => "INIT",
-                JobStatus::Running => "RUNNING",
-                JobStatus::Success => "SUCCESS",
-                JobStatus::Fail => "FAIL",
-            },
+            job_type: kind_name(report.job.task.kind().unwrap_or(JobKind::Respond)),
+            status: status_name(report.status()),
             begin_time: report.job.accepted_at.to_iso_millis(),
             end_time: report.ended_at().map(|end| end.max(report.job.accepted_at).to_iso_millis()),
             error_code,
             fail_reason,
             entities,
         }
+    }
+}
+
+/// The kind of a job, as clients read it. A job that nobody has requested updates members, as a decision does.
+pub(super) fn kind_name(kind: JobKind) -> &'static str {
+    match kind {
+        JobKind::Share => "imsAddImageMembersJob",
+        JobKind::Unshare => "imsDelImageMembersJob",
+        JobKind::Respond => "imsUpdateImageMembersJob",
+    }
+}
+
+/// The status of a job, as clients read it.
+pub(super) fn status_name(status: JobStatus) -> &'static str {
+    match status {
+        JobStatus::Init => "INIT",
+        JobStatus::Running => "RUNNING",
+        JobStatus::Success => "SUCCESS",
+        JobStatus::Fail => "FAIL",
     }
 }
 

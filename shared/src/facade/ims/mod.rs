@@ -9,6 +9,7 @@ mod error;
 mod filter;
 mod image;
 pub mod job;
+pub mod jobs;
 pub mod list;
 pub mod members;
 pub mod quota;

@@ -5,6 +5,7 @@ pub mod directory_entry;
 pub mod idempotency;
 pub mod image;
 pub mod job;
+pub mod job_entry;
 pub mod key_grant;
 pub mod membership;
 pub mod message;

@@ -1,4 +1,5 @@
-//! What follows from a change once it is stored: events for those whom it concerns, messages, and what share rules do.
+//! What follows from a change once it is stored: events for those whom it concerns, messages, the list of a project's
+//! jobs, and what share rules do.
 //!
 //! The changes come from the table's stream, in batches, at least once. Everything here gives the same result when it is
 //! done again: an event has the same id.
@@ -6,10 +7,12 @@
 //! Events come first, since nobody has to wait for them, and a share rule may make many jobs.
 
 mod events;
+mod job_entries;
 mod messages;
 
 use std::collections::BTreeSet;
 
+pub use self::job_entries::list_accepted_jobs;
 pub use self::messages::deliver_messages;
 use super::share_rules::{image_changed, tenant_joined};
 use crate::App;
@@ -33,7 +36,9 @@ pub async fn derive_events(app: &App, changes: &[ItemChange]) -> Result<Vec<Even
                 found.extend(events::of_image(old.as_deref(), new.as_deref(), *at));
             }
             ItemChange::Membership(change) => found.extend(context.events_of(change)),
-            ItemChange::JobEnded(report) => ended_jobs.extend(events::of_job(report)),
+            ItemChange::JobAccepted(report) | ItemChange::JobEnded(report) => {
+                ended_jobs.extend(events::of_job(report));
+            }
             ItemChange::KeyGrantEnded { grant, created, at } => {
                 found.extend(events::of_grant(grant, *created, *at));
             }
@@ -57,6 +62,7 @@ pub async fn apply_share_rules(app: &App, change: &ItemChange) -> Result<(), Sto
         ItemChange::Image { old, new, .. } => image_changed(app, old.as_deref(), new.as_deref()).await,
         ItemChange::DirectoryEntry { old, new } => tenant_joined(app, old.as_deref(), new.as_deref()).await,
         ItemChange::Membership(_)
+        | ItemChange::JobAccepted(_)
         | ItemChange::JobEnded(_)
         | ItemChange::WorkItemEnded(_)
         | ItemChange::KeyGrantEnded { .. } => Ok(()),

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use imageshare::domain::{ImageId, Message, MessageKind, Outcome, ShareRuleCause, Stamp, Status, TenantId};
-use imageshare::usecases::list_messages;
+use imageshare::usecases::{JobQuery, list_jobs, list_messages};
 use imageshare_tests::local_service::{caller, tenant};
 use serde_json::{Value, json};
 
@@ -41,6 +41,7 @@ impl Run<'_> {
         if self.model.jobs.len() != jobs || after != before {
             return Err(format!("delivered again, changes make of {before:?} {after:?}"));
         }
+        self.check_job_lists().await?;
         self.check_ids(&events)?;
         self.check_shares(&events)?;
         self.check_images(&events)?;
@@ -311,6 +312,24 @@ impl Run<'_> {
             Some(missing) => Err(format!("no message {missing:?}")),
             None => Ok(()),
         }
+    }
+
+    /// Each tenant's list has the jobs that it has requested, the newest first, and no others.
+    async fn check_job_lists(&self) -> Result<(), Violation> {
+        for id in TENANTS {
+            let by = caller(id);
+            let query = JobQuery::all(by.tenant.clone());
+            let page = list_jobs(&self.local.service, &by, &query, None, MAX_ITEMS).await.map_err(text)?;
+            let listed: Vec<_> = page.items.iter().map(|report| report.job.id).collect();
+            let requested = self.model.jobs.iter().rev();
+            let requested =
+                requested.filter(|(_, job)| job.creator == by.tenant && job.task != Task::Refresh);
+            let requested: Vec<_> = requested.map(|(job, _)| *job).collect();
+            if listed != requested {
+                return Err(format!("{id} has the jobs {listed:?}, and has requested {requested:?}"));
+            }
+        }
+        Ok(())
     }
 
     /// The messages of each tenant, of which it has read none.

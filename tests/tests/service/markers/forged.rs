@@ -38,6 +38,7 @@ fn marker_for(operation: &str, project: &str, position: &str) -> String {
             of_grant.encode_marker(position)
         }
         "listTenants" => listing(registry::tenants::list::ROUTE).encode_marker(position),
+        "listJobs" => listing(ims::jobs::ROUTE).with("own1").encode_marker(position),
         "listMessages" => listing(messages::list::ROUTE).encode_marker(position),
         other => panic!("{other} is new: say here which list its marker is of"),
     }
@@ -49,7 +50,7 @@ fn valid_position(operation: &str) -> &'static str {
         "listCloudImages" | "listImages" | "callAction" | "listDependents" => "i-1~1700000000000",
         // 019abc0e4f1c7d3e9b5a6c7d8e9f0a1b share.offered own1
         "listMessages" => "MDE5YWJjMGU0ZjFjN2QzZTliNWE2YzdkOGU5ZjBhMWIgc2hhcmUub2ZmZXJlZCBvd24x",
-        "listShareRuleJobs" => "0192f0c1a00070008000000000000000",
+        "listJobs" | "listShareRuleJobs" => "0192f0c1a00070008000000000000000",
         _ => "m-1",
     }
 }

@@ -206,6 +206,15 @@ fn other_lists(image: &str) -> Vec<List> {
             ..ims_list()
         },
         List {
+            operation: "listJobs",
+            target: "/v1/own1/jobs?".to_owned(),
+            variations: &["status=SUCCESS", "job_type=imsAddImageMembersJob"],
+            max_length: 100,
+            items_pointer: "/jobs",
+            id_field: "job_id",
+            ..ims_list()
+        },
+        List {
             operation: "listKeyGrants",
             target: "/v1/keys/k-1/grants?".to_owned(),
             variations: &[],
@@ -258,6 +267,7 @@ pub fn marker_routes() -> Vec<(&'static str, &'static str, &'static str)> {
         ("listOwners", registry::owners::list::ROUTE, "/v1/owners?marker="),
         ("listShareRules", share_rules::list::ROUTE, "/v1/share-rules?marker="),
         ("listShareRuleJobs", share_rules::jobs::ROUTE, "/v1/share-rules/r-0/jobs?marker="),
+        ("listJobs", ims::jobs::ROUTE, "/v1/own1/jobs?marker="),
         ("listKeyGrants", registry::key_grants::list::ROUTE, "/v1/keys/k-1/grants?marker="),
         (
             "listDependents",

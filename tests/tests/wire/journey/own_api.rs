@@ -51,3 +51,16 @@ pub(super) async fn exercise_share_rules(owner: &Client<'_>) {
     owner.get("/v1/share-rules/golden/jobs").await.expect_status(200);
     owner.call("DELETE", "/v1/share-rules/golden", None).await.expect_status(204);
 }
+
+/// The list of a project's jobs, and its filters.
+pub(super) async fn exercise_jobs(owner: &Client<'_>) {
+    owner.api.wait_until_idle().await;
+    let list = owner.get("/v1/own1/jobs?limit=1").await;
+    let newest = &list.expect_status(200).body["jobs"][0];
+    let shown = owner.get(&format!("/v1/own1/jobs/{}", newest["job_id"].as_str().unwrap())).await.body;
+    assert_eq!((&newest["status"], &newest["begin_time"]), (&shown["status"], &shown["begin_time"]));
+    let marker = list.body["page_info"]["next_marker"].as_str().unwrap();
+    let next = owner.get(&format!("/v1/own1/jobs?limit=1&marker={marker}")).await;
+    assert_ne!(next.body["jobs"][0]["job_id"], newest["job_id"]);
+    owner.get("/v1/own1/jobs?status=FAIL&job_type=imsAddImageMembersJob").await.expect_status(200);
+}

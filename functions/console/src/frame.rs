@@ -14,16 +14,18 @@ use crate::wording::Refusal;
 pub(crate) enum Section {
     PrivateImages,
     SharedImages,
+    AccessKeys,
 }
 
 impl Section {
-    const ALL: [Self; 2] = [Self::PrivateImages, Self::SharedImages];
+    const ALL: [Self; 3] = [Self::PrivateImages, Self::SharedImages, Self::AccessKeys];
 
     /// The path of its first page.
     pub(crate) fn path(self) -> &'static str {
         match self {
             Self::PrivateImages => "/console/images",
             Self::SharedImages => "/console/shared",
+            Self::AccessKeys => "/console/access-keys",
         }
     }
 
@@ -32,6 +34,7 @@ impl Section {
         match self {
             Self::PrivateImages => texts.private_images,
             Self::SharedImages => texts.shared_images,
+            Self::AccessKeys => texts.access_keys.title,
         }
     }
 }

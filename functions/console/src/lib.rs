@@ -10,6 +10,7 @@
 //! pages        one page, one file: what it reads, what its forms do, its template's values; `pages::answer` lists them
 //! frame        what every page has around it: navigation, project, region
 //! notice       what became of the last action
+//! problems     what is wrong with a form, beside its fields
 //! wording      errors and outcomes as sentences that say what to do
 //! texts        every text, so that a language is one more file
 //! reply        the response and its headers
@@ -23,6 +24,7 @@ mod fields;
 mod frame;
 mod notice;
 mod pages;
+mod problems;
 mod reply;
 mod same_origin;
 mod session;

@@ -19,7 +19,11 @@ pub(crate) const MAX_JOBS: usize = 10;
 const PAUSES_MILLIS: (i64, i64) = (500, 15_000);
 
 /// What was done at once: the word in the address, and its text.
-const DONE: [(&str, fn(&Texts) -> &'static str); 1] = [("saved", |texts| texts.saved)];
+const DONE: [(&str, fn(&Texts) -> &'static str); 3] = [
+    ("saved", |texts| texts.saved),
+    ("renamed", |texts| texts.access_keys.was_renamed),
+    ("disabled", |texts| texts.access_keys.was_disabled),
+];
 
 /// What became of an action, for the template `notice.html`.
 #[derive(Debug, PartialEq, Eq)]

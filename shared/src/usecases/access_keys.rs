@@ -123,6 +123,22 @@ pub async fn create_access_key(
     }
 }
 
+/// Returns the access key that an earlier request under the same idempotency key has created, without its secret; `None` if
+/// the request is new. Costs one read, and another one if the request is not new.
+///
+/// # Errors
+/// [`AccessKeyError::IdempotencyKeyReused`] if that was another request, and those of [`show_access_key`].
+pub async fn find_created_access_key(
+    app: &App,
+    caller: &Caller,
+    idempotency: &IdempotencyRequest,
+) -> Result<Option<AccessKey>, AccessKeyError> {
+    match find_created_id(app, Some(idempotency)).await? {
+        Some(id) => show_access_key(app, caller, &id).await.map(Some),
+        None => Ok(None),
+    }
+}
+
 /// The access key and secret of a replayed request; `None` if the request is new. The digest of a request says nothing
 /// of a secret, from which it could be guessed, so `chosen` is compared with the access key's.
 async fn find_replayed_key(

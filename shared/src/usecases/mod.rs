@@ -41,8 +41,8 @@ mod unshare;
 mod vaults;
 
 pub use self::access_keys::{
-    AccessKeyError, NewAccessKey, create_access_key, disable_access_key, list_access_keys, rename_access_key,
-    show_access_key,
+    AccessKeyError, NewAccessKey, create_access_key, disable_access_key, find_created_access_key,
+    list_access_keys, rename_access_key, show_access_key,
 };
 pub use self::change_membership::{add_member, decide_as_member, remove_member};
 pub use self::change_permissions::{DryRun, change_permissions};

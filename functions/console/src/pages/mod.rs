@@ -1,5 +1,7 @@
 //! The pages. Each is one file: what it reads, what its forms do, and the values of its template.
 
+mod access_keys;
+mod confirm;
 pub(crate) mod error;
 mod images;
 mod job;
@@ -17,6 +19,13 @@ pub(crate) async fn answer(visit: &Visit<'_>, segments: &[&str]) -> Reply {
     let result = match (visit.is_form(), segments) {
         (false, [] | [""]) => Ok(Reply::redirect(Section::PrivateImages.path())),
         (false, ["notice"]) => notice::part(visit).await.map(|part| Reply::page(&part)),
+        (false, ["access-keys"]) => access_keys::show(visit).await,
+        (true, ["access-keys"]) => access_keys::create(visit).await,
+        (false, ["access-keys", "new"]) => access_keys::show_new(visit).await,
+        (false, ["access-keys", id]) => access_keys::show_one(visit, id).await,
+        (true, ["access-keys", id, "rename"]) => access_keys::rename(visit, id).await,
+        (false, ["access-keys", id, "disable"]) => access_keys::ask_to_disable(visit, id).await,
+        (true, ["access-keys", id, "disable"]) => access_keys::disable(visit, id).await,
         (false, ["jobs", id]) => job::show(visit, id).await,
         (true, ["jobs", id]) => job::try_again(visit, id).await,
         (false, ["jobs", id, "results.csv"]) => job::download(visit, id).await,

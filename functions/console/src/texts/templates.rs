@@ -4,8 +4,7 @@ use std::fs;
 use std::path::Path;
 
 /// The attributes that a visitor reads or hears.
-const READ_ATTRIBUTES: [&str; 6] =
-    ["aria-label=\"", "title=\"", "placeholder=\"", "alt=\"", "label=\"", "summary=\""];
+const READ_ATTRIBUTES: [&str; 4] = ["label=\"", "title=\"", "placeholder=\"", "alt=\""];
 
 /// The name of the program, which is the same in each language.
 const NAME: &str = "imageshare";
@@ -23,9 +22,10 @@ fn without(text: &str, begin: &str, end: &str) -> String {
 
 /// The words of a template that are in none of its expressions.
 fn words(template: &str) -> Vec<String> {
-    let markup = [("{#", "#}"), ("{%", "%}"), ("{{", "}}")]
-        .iter()
-        .fold(template.to_owned(), |text, (begin, end)| without(&text, begin, end));
+    // The macro `state` writes attributes of the tag around it.
+    let expressions = [("macro state(", "endmacro"), ("{#", "#}"), ("{%", "%}"), ("{{", "}}")];
+    let markup =
+        expressions.iter().fold(template.to_owned(), |text, (begin, end)| without(&text, begin, end));
     let attributes = READ_ATTRIBUTES.iter().flat_map(|name| {
         // Also those that end like it: `aria-label`, and `data-label`, which shows a column in a narrow window.
         markup.split(name).skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned)

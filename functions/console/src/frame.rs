@@ -13,16 +13,18 @@ use crate::wording::Refusal;
 pub(crate) enum Section {
     PrivateImages,
     SharedImages,
+    Vaults,
 }
 
 impl Section {
-    const ALL: [Self; 2] = [Self::PrivateImages, Self::SharedImages];
+    const ALL: [Self; 3] = [Self::PrivateImages, Self::SharedImages, Self::Vaults];
 
     /// The path of its first page.
     pub(crate) fn path(self) -> &'static str {
         match self {
             Self::PrivateImages => "/console/images",
             Self::SharedImages => "/console/shared",
+            Self::Vaults => "/console/vaults",
         }
     }
 
@@ -31,6 +33,7 @@ impl Section {
         match self {
             Self::PrivateImages => texts.private_images,
             Self::SharedImages => texts.shared_images,
+            Self::Vaults => texts.vaults,
         }
     }
 }

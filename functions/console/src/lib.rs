@@ -9,6 +9,7 @@
 //! same_origin  refuses forms that another site has sent
 //! pages        one page, one file: what it reads, what its forms do, its template's values; `pages::answer` lists them
 //! frame        what every page has around it: navigation, project, region, and what became of the last action
+//! problems     what is wrong with a form, beside its fields
 //! wording      errors and outcomes as sentences that say what to do
 //! texts        every text, so that a language is one more file
 //! reply        the response and its headers
@@ -21,6 +22,7 @@ mod assets;
 mod fields;
 mod frame;
 mod pages;
+mod problems;
 mod reply;
 mod same_origin;
 mod session;

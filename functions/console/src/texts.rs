@@ -3,29 +3,40 @@
 //! A text may have places such as `{count}`, which [`fill`] replaces. Where a number decides between two forms, there is one text
 //! for each, and a method that chooses.
 
-/// Defines the texts: each is a field of [`Texts`].
+/// Defines a table of texts: each is a field. The groups in braces are tables of their own, in files of their own.
 macro_rules! texts {
-    ($($name:ident: $text:literal,)+) => {
+    ($type:ident { $($group:ident: $group_type:ident),* } $($name:ident: $text:literal,)+) => {
         /// The texts of a language.
         #[derive(Debug)]
-        pub(crate) struct Texts {
+        pub(crate) struct $type {
             $(pub(crate) $name: &'static str,)+
+            $(pub(crate) $group: $group_type,)*
         }
 
-        /// English.
-        pub(crate) const ENGLISH: Texts = Texts { $($name: $text,)+ };
+        impl $type {
+            /// English.
+            pub(crate) const ENGLISH: Self = Self { $($name: $text,)+ $($group: $group_type::ENGLISH,)* };
 
-        #[cfg(test)]
-        impl Texts {
             /// A language in which every text of this file is marked, so that a test finds those from elsewhere.
-            pub(crate) fn marked() -> &'static Self {
-                Box::leak(Box::new(Self { $($name: Box::leak(format!("⟦{}⟧", $text).into_boxed_str()),)+ }))
+            #[cfg(test)]
+            pub(crate) fn marked() -> Self {
+                Self {
+                    $($name: Box::leak(format!("⟦{}⟧", $text).into_boxed_str()),)+
+                    $($group: $group_type::marked(),)*
+                }
             }
         }
     };
 }
 
-texts! {
+mod received;
+
+use self::received::ReceivedTexts;
+
+/// English.
+pub(crate) const ENGLISH: Texts = Texts::ENGLISH;
+
+texts! { Texts { received: ReceivedTexts }
     // What every page has.
     skip_to_content: "Skip to the content",
     navigation: "Main",
@@ -45,6 +56,9 @@ texts! {
     // Sections.
     private_images: "Private Images",
     shared_images: "Images Shared with Me",
+    vaults: "Vaults",
+    messages: "Messages",
+    owners: "Trusted Owners",
 
     // Sign in.
     sign_in: "Sign in",
@@ -93,6 +107,7 @@ texts! {
     foreign_form: "The form did not come from this page. Open the page again, and send its form.",
     malformed_form: "The address or the form cannot be read. Open the page again.",
     select_images: "Select at least one image.",
+    too_many_images: "Select at most {most} images.",
     too_large: "The form is too large. Select fewer images.",
     not_ready: "The service is not ready. Try again in a moment.",
     unavailable: "The service cannot answer now. Nothing was changed. Try again in a moment.",
@@ -108,6 +123,11 @@ impl Texts {
         let is_one = count.try_into().is_ok_and(|count: usize| count == 1);
         fill(if is_one { self.pending_one } else { self.pending_many }, &[("count", &count.to_string())])
     }
+}
+
+/// The text for one thing, or the text for any other number of them, with that number.
+pub(crate) fn plural(count: usize, one: &str, many: &str) -> String {
+    fill(if count == 1 { one } else { many }, &[("count", &count.to_string())])
 }
 
 /// Replaces the places of a text.

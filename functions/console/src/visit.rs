@@ -2,6 +2,7 @@
 
 use std::ops::Deref;
 
+use imageshare::domain::authorize_write;
 use imageshare::http::{AuthenticatedRequest, Listing};
 use imageshare::store::IdempotencyRequest;
 
@@ -37,17 +38,25 @@ impl<'a> Visit<'a> {
         self.method() == "POST"
     }
 
+    /// Whether the visitor's role allows to change something. Others see no buttons.
+    pub(crate) fn may_write(&self) -> bool {
+        authorize_write(self.caller()).is_ok()
+    }
+
     /// The list that a page shows, for the markers of its pages.
     pub(crate) fn listing(&self, name: &str) -> Listing {
         Listing::new(name, self.caller())
     }
 
-    /// The digests of the form and of the key that it carries, so that the form is carried out once however often it is sent.
-    /// `None` if it has no key.
+    /// The digests of the form, and of its content with the key that it carries, so that the form is carried out once however
+    /// often it is sent. With another content, after the visitor went back to it, it is another request. `None` if it has no
+    /// key.
     pub(crate) fn idempotency(&self) -> Option<IdempotencyRequest> {
         let key = self.form.text(FORM_KEY);
+        let content = (self.path(), self.body());
         (!key.is_empty()).then(|| {
-            IdempotencyRequest::new(self.caller().tenant.clone(), key.as_bytes(), &(self.path(), self.body()))
+            let key = [key.as_bytes(), b"\n", self.path().as_bytes(), b"\n", self.body()].concat();
+            IdempotencyRequest::new(self.caller().tenant.clone(), &key, &content)
         })
     }
 }

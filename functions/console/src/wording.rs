@@ -2,12 +2,13 @@
 
 use http::StatusCode;
 use imageshare::auth::AuthError;
+use imageshare::domain::Denied;
 use imageshare::http::{ApiError, RejectionReason};
 use imageshare::store::StoreError;
 use imageshare::usecases::UseCaseError;
 
 use crate::same_origin::ForeignOrigin;
-use crate::texts::Texts;
+use crate::texts::{Texts, fill};
 
 /// Why a request gets no page, or its form is not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +25,12 @@ pub(crate) enum Refusal {
     /// The form needs a selection.
     #[error("no image is selected")]
     NothingSelected,
+    /// The form takes fewer images.
+    #[error("more than {most} images are selected")]
+    TooManySelected {
+        /// How many it takes.
+        most: usize,
+    },
     /// The request was rejected before its page.
     #[error(transparent)]
     Rejected(RejectionReason),
@@ -38,6 +45,12 @@ impl From<StoreError> for Refusal {
     }
 }
 
+impl From<Denied> for Refusal {
+    fn from(denied: Denied) -> Self {
+        Self::UseCase(denied.into())
+    }
+}
+
 impl Refusal {
     /// The status of the response, and the sentence for the visitor.
     pub(crate) fn describe(&self, texts: &'static Texts) -> (StatusCode, String) {
@@ -47,6 +60,9 @@ impl Refusal {
             Self::Foreign(_) => (S::FORBIDDEN, texts.foreign_form.to_owned()),
             Self::MalformedForm => (S::BAD_REQUEST, texts.malformed_form.to_owned()),
             Self::NothingSelected => (S::BAD_REQUEST, texts.select_images.to_owned()),
+            Self::TooManySelected { most } => {
+                (S::BAD_REQUEST, fill(texts.too_many_images, &[("most", &most.to_string())]))
+            }
             Self::Rejected(RejectionReason::UseCase(error)) | Self::UseCase(error) => {
                 of_use_case(error, texts)
             }

@@ -14,17 +14,19 @@ use crate::wording::Refusal;
 pub(crate) enum Section {
     PrivateImages,
     SharedImages,
+    Vaults,
     AccessKeys,
 }
 
 impl Section {
-    const ALL: [Self; 3] = [Self::PrivateImages, Self::SharedImages, Self::AccessKeys];
+    const ALL: [Self; 4] = [Self::PrivateImages, Self::SharedImages, Self::Vaults, Self::AccessKeys];
 
     /// The path of its first page.
     pub(crate) fn path(self) -> &'static str {
         match self {
             Self::PrivateImages => "/console/images",
             Self::SharedImages => "/console/shared",
+            Self::Vaults => "/console/vaults",
             Self::AccessKeys => "/console/access-keys",
         }
     }
@@ -34,6 +36,7 @@ impl Section {
         match self {
             Self::PrivateImages => texts.private_images,
             Self::SharedImages => texts.shared_images,
+            Self::Vaults => texts.vaults,
             Self::AccessKeys => texts.access_keys.title,
         }
     }

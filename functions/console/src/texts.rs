@@ -34,17 +34,19 @@ macro_rules! texts {
 mod access_keys;
 mod errors;
 mod jobs;
+mod received;
 #[cfg(test)]
 mod templates;
 
 use self::access_keys::AccessKeyTexts;
 use self::errors::ErrorTexts;
 use self::jobs::JobTexts;
+use self::received::ReceivedTexts;
 
 /// English.
 pub(crate) const ENGLISH: Texts = Texts::ENGLISH;
 
-texts! { Texts { access_keys: AccessKeyTexts, errors: ErrorTexts, jobs: JobTexts }
+texts! { Texts { access_keys: AccessKeyTexts, errors: ErrorTexts, jobs: JobTexts, received: ReceivedTexts }
     // What every page has.
     skip_to_content: "Skip to the content",
     navigation: "Main",
@@ -67,6 +69,9 @@ texts! { Texts { access_keys: AccessKeyTexts, errors: ErrorTexts, jobs: JobTexts
     // Sections.
     private_images: "Private Images",
     shared_images: "Images Shared with Me",
+    vaults: "Vaults",
+    messages: "Messages",
+    owners: "Trusted Owners",
 
     // Sign in.
     sign_in: "Sign in",
@@ -115,6 +120,7 @@ texts! { Texts { access_keys: AccessKeyTexts, errors: ErrorTexts, jobs: JobTexts
     foreign_form: "The form did not come from this page. Open the page again, and send its form.",
     malformed_form: "The address or the form cannot be read. Open the page again.",
     select_images: "Select at least one image.",
+    too_many_images: "Select at most {most} images.",
     too_large: "The form is too large. Select fewer images.",
     not_ready: "The service is not ready. Try again in a moment.",
     unavailable: "The service cannot answer now. Nothing was changed. Try again in a moment.",
@@ -147,6 +153,11 @@ impl Texts {
         let is_one = count.try_into().is_ok_and(|count: usize| count == 1);
         fill(if is_one { self.pending_one } else { self.pending_many }, &[("count", &count.to_string())])
     }
+}
+
+/// The text for one thing, or the text for any other number of them, with that number.
+pub(crate) fn plural(count: usize, one: &str, many: &str) -> String {
+    fill(if count == 1 { one } else { many }, &[("count", &count.to_string())])
 }
 
 /// Replaces the places of a text.

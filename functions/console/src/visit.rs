@@ -38,6 +38,11 @@ impl<'a> Visit<'a> {
         self.method() == "POST"
     }
 
+    /// Whether the visitor's role allows to change something. Others see no buttons.
+    pub(crate) fn may_write(&self) -> bool {
+        authorize_write(self.caller()).is_ok()
+    }
+
     /// The list that a page shows, for the markers of its pages.
     pub(crate) fn listing(&self, name: &str) -> Listing {
         Listing::new(name, self.caller())

@@ -1,12 +1,18 @@
 //! The pages. Each is one file: what it reads, what its forms do, and the values of its template.
 
+mod accept;
 mod access_keys;
 mod confirm;
 pub(crate) mod error;
 mod images;
 mod job;
+mod received;
+mod reject;
+mod rejected;
 mod shared;
 pub(crate) mod sign_in;
+mod vault;
+mod vaults;
 
 use crate::frame::Section;
 use crate::notice;
@@ -32,6 +38,18 @@ pub(crate) async fn answer(visit: &Visit<'_>, segments: &[&str]) -> Reply {
         (false, ["images"]) => images::show(visit).await,
         (false, ["shared"]) => shared::show(visit).await,
         (true, ["shared"]) => shared::decide(visit).await,
+        (false, ["shared", "accept"]) => accept::show(visit).await,
+        (true, ["shared", "accept"]) => accept::confirm(visit).await,
+        (false, ["shared", "reject"]) => reject::show(visit).await,
+        (true, ["shared", "reject"]) => reject::confirm(visit).await,
+        (false, ["shared", "rejected"]) => rejected::show(visit).await,
+        (false, ["vaults"]) => vaults::show(visit).await,
+        (false, ["vaults", "new"]) => vault::show_new(visit).await,
+        (true, ["vaults", "new"]) => vault::create(visit).await,
+        (false, ["vaults", "edit"]) => vault::show_edit(visit).await,
+        (true, ["vaults", "edit"]) => vault::save(visit).await,
+        (false, ["vaults", "delete"]) => vault::show_delete(visit).await,
+        (true, ["vaults", "delete"]) => vault::delete(visit).await,
         _ => Err(Refusal::NoSuchPage),
     };
     match result {

@@ -1,109 +1,161 @@
 //! *Images Shared with Me* (seed 001): the pending images in a message above the list of the accepted ones.
 
 use askama::Template;
-use imageshare::domain::Status;
-use imageshare::store::List;
-use imageshare::usecases::{self, Direction, ImageQuery, IndexFilter, SortKey, VisibleImage};
+use imageshare::domain::{ImageId, Status, authorize_write};
+use imageshare::http::Listing;
+use imageshare::store::Position;
+use imageshare::usecases::{self, Page, ReceivedImage};
 
+use super::received::{self, Facts, MAX_SELECTED, PAGE_SIZE, Row, Selection};
 use crate::frame::{Frame, Section};
 use crate::reply::Reply;
-use crate::show::{self, Moment};
+use crate::show::Pager;
 use crate::texts::fill;
 use crate::visit::{self, Visit};
 use crate::wording::Refusal;
 
-/// The rows of a page.
-const PAGE_SIZE: usize = 25;
+/// The path of the page.
+pub(super) const PATH: &str = "/console/shared";
 
 #[derive(Template)]
 #[template(path = "shared.html")]
 struct SharedImages {
     frame: Frame,
+    may_write: bool,
     form_key: String,
-    pending: Vec<Row>,
     message: String,
+    pending: Vec<Row>,
+    pending_pager: Option<Pager>,
     accepted: Vec<Row>,
-    next: Option<String>,
-    is_first: bool,
+    accepted_pager: Option<Pager>,
     empty: String,
 }
 
-struct Row {
-    id: String,
-    name: String,
-    owner: String,
-    kind: &'static str,
-    backup: String,
-    created: Moment,
-    select: String,
-}
+/// The parameters of the query that hold the markers of the two lists.
+const MARKERS: [&str; 2] = ["pending", "marker"];
 
-/// Shows the pending images, and a page of the accepted ones.
+/// Shows a page of the pending images, and a page of the accepted ones. The two lists, the number of pending images and the
+/// frame are read concurrently, then the names of the owners and the grants of encrypted images' keys: four steps at most,
+/// however many images wait.
 pub(crate) async fn show(visit: &Visit<'_>) -> Result<Reply, Refusal> {
-    let (app, caller) = (&visit.app, visit.caller());
-    let listing = visit.listing("console shared");
-    let marker = visit.query.text("marker");
-    let query = |status, after| ImageQuery {
-        lists: vec![List::Received(caller.tenant.clone(), status)],
-        filter: |_: &VisibleImage| true,
-        index_filter: IndexFilter::default(),
-        needs_member_counts: false,
-        sort: vec![(SortKey::CreatedAt, Direction::Descending)],
-        after,
-        limit: PAGE_SIZE,
+    let listings = ["console pending", "console accepted"].map(|name| visit.listing(name));
+    let [pending_listing, accepted_listing] = &listings;
+    let [pending_marker, accepted_marker] = MARKERS.map(|name| visit.query.text(name));
+    let pending_after = received::position(pending_listing, pending_marker);
+    let accepted_after = received::position(accepted_listing, accepted_marker);
+    let (frame, pending, accepted, count) = tokio::try_join!(
+        Frame::load(visit, Some(Section::SharedImages)),
+        list(visit, Status::Pending, pending_after.as_ref()),
+        list(visit, Status::Accepted, accepted_after.as_ref()),
+        count_pending(visit),
+    )?;
+    let facts = Facts::load(visit, pending.items.iter().chain(&accepted.items)).await?;
+    let rows = |page: &Page<ReceivedImage, Position>| -> Vec<Row> {
+        page.items.iter().map(|image| facts.row(visit, image)).collect()
     };
-    let pending = usecases::list_images(app, caller, query(Status::Pending, None)).await?;
-    let after = listing.decode_image_marker(marker);
-    let accepted = usecases::list_images(app, caller, query(Status::Accepted, after)).await?;
-    let frame = Frame::load(visit, Some(Section::SharedImages)).await?;
-    let rows = |page: &usecases::ImagePage| -> Vec<Row> {
-        page.rows.iter().map(|row| Row::new(visit, &row.visible)).collect()
+    let own = &visit.texts.received;
+    let next = |listing: &Listing, page: &Page<_, Position>| {
+        page.next.clone().map(|position| received::marker(listing, position))
     };
-    let (pending, rows_accepted) = (rows(&pending), rows(&accepted));
-    let empty =
-        fill(visit.texts.nothing_shared, &[("region", &frame.region), ("project", caller.tenant.as_str())]);
+    let pager = |(label, name), after: &Option<Position>, next: Option<String>| {
+        let kept = MARKERS.into_iter().filter(|other| *other != name);
+        let kept = kept.map(|other| (other, visit.query.text(other))).collect::<Vec<_>>();
+        Pager::new(label, (name, after.is_some()), next.as_deref(), &kept)
+    };
+    let texts = visit.texts;
+    let places = [("region", frame.region.as_str()), ("project", visit.caller().tenant.as_str())];
     Ok(Reply::page(&SharedImages {
-        frame,
+        may_write: visit.may_write(),
         form_key: visit::new_form_key(),
-        message: visit.texts.pending(pending.len()),
-        pending,
-        accepted: rows_accepted,
-        next: accepted.next.map(|next| listing.encode_marker(next)),
-        is_first: marker.is_empty(),
-        empty,
+        message: pending_message(visit, count, pending.items.len()),
+        pending_pager: pager(
+            (own.pages_of_pending, "pending"),
+            &pending_after,
+            next(pending_listing, &pending),
+        ),
+        pending: rows(&pending),
+        accepted_pager: pager(
+            (own.pages_of_accepted, "marker"),
+            &accepted_after,
+            next(accepted_listing, &accepted),
+        ),
+        accepted: rows(&accepted),
+        empty: fill(texts.nothing_shared, &places),
+        frame,
     }))
 }
 
-/// Accepts or rejects the selected images.
+/// A page of the images with a status.
+async fn list(
+    visit: &Visit<'_>,
+    status: Status,
+    after: Option<&Position>,
+) -> Result<Page<ReceivedImage, Position>, Refusal> {
+    Ok(usecases::list_received(&visit.app, visit.caller(), status, after, PAGE_SIZE).await?)
+}
+
+/// The number of pending images, and whether there are more.
+pub(super) async fn count_pending(visit: &Visit<'_>) -> Result<(usize, bool), Refusal> {
+    let quota = usecases::quota(&visit.app, visit.caller()).await?;
+    Ok((quota.pending_images, false))
+}
+
+/// How many images wait. The count may be older than the page, so it is at least what the page shows.
+fn pending_message(visit: &Visit<'_>, (count, is_more): (usize, bool), shown: usize) -> String {
+    if is_more {
+        return fill(visit.texts.received.pending_more, &[("count", &count.to_string())]);
+    }
+    visit.texts.pending(count.max(shown))
+}
+
+/// Accepts or rejects images: those that are selected, or the one of the row whose button was chosen. Full-ECS images are
+/// accepted on a page that asks for the vault, and an image that has one is rejected on a page that asks whether to. Costs
+/// one batch read, and what the use case does.
 pub(crate) async fn decide(visit: &Visit<'_>) -> Result<Reply, Refusal> {
-    let status = match visit.form.text("decision") {
+    authorize_write(visit.caller())?;
+    let (status, images) = decision(visit)?;
+    let selection = Selection::Images(images.clone());
+    let found = usecases::find_received(&visit.app, visit.caller(), &images).await?;
+    let page = match status {
+        Status::Accepted => {
+            found.iter().any(|image| received::needed_gib(image).is_some()).then_some("accept")
+        }
+        _ => found.iter().any(|image| image.member.vault.is_some()).then_some("reject"),
+    };
+    if let Some(page) = page {
+        return Ok(Reply::redirect(format!("{PATH}/{page}?{}", selection.query())));
+    }
+    respond(visit, (status, images), PATH).await
+}
+
+/// What the form decides, and on which images.
+fn decision(visit: &Visit<'_>) -> Result<(Status, Vec<ImageId>), Refusal> {
+    let form = &visit.form;
+    for (button, status) in [("accept", Status::Accepted), ("reject", Status::Rejected)] {
+        if form.has(button) {
+            let image = form.text(button).parse().map_err(|_| Refusal::MalformedForm)?;
+            return Ok((status, vec![image]));
+        }
+    }
+    let status = match form.text("decision") {
         "accept" => Status::Accepted,
         "reject" => Status::Rejected,
         _ => return Err(Refusal::MalformedForm),
     };
-    let images = visit.form.parsed("image");
-    if images.is_empty() {
-        return Err(Refusal::NothingSelected);
+    match Selection::of(form)? {
+        Selection::Images(images) => Ok((status, images)),
+        Selection::All => Err(Refusal::TooManySelected { most: MAX_SELECTED }),
     }
+}
+
+/// Decides on images that need no vault, and leads to a page that shows what became of it.
+pub(super) async fn respond(
+    visit: &Visit<'_>,
+    (status, images): (Status, Vec<ImageId>),
+    page: &str,
+) -> Result<Reply, Refusal> {
     let (app, caller) = (&visit.app, visit.caller());
     let recipient = caller.tenant.clone();
     let job = usecases::respond(app, caller, recipient, images, (status, None), visit.idempotency()).await?;
-    Ok(Reply::redirect(format!("{}?job={job}", Section::SharedImages.path())))
-}
-
-impl Row {
-    fn new(visit: &Visit<'_>, VisibleImage { image, .. }: &VisibleImage) -> Self {
-        let texts = visit.texts;
-        let name = show::image_name(image).to_owned();
-        let backup = show::backup_gib(image).map(|gib| fill(texts.gib, &[("count", &gib.to_string())]));
-        Self {
-            id: image.id.to_string(),
-            owner: image.owner.to_string(),
-            kind: show::kind_name(image.details.kind(), texts),
-            backup: backup.unwrap_or_default(),
-            created: Moment(image.created),
-            select: fill(texts.select, &[("name", &name)]),
-            name,
-        }
-    }
+    Ok(Reply::redirect(format!("{page}?job={job}")))
 }

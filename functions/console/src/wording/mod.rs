@@ -15,7 +15,7 @@ use imageshare::usecases::{
 
 pub(crate) use self::jobs::{count_of_done, count_of_failed, count_of_superseded, kind, outcome, status};
 use crate::same_origin::ForeignOrigin;
-use crate::texts::Texts;
+use crate::texts::{Texts, fill};
 
 /// Why a request gets no page, or its form is not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +32,12 @@ pub(crate) enum Refusal {
     /// The form needs a selection.
     #[error("no image is selected")]
     NothingSelected,
+    /// The form takes fewer images.
+    #[error("more than {most} images are selected")]
+    TooManySelected {
+        /// How many it takes.
+        most: usize,
+    },
     /// Nothing of the job has failed.
     #[error("nothing of the job has failed")]
     NothingFailed,
@@ -86,6 +92,9 @@ impl Refusal {
             Self::Foreign(_) => fixed(S::FORBIDDEN, texts.foreign_form),
             Self::MalformedForm => fixed(S::BAD_REQUEST, texts.malformed_form),
             Self::NothingSelected => fixed(S::BAD_REQUEST, texts.select_images),
+            Self::TooManySelected { most } => {
+                (S::BAD_REQUEST, fill(texts.too_many_images, &[("most", &most.to_string())]))
+            }
             Self::NothingFailed => fixed(S::CONFLICT, texts.jobs.nothing_failed),
             Self::Rejected(reason) => describe_rejection(reason, texts),
             Self::UseCase(error) => errors::use_case(error, texts),

@@ -94,8 +94,8 @@ pub struct RemoteArguments {
     #[arg(long, value_name = "DIR")]
     pub keys: Option<PathBuf>,
     /// Read the table's stream, in turn with the other servers that have this setting, and carry out what follows from
-    /// changes: events, messages and share rules. Not beside the function `effects` of a deployment on AWS, which does the
-    /// same
+    /// changes: events, messages, lists of jobs and share rules. Not beside the function `effects` of a deployment on AWS,
+    /// which does the same
     #[arg(long)]
     pub effects: bool,
 }

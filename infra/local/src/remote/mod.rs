@@ -118,7 +118,7 @@ impl RemoteTable {
         let Some(stream_arn) = self.stream_arn.clone() else {
             tracing::info!(
                 "this server reads no stream: without --effects on a server, or the function effects on AWS, there are no \
-                 events and no messages, and share rules do not act"
+                 events and no messages, no job is listed, and share rules do not act"
             );
             return;
         };

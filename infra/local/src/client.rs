@@ -168,7 +168,7 @@ impl Client {
         }
     }
 
-    /// The source of the credential, if it is none of a local server and may act for one project only.
+    /// The source of the credential, unless it is that of a local server, which acts for any project.
     pub fn external_source(&self) -> Option<&TokenSource> {
         Some(&self.source).filter(|_| !matches!(self.credential, Credential::Local(_)))
     }

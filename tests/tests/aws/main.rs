@@ -13,6 +13,7 @@ mod policies;
 mod readme;
 mod redrive;
 mod secrets;
+mod terraform_provider;
 
 use std::path::Path;
 

@@ -76,7 +76,7 @@ impl Identity {
             .filter(|name| state.get(name).is_null() || state.get(name).is_unknown())
     }
 
-    /// Reads an identity, as attributes of a state; `None` if there is none.
+    /// Reads an identity, as attributes of a state; `None` without one.
     pub(super) fn decode(&self, data: Option<&ResourceIdentityData>) -> Result<Option<Object>, CodecError> {
         let Some(value) = data.and_then(|data| data.identity_data.as_ref()) else { return Ok(None) };
         let identity = decode_msgpack(&value.msgpack, &self.ty)?;

@@ -15,10 +15,11 @@ pub(crate) enum Section {
     PrivateImages,
     SharedImages,
     AccessKeys,
+    Directory,
 }
 
 impl Section {
-    const ALL: [Self; 3] = [Self::PrivateImages, Self::SharedImages, Self::AccessKeys];
+    const ALL: [Self; 4] = [Self::PrivateImages, Self::SharedImages, Self::AccessKeys, Self::Directory];
 
     /// The path of its first page.
     pub(crate) fn path(self) -> &'static str {
@@ -26,6 +27,7 @@ impl Section {
             Self::PrivateImages => "/console/images",
             Self::SharedImages => "/console/shared",
             Self::AccessKeys => "/console/access-keys",
+            Self::Directory => "/console/directory",
         }
     }
 
@@ -35,7 +37,13 @@ impl Section {
             Self::PrivateImages => texts.private_images,
             Self::SharedImages => texts.shared_images,
             Self::AccessKeys => texts.access_keys.title,
+            Self::Directory => texts.directory.title,
         }
+    }
+
+    /// Whether a role sees it.
+    fn is_for(self, role: Role) -> bool {
+        self != Self::Directory || role == Role::Admin
     }
 }
 
@@ -96,7 +104,7 @@ impl Frame {
         let (app, caller) = (&visit.app, visit.caller());
         let entry = async { Ok::<_, Refusal>(usecases::own_entry(app, caller).await?) };
         let (entry, notice) = tokio::try_join!(entry, notice::load(visit))?;
-        let links = Section::ALL.into_iter().map(|each| Link {
+        let links = Section::ALL.into_iter().filter(|each| each.is_for(caller.role)).map(|each| Link {
             name: each.name(visit.texts),
             path: each.path(),
             is_current: Some(each) == section,

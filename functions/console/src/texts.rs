@@ -32,19 +32,21 @@ macro_rules! texts {
 }
 
 mod access_keys;
+mod directory;
 mod errors;
 mod jobs;
 #[cfg(test)]
 mod templates;
 
 use self::access_keys::AccessKeyTexts;
+use self::directory::DirectoryTexts;
 use self::errors::ErrorTexts;
 use self::jobs::JobTexts;
 
 /// English.
 pub(crate) const ENGLISH: Texts = Texts::ENGLISH;
 
-texts! { Texts { access_keys: AccessKeyTexts, errors: ErrorTexts, jobs: JobTexts }
+texts! { Texts { access_keys: AccessKeyTexts, directory: DirectoryTexts, errors: ErrorTexts, jobs: JobTexts }
     // What every page has.
     skip_to_content: "Skip to the content",
     navigation: "Main",

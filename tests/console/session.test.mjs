@@ -11,7 +11,7 @@ for (const javaScriptEnabled of [true, false]) {
   test(`access key signs in, and leads to the page that was asked for${how}`, async () => {
     const project = await Project.create("own");
     await project.image("golden");
-    const { access } = await project.call("POST", "/v1/access-keys", { name: "console" });
+    const access = await project.call("POST", "/v1/access-keys", { name: "console" });
     await visit(null, { javaScriptEnabled }, async (page, problems) => {
       await page.goto("/console/images");
       const [id, secret] = [page.getByLabel("Access key ID"), page.getByLabel("Secret")];

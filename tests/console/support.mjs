@@ -74,7 +74,7 @@ export class Project {
   async share(images, projects) {
     const ids = projects.map((project) => project.id ?? project);
     const { job_id: job } = await this.call("POST", "/v1/cloudimages/members", { images, projects: ids });
-    const ended = await this.call("GET", `/v1/${this.id}/jobs/${job}?wait=30`);
+    const ended = await this.call("GET", `/v1/${this.id}/jobs/${job}?wait=20`);
     assert.ok(["SUCCESS", "FAIL"].includes(ended.status), JSON.stringify(ended));
     return job;
   }

@@ -3,6 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use imageshare::App;
+use imageshare::auth::MasterKeys;
 use imageshare::domain::{Clock, Limits, Timestamp};
 use imageshare::facade::ims;
 use imageshare::function::HttpFunction;
@@ -12,7 +13,7 @@ use imageshare_routes::Document;
 use lambda_http::{Context, RequestExt, request};
 use serde_json::{Value, json};
 
-use crate::deployment::{Deployment, authenticator};
+use crate::deployment::{Deployment, authenticator, master_key};
 use crate::events::HttpEvent;
 use crate::fuzz::table::UnavailableTable;
 use crate::local_service::LocalService;
@@ -41,6 +42,14 @@ impl Functions {
         let local = LocalService::start(limits);
         let function = HttpFunction::new(local.service.clone(), authenticator());
         Self { local, function }
+    }
+
+    /// The functions over an empty table, which can create access keys.
+    pub fn with_master_key() -> Self {
+        let mut functions = Self::start();
+        let keys = MasterKeys::parse(&format!("test:{}", master_key())).expect("a good master key");
+        functions.function.authenticator = authenticator().with_master_keys(keys);
+        functions
     }
 
     /// The functions over a table that never responds: any response but 503 was made without the table.

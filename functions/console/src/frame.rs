@@ -16,10 +16,12 @@ pub(crate) enum Section {
     SharedImages,
     Vaults,
     AccessKeys,
+    Directory,
 }
 
 impl Section {
-    const ALL: [Self; 4] = [Self::PrivateImages, Self::SharedImages, Self::Vaults, Self::AccessKeys];
+    const ALL: [Self; 5] =
+        [Self::PrivateImages, Self::SharedImages, Self::Vaults, Self::AccessKeys, Self::Directory];
 
     /// The path of its first page.
     pub(crate) fn path(self) -> &'static str {
@@ -28,6 +30,7 @@ impl Section {
             Self::SharedImages => "/console/shared",
             Self::Vaults => "/console/vaults",
             Self::AccessKeys => "/console/access-keys",
+            Self::Directory => "/console/directory",
         }
     }
 
@@ -38,7 +41,13 @@ impl Section {
             Self::SharedImages => texts.shared_images,
             Self::Vaults => texts.vaults,
             Self::AccessKeys => texts.access_keys.title,
+            Self::Directory => texts.directory.title,
         }
+    }
+
+    /// Whether a role sees it.
+    fn is_for(self, role: Role) -> bool {
+        self != Self::Directory || role == Role::Admin
     }
 }
 
@@ -99,7 +108,7 @@ impl Frame {
         let (app, caller) = (&visit.app, visit.caller());
         let entry = async { Ok::<_, Refusal>(usecases::own_entry(app, caller).await?) };
         let (entry, notice) = tokio::try_join!(entry, notice::load(visit))?;
-        let links = Section::ALL.into_iter().map(|each| Link {
+        let links = Section::ALL.into_iter().filter(|each| each.is_for(caller.role)).map(|each| Link {
             name: each.name(visit.texts),
             path: each.path(),
             is_current: Some(each) == section,

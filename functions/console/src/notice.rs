@@ -19,9 +19,10 @@ pub(crate) const MAX_JOBS: usize = 10;
 const PAUSES_MILLIS: (i64, i64) = (500, 15_000);
 
 /// What was done at once: the word in the address, and its text.
-const DONE: [(&str, fn(&Texts) -> &'static str); 3] = [
+const DONE: [(&str, fn(&Texts) -> &'static str); 4] = [
     ("saved", |texts| texts.saved),
     ("renamed", |texts| texts.access_keys.was_renamed),
+    ("removed", |texts| texts.directory.was_removed),
     ("disabled", |texts| texts.access_keys.was_disabled),
 ];
 

@@ -32,6 +32,7 @@ macro_rules! texts {
 }
 
 mod access_keys;
+mod directory;
 mod errors;
 mod jobs;
 mod received;
@@ -39,6 +40,7 @@ mod received;
 mod templates;
 
 use self::access_keys::AccessKeyTexts;
+use self::directory::DirectoryTexts;
 use self::errors::ErrorTexts;
 use self::jobs::JobTexts;
 use self::received::ReceivedTexts;
@@ -46,7 +48,7 @@ use self::received::ReceivedTexts;
 /// English.
 pub(crate) const ENGLISH: Texts = Texts::ENGLISH;
 
-texts! { Texts { access_keys: AccessKeyTexts, errors: ErrorTexts, jobs: JobTexts, received: ReceivedTexts }
+texts! { Texts { access_keys: AccessKeyTexts, directory: DirectoryTexts, errors: ErrorTexts, jobs: JobTexts, received: ReceivedTexts }
     // What every page has.
     skip_to_content: "Skip to the content",
     navigation: "Main",

@@ -1,6 +1,6 @@
 //! The console: each page, and each form.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Journey, Stage};
 use crate::deployment::Deployment;
@@ -22,6 +22,35 @@ impl<S: Stage> Journey<S> {
         self.open_page("mem1", "shared").await;
         self.send_form("mem1", "shared", &[("form", "1"), ("image", &image), ("decision", "accept")]).await;
         self.repeat_failures().await;
+        self.use_access_keys_by_console().await;
+        self.use_directory_by_console().await;
+    }
+
+    async fn use_access_keys_by_console(&mut self) {
+        self.open_page("own1", "access-keys").await;
+        let create = Visitor::form("access-keys", &[("form", "1"), ("name", "console"), ("role", "member")]);
+        let create = create.header("sec-fetch-site", "same-origin");
+        self.visit("own1", create.clone(), 200).await;
+        self.visit("own1", create, 200).await;
+        let keys = self.call("own1 GET /v1/access-keys", Value::Null, 200).await;
+        let keys = keys["access_keys"].as_array().cloned().unwrap_or_default();
+        let key = keys.iter().find(|key| key["name"] == "console").expect("the access key");
+        let page = format!("access-keys/{}", key["id"].as_str().unwrap_or_default());
+        self.open_page("own1", &page).await;
+        self.send_form("own1", &format!("{page}/rename"), &[("name", "console 2")]).await;
+        self.send_form("own1", &format!("{page}/disable"), &[]).await;
+    }
+
+    async fn use_directory_by_console(&mut self) {
+        let entry = [("tenant", "console"), ("account", "console"), ("project", "web"), ("region", "r")];
+        self.send_form(super::ADMIN, "directory", &entry).await;
+        for page in ["directory", "directory?account=console", "directory?account=console&project=web"] {
+            self.open_page(super::ADMIN, page).await;
+        }
+        self.open_page(super::ADMIN, "directory/console").await;
+        let renamed = [("tenant", "console"), ("account", "console"), ("project", "shop"), ("region", "r")];
+        self.send_form(super::ADMIN, "directory", &renamed).await;
+        self.send_form(super::ADMIN, "directory/console/delete", &[]).await;
     }
 
     /// Sends the failed pairs of jobs again.

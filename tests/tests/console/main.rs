@@ -2,8 +2,10 @@
 //! they need are installed from npm's index (`console/package-lock.json`). Without Node, npm or Chromium the test prints why
 //! and is skipped; in CI it fails.
 //!
-//! With `UPDATE_SNAPSHOTS=1` it makes the picture of the README again.
+//! `CONSOLE_TESTS` limits the run to the file with that name, without `.test.mjs`. With `UPDATE_SNAPSHOTS=1` the picture of the
+//! README is made again.
 
+use std::env;
 use std::path::Path;
 use std::time::Duration;
 
@@ -25,8 +27,10 @@ async fn console_works_in_a_browser() {
     let binary = binary("imageshare");
     let server = ServerProcess::start(&binary, &["--memory", "--region", "eu-de"]).await;
     let mut command = Command::new("node");
+    let only = env::var("CONSOLE_TESTS").map(|name| format!("{name}.test.mjs"));
     command
         .args(["--test", "--test-reporter", "spec"])
+        .args(only.ok())
         .current_dir(&folder)
         .env("CONSOLE_URL", format!("http://{}", server.address))
         .env("CONSOLE_PACKAGES", packages)

@@ -3,6 +3,7 @@
 mod accept;
 mod access_keys;
 mod confirm;
+mod directory;
 pub(crate) mod error;
 mod images;
 mod job;
@@ -32,6 +33,12 @@ pub(crate) async fn answer(visit: &Visit<'_>, segments: &[&str]) -> Reply {
         (true, ["access-keys", id, "rename"]) => access_keys::rename(visit, id).await,
         (false, ["access-keys", id, "disable"]) => access_keys::ask_to_disable(visit, id).await,
         (true, ["access-keys", id, "disable"]) => access_keys::disable(visit, id).await,
+        (false, ["directory"]) => directory::show(visit).await,
+        (true, ["directory"]) => directory::save(visit).await,
+        (false, ["new-project"]) => directory::show_new(visit).await,
+        (false, ["directory", tenant]) => directory::show_one(visit, tenant).await,
+        (false, ["directory", tenant, "delete"]) => directory::ask_to_delete(visit, tenant).await,
+        (true, ["directory", tenant, "delete"]) => directory::delete(visit, tenant).await,
         (false, ["jobs", id]) => job::show(visit, id).await,
         (true, ["jobs", id]) => job::try_again(visit, id).await,
         (false, ["jobs", id, "results.csv"]) => job::download(visit, id).await,

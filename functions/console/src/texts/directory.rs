@@ -1,0 +1,28 @@
+//! The directory.
+
+texts! { DirectoryTexts {}
+    title: "Directory",
+    about: "The names of projects. An image can be shared with a project by the names of its account and of the project.",
+    add: "Add project",
+    edit: "Edit project",
+    find: "Find",
+    account_or_id: "Account name or project ID",
+    account: "Account name",
+    project: "Project name",
+    project_id: "Project ID",
+    organization: "Organization",
+    organization_hint: "Leave it empty if the project belongs to none. Share rules name an organization to reach all of its projects.",
+    cloud_account: "Account at AWS",
+    cloud_account_hint: "Leave it empty if there is none. What the account says of its images is believed as this project’s.",
+    empty: "The directory has no project yet.",
+    not_found: "No project in this region has these names, or this ID. If the account has several projects, enter the project name as well.",
+    show_all: "Show all",
+    wrong_id: "Enter 1 to 64 letters, digits, hyphens, dots or underscores.",
+    wrong_name: "Enter 1 to 64 characters, without spaces at either end.",
+    wrong_region: "Enter the name of a region.",
+    wrong_cloud_account: "Enter the 12 digits of the account’s number.",
+    save: "Save",
+    delete: "Remove from the directory",
+    delete_follows: "The project keeps its images and shares. It cannot be found by its names any more.",
+    was_removed: "The project is removed from the directory.",
+}

@@ -1,6 +1,8 @@
 //! The console: each page, and each form.
 
-use serde_json::json;
+mod received;
+
+use serde_json::{Value, json};
 
 use super::{Journey, Stage};
 use crate::deployment::Deployment;
@@ -22,6 +24,10 @@ impl<S: Stage> Journey<S> {
         self.open_page("mem1", "shared").await;
         self.send_form("mem1", "shared", &[("form", "1"), ("image", &image), ("decision", "accept")]).await;
         self.repeat_failures().await;
+        self.use_received_images().await;
+        self.use_vaults_of_the_console().await;
+        self.use_messages_of_the_console().await;
+        self.use_owners_of_the_console().await;
     }
 
     /// Sends the failed pairs of jobs again.
@@ -52,9 +58,9 @@ impl<S: Stage> Journey<S> {
         self.visit(project, event, 303).await;
     }
 
-    async fn visit(&mut self, project: &str, event: HttpEvent, status: u64) {
+    async fn visit(&mut self, project: &str, event: HttpEvent, status: u64) -> Value {
         let role = if project == super::ADMIN { "admin" } else { "member" };
         let cookie = format!("imageshare={}", Deployment::token(project, role));
-        self.send("console", event.header("cookie", &cookie), status).await;
+        self.send("console", event.header("cookie", &cookie), status).await
     }
 }

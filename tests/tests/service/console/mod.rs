@@ -1,5 +1,10 @@
 //! The console, page by page and form by form, without a browser.
 
+mod accept;
 mod jobs;
+mod messages;
+mod owners;
 mod session;
 mod shared;
+mod vaults;
+mod world;

@@ -1,7 +1,7 @@
 //! What every page has around it: navigation, region, project, and what became of the last action.
 
 use imageshare::domain::{DirectoryEntry, Role};
-use imageshare::usecases;
+use imageshare::usecases::{self, PendingCount};
 
 use crate::assets::{ICON, SCRIPT, STYLES};
 use crate::notice::{self, Notice};
@@ -15,13 +15,22 @@ pub(crate) enum Section {
     PrivateImages,
     SharedImages,
     Vaults,
+    Owners,
+    Messages,
     AccessKeys,
     Directory,
 }
 
 impl Section {
-    const ALL: [Self; 5] =
-        [Self::PrivateImages, Self::SharedImages, Self::Vaults, Self::AccessKeys, Self::Directory];
+    const ALL: [Self; 7] = [
+        Self::PrivateImages,
+        Self::SharedImages,
+        Self::Messages,
+        Self::Vaults,
+        Self::Owners,
+        Self::AccessKeys,
+        Self::Directory,
+    ];
 
     /// The path of its first page.
     pub(crate) fn path(self) -> &'static str {
@@ -29,6 +38,8 @@ impl Section {
             Self::PrivateImages => "/console/images",
             Self::SharedImages => "/console/shared",
             Self::Vaults => "/console/vaults",
+            Self::Owners => "/console/owners",
+            Self::Messages => "/console/messages",
             Self::AccessKeys => "/console/access-keys",
             Self::Directory => "/console/directory",
         }
@@ -40,6 +51,8 @@ impl Section {
             Self::PrivateImages => texts.private_images,
             Self::SharedImages => texts.shared_images,
             Self::Vaults => texts.vaults,
+            Self::Owners => texts.owners,
+            Self::Messages => texts.messages,
             Self::AccessKeys => texts.access_keys.title,
             Self::Directory => texts.directory.title,
         }
@@ -69,6 +82,8 @@ pub(crate) struct Frame {
     /// Who is signed in; `None` on the pages without a session.
     pub(crate) visitor: Option<Visitor>,
     pub(crate) links: Vec<Link>,
+    /// How many images wait for an answer.
+    pub(crate) pending: PendingCount,
     /// What became of the action that has led here.
     pub(crate) notice: Option<Notice>,
     pub(crate) styles: &'static str,
@@ -92,6 +107,7 @@ impl Frame {
             region: String::new(),
             visitor: None,
             links: Vec::new(),
+            pending: PendingCount { count: 0, is_more: false },
             notice: None,
             styles: STYLES,
             script: SCRIPT,
@@ -99,27 +115,46 @@ impl Frame {
         }
     }
 
-    /// The frame of a page, in a section of the navigation. Costs one read, and a query for each job of the notice, at
-    /// the same time.
+    /// The frame of a page, in a section of the navigation. Costs two reads, a query for the images that wait unless their
+    /// number is cached, one for the unread messages, and one for each job of the notice, at the same time.
     ///
     /// # Errors
     /// [`Refusal`] if the table failed.
     pub(crate) async fn load(visit: &Visit<'_>, section: Option<Section>) -> Result<Self, Refusal> {
         let (app, caller) = (&visit.app, visit.caller());
-        let entry = async { Ok::<_, Refusal>(usecases::own_entry(app, caller).await?) };
-        let (entry, notice) = tokio::try_join!(entry, notice::load(visit))?;
+        let (entry, pending, unread, notice) = tokio::try_join!(
+            async { Ok::<_, Refusal>(usecases::own_entry(app, caller).await?) },
+            async { Ok(usecases::pending_count(app, caller).await?) },
+            async { Ok(usecases::count_unread_messages(app, caller).await?) },
+            notice::load(visit),
+        )?;
+        let waiting = |section| match section {
+            Section::SharedImages => number(pending.count, pending.is_more),
+            Section::Messages => number(unread.count, unread.is_more),
+            _ => String::new(),
+        };
         let links = Section::ALL.into_iter().filter(|each| each.is_for(caller.role)).map(|each| Link {
             name: each.name(visit.texts),
             path: each.path(),
             is_current: Some(each) == section,
-            waiting: String::new(),
+            waiting: waiting(each),
         });
         Ok(Self {
             region: app.settings.region.clone(),
             visitor: Some(Visitor { project: caller.tenant.to_string(), entry, role: caller.role }),
             links: links.collect(),
+            pending,
             notice,
             ..Self::outside(visit.texts)
         })
+    }
+}
+
+/// A number of things that wait; empty for none.
+fn number(count: usize, is_more: bool) -> String {
+    match (count, is_more) {
+        (0, _) => String::new(),
+        (count, false) => count.to_string(),
+        (count, true) => format!("{count}+"),
     }
 }

@@ -18,12 +18,17 @@ pub(crate) const MAX_JOBS: usize = 10;
 /// The shortest and the longest pause before a running job is looked at again.
 const PAUSES_MILLIS: (i64, i64) = (500, 15_000);
 
+/// Chooses a text.
+type Text = fn(&Texts) -> &'static str;
+
 /// What was done at once: the word in the address, and its text.
-const DONE: [(&str, fn(&Texts) -> &'static str); 4] = [
+const DONE: [(&str, Text); 6] = [
     ("saved", |texts| texts.saved),
     ("renamed", |texts| texts.access_keys.was_renamed),
-    ("removed", |texts| texts.directory.was_removed),
+    ("entry-removed", |texts| texts.directory.was_removed),
     ("disabled", |texts| texts.access_keys.was_disabled),
+    ("deleted", |texts| texts.received.deleted),
+    ("removed", |texts| texts.received.removed),
 ];
 
 /// What became of an action, for the template `notice.html`.

@@ -99,7 +99,7 @@ async fn read(
         let member = listed.member?;
         let reason = list_reason(lists, &image, Some(member.status))?;
         let is_received = matches!(reason, ListReason::Received(_));
-        is_received.then(|| ReceivedImage { visible: VisibleImage { image, reason, members: 0 }, member })
+        is_received.then_some(ReceivedImage { visible: VisibleImage { image, reason, members: 0 }, member })
     };
     Ok(ids.iter().filter_map(received).collect())
 }

@@ -1,5 +1,7 @@
 //! The console: each page, and each form.
 
+mod received;
+
 use serde_json::{Value, json};
 
 use super::{Journey, Stage};
@@ -24,6 +26,10 @@ impl<S: Stage> Journey<S> {
         self.repeat_failures().await;
         self.use_access_keys_by_console().await;
         self.use_directory_by_console().await;
+        self.use_received_images().await;
+        self.use_vaults_of_the_console().await;
+        self.use_messages_of_the_console().await;
+        self.use_owners_of_the_console().await;
     }
 
     async fn use_access_keys_by_console(&mut self) {
@@ -81,9 +87,9 @@ impl<S: Stage> Journey<S> {
         self.visit(project, event, 303).await;
     }
 
-    async fn visit(&mut self, project: &str, event: HttpEvent, status: u64) {
+    async fn visit(&mut self, project: &str, event: HttpEvent, status: u64) -> Value {
         let role = if project == super::ADMIN { "admin" } else { "member" };
         let cookie = format!("imageshare={}", Deployment::token(project, role));
-        self.send("console", event.header("cookie", &cookie), status).await;
+        self.send("console", event.header("cookie", &cookie), status).await
     }
 }

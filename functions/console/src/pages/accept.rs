@@ -45,9 +45,8 @@ struct VaultChoice {
     vaults: Vec<VaultOption>,
     has_suitable: bool,
     has_more: bool,
-    /// Whether it is possible to choose none.
-    is_optional: bool,
-    is_none_chosen: bool,
+    /// Whether it is possible to choose none, and if so, whether that is chosen.
+    none: Option<bool>,
 }
 
 /// A vault, as a choice.
@@ -212,7 +211,7 @@ async fn page(
 }
 
 async fn list_vaults(visit: &Visit<'_>) -> Result<Page<VaultRecord, VaultId>, Refusal> {
-    usecases::list_vaults(&visit.app, visit.caller(), None, MAX_VAULTS).await.map_err(vaults::refusal)
+    Ok(usecases::list_vaults(&visit.app, visit.caller(), None, MAX_VAULTS).await?)
 }
 
 /// What will be done, and what it needs.
@@ -257,8 +256,7 @@ impl VaultChoice {
             vaults,
             has_suitable,
             has_more: page.next.is_some(),
-            is_optional,
-            is_none_chosen: chosen == Some(""),
+            none: is_optional.then_some(chosen == Some("")),
         }
     }
 }

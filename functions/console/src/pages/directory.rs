@@ -155,7 +155,7 @@ pub(crate) async fn delete(visit: &Visit<'_>, tenant: &str) -> Result<Reply, Ref
     authorize_admin(visit.caller())?;
     let tenant = tenant.parse().map_err(|_| Refusal::NoSuchPage)?;
     usecases::delete_tenant(&visit.app, visit.caller(), &tenant).await?;
-    Ok(Reply::redirect(format!("{}?done=removed", Section::Directory.path())))
+    Ok(Reply::redirect(format!("{}?done=entry-removed", Section::Directory.path())))
 }
 
 async fn load(visit: &Visit<'_>, tenant: &str) -> Result<DirectoryEntry, Refusal> {

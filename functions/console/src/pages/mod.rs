@@ -7,6 +7,9 @@ mod directory;
 pub(crate) mod error;
 mod images;
 mod job;
+mod messages;
+mod owner;
+mod owners;
 mod received;
 mod reject;
 mod rejected;
@@ -50,6 +53,14 @@ pub(crate) async fn answer(visit: &Visit<'_>, segments: &[&str]) -> Reply {
         (false, ["shared", "reject"]) => reject::show(visit).await,
         (true, ["shared", "reject"]) => reject::confirm(visit).await,
         (false, ["shared", "rejected"]) => rejected::show(visit).await,
+        (false, ["messages"]) => messages::show(visit).await,
+        (true, ["messages"]) => messages::mark(visit).await,
+        (false, ["owners"]) => owners::show(visit).await,
+        (true, ["owners"]) => owners::remove(visit).await,
+        (false, ["owners", "new"]) => owner::show_new(visit).await,
+        (true, ["owners", "new"]) => owner::save(visit, true).await,
+        (false, ["owners", "edit"]) => owner::show_edit(visit).await,
+        (true, ["owners", "edit"]) => owner::save(visit, false).await,
         (false, ["vaults"]) => vaults::show(visit).await,
         (false, ["vaults", "new"]) => vault::show_new(visit).await,
         (true, ["vaults", "new"]) => vault::create(visit).await,

@@ -1,11 +1,11 @@
 //! What the pages of received images have in common: their rows, and the images that a form selects.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use imageshare::domain::{Encryption, ImageId, Status};
+use imageshare::domain::{Encryption, ImageId, Status, TenantId};
 use imageshare::http::Listing;
 use imageshare::store::{Cursor, Position};
-use imageshare::usecases::{self, Marker, ReceivedImage};
+use imageshare::usecases::{self, CounterpartNames, Marker, ReceivedImage};
 
 use crate::fields::Fields;
 use crate::show::{self, Moment};
@@ -24,6 +24,8 @@ pub(super) struct Row {
     pub(super) id: String,
     pub(super) name: String,
     pub(super) owner: String,
+    /// The account and the project of the owner, if it is in the directory.
+    pub(super) owner_names: Option<CounterpartNames>,
     pub(super) kind: &'static str,
     pub(super) backup: String,
     pub(super) key: &'static str,
@@ -40,16 +42,22 @@ pub(super) struct Row {
 #[derive(Debug, Default)]
 pub(super) struct Facts {
     with_key: HashSet<ImageId>,
+    owners: HashMap<TenantId, CounterpartNames>,
 }
 
 impl Facts {
-    /// Reads what the rows of some images need. Costs one batch read if an image is encrypted.
+    /// Reads what the rows of some images need. Costs a batch read for the names of the owners, and another one at the same
+    /// time if an image is encrypted.
     pub(super) async fn load<'a>(
         visit: &Visit<'_>,
         images: impl Iterator<Item = &'a ReceivedImage> + Clone,
     ) -> Result<Self, Refusal> {
-        let with_key = usecases::images_with_granted_key(&visit.app, visit.caller(), images).await?;
-        Ok(Self { with_key })
+        let (app, caller) = (&visit.app, visit.caller());
+        let visible = images.clone().map(|image| &image.visible);
+        let owners = async { Ok::<_, Refusal>(usecases::names_of(app, visible).await?) };
+        let with_key = async { Ok(usecases::images_with_granted_key(app, caller, images).await?) };
+        let (owners, with_key) = tokio::try_join!(owners, with_key)?;
+        Ok(Self { with_key, owners })
     }
 
     /// The row of an image.
@@ -62,6 +70,7 @@ impl Facts {
         Row {
             id: image.id.to_string(),
             owner: image.owner.to_string(),
+            owner_names: self.owners.get(&image.owner).cloned(),
             kind: show::kind_name(image.details.kind(), texts),
             backup: backup.unwrap_or_default(),
             key: match image.details.encryption() {

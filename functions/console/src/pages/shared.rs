@@ -4,7 +4,7 @@ use askama::Template;
 use imageshare::domain::{ImageId, Status, authorize_write};
 use imageshare::http::Listing;
 use imageshare::store::Position;
-use imageshare::usecases::{self, Page, ReceivedImage};
+use imageshare::usecases::{self, Page, PendingCount, ReceivedImage};
 
 use super::received::{self, Facts, MAX_SELECTED, PAGE_SIZE, Row, Selection};
 use crate::frame::{Frame, Section};
@@ -34,8 +34,8 @@ struct SharedImages {
 /// The parameters of the query that hold the markers of the two lists.
 const MARKERS: [&str; 2] = ["pending", "marker"];
 
-/// Shows a page of the pending images, and a page of the accepted ones. The two lists, the number of pending images and the
-/// frame are read concurrently, then the names of the owners and the grants of encrypted images' keys: four steps at most,
+/// Shows a page of the pending images, and a page of the accepted ones. The two lists and the frame, which counts the
+/// pending ones, are read concurrently, then the names of the owners and the grants of encrypted images' keys: four steps at most,
 /// however many images wait.
 pub(crate) async fn show(visit: &Visit<'_>) -> Result<Reply, Refusal> {
     let listings = ["console pending", "console accepted"].map(|name| visit.listing(name));
@@ -43,11 +43,10 @@ pub(crate) async fn show(visit: &Visit<'_>) -> Result<Reply, Refusal> {
     let [pending_marker, accepted_marker] = MARKERS.map(|name| visit.query.text(name));
     let pending_after = received::position(pending_listing, pending_marker);
     let accepted_after = received::position(accepted_listing, accepted_marker);
-    let (frame, pending, accepted, count) = tokio::try_join!(
+    let (frame, pending, accepted) = tokio::try_join!(
         Frame::load(visit, Some(Section::SharedImages)),
         list(visit, Status::Pending, pending_after.as_ref()),
         list(visit, Status::Accepted, accepted_after.as_ref()),
-        count_pending(visit),
     )?;
     let facts = Facts::load(visit, pending.items.iter().chain(&accepted.items)).await?;
     let rows = |page: &Page<ReceivedImage, Position>| -> Vec<Row> {
@@ -67,7 +66,7 @@ pub(crate) async fn show(visit: &Visit<'_>) -> Result<Reply, Refusal> {
     Ok(Reply::page(&SharedImages {
         may_write: visit.may_write(),
         form_key: visit::new_form_key(),
-        message: pending_message(visit, count, pending.items.len()),
+        message: pending_message(visit, frame.pending, pending.items.len()),
         pending_pager: pager(
             (own.pages_of_pending, "pending"),
             &pending_after,
@@ -94,18 +93,12 @@ async fn list(
     Ok(usecases::list_received(&visit.app, visit.caller(), status, after, PAGE_SIZE).await?)
 }
 
-/// The number of pending images, and whether there are more.
-pub(super) async fn count_pending(visit: &Visit<'_>) -> Result<(usize, bool), Refusal> {
-    let quota = usecases::quota(&visit.app, visit.caller()).await?;
-    Ok((quota.pending_images, false))
-}
-
 /// How many images wait. The count may be older than the page, so it is at least what the page shows.
-fn pending_message(visit: &Visit<'_>, (count, is_more): (usize, bool), shown: usize) -> String {
-    if is_more {
-        return fill(visit.texts.received.pending_more, &[("count", &count.to_string())]);
+fn pending_message(visit: &Visit<'_>, pending: PendingCount, shown: usize) -> String {
+    if pending.is_more {
+        return fill(visit.texts.received.pending_more, &[("count", &pending.count.to_string())]);
     }
-    visit.texts.pending(count.max(shown))
+    visit.texts.pending(pending.count.max(shown))
 }
 
 /// Accepts or rejects images: those that are selected, or the one of the row whose button was chosen. Full-ECS images are

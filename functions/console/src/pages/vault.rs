@@ -8,7 +8,7 @@ use imageshare::usecases::{self, VaultError};
 
 use super::received::Selection;
 use super::shared;
-use super::vaults::{self, PATH, protection_name, status_name};
+use super::vaults::{PATH, protection_name, status_name};
 use crate::fields::Fields;
 use crate::frame::{Frame, Section};
 use crate::problems::Problems;
@@ -111,9 +111,9 @@ pub(crate) async fn create(visit: &Visit<'_>) -> Result<Reply, Refusal> {
             problems.add("vault", texts.vault_exists);
             return form(visit, StatusCode::CONFLICT, (entered, None), problems).await;
         }
-        Err(problem) => return Err(vaults::refusal(problem)),
+        Err(problem) => return Err(problem.into()),
     }
-    usecases::put_vault(&visit.app, visit.caller(), id.clone(), &details).await.map_err(vaults::refusal)?;
+    usecases::put_vault(&visit.app, visit.caller(), id.clone(), &details).await?;
     Ok(created(visit, &id))
 }
 
@@ -145,7 +145,7 @@ pub(crate) async fn save(visit: &Visit<'_>) -> Result<Reply, Refusal> {
             problems.add("capacity", fill(text, &[("reserved", &reserved)]));
             form(visit, StatusCode::CONFLICT, (entered, Some(&record)), problems).await
         }
-        Err(problem) => Err(vaults::refusal(problem)),
+        Err(problem) => Err(problem.into()),
     }
 }
 
@@ -165,13 +165,13 @@ pub(crate) async fn delete(visit: &Visit<'_>) -> Result<Reply, Refusal> {
             let record = find(visit, id.as_str()).await?;
             delete_page(visit, StatusCode::CONFLICT, &record).await
         }
-        Err(problem) => Err(vaults::refusal(problem)),
+        Err(problem) => Err(problem.into()),
     }
 }
 
 async fn find(visit: &Visit<'_>, id: &str) -> Result<VaultRecord, Refusal> {
     let id = id.parse().map_err(|_| Refusal::NoSuchPage)?;
-    usecases::show_vault(&visit.app, visit.caller(), id).await.map_err(vaults::refusal)
+    Ok(usecases::show_vault(&visit.app, visit.caller(), id).await?)
 }
 
 /// The details that the form has; adds a problem for each field that is wrong.

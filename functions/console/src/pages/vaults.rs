@@ -1,9 +1,9 @@
 //! *Vaults*: where the backups of accepted full-ECS images go.
 
 use askama::Template;
-use imageshare::domain::{Denied, Protection, VaultId, VaultStatus};
+use imageshare::domain::{Protection, VaultId, VaultStatus};
 use imageshare::store::VaultRecord;
-use imageshare::usecases::{self, VaultError};
+use imageshare::usecases;
 
 use crate::frame::{Frame, Section};
 use crate::reply::Reply;
@@ -46,10 +46,8 @@ pub(crate) async fn show(visit: &Visit<'_>) -> Result<Reply, Refusal> {
     let listing = visit.listing("console vaults");
     let after: Option<VaultId> =
         listing.decode_marker(visit.query.text("marker")).and_then(|id| id.parse().ok());
-    let list = async {
-        let page = usecases::list_vaults(&visit.app, visit.caller(), after.as_ref(), PAGE_SIZE).await;
-        page.map_err(refusal)
-    };
+    let list =
+        async { Ok(usecases::list_vaults(&visit.app, visit.caller(), after.as_ref(), PAGE_SIZE).await?) };
     let (frame, page) = tokio::try_join!(Frame::load(visit, Some(Section::Vaults)), list)?;
     let next = page.next.map(|id| listing.encode_marker(id));
     Ok(Reply::page(&Vaults {
@@ -101,14 +99,5 @@ pub(super) fn status_name(status: VaultStatus, texts: &'static Texts) -> &'stati
         VaultStatus::Frozen => texts.frozen,
         VaultStatus::Deleting => texts.deleting,
         VaultStatus::Error => texts.error,
-    }
-}
-
-/// The refusal of a use case of vaults. A vault that does not exist has no page.
-pub(super) fn refusal(problem: VaultError) -> Refusal {
-    match problem {
-        VaultError::Denied(Denied::ReadOnly) => Denied::ReadOnly.into(),
-        VaultError::Denied(_) | VaultError::NotFound(_) | VaultError::InUse(_) => Refusal::NoSuchPage,
-        VaultError::Store(problem) => problem.into(),
     }
 }

@@ -1,7 +1,12 @@
 //! The console, page by page and form by form, without a browser.
 
+mod accept;
 mod access_keys;
 mod directory;
 mod jobs;
+mod messages;
+mod owners;
 mod session;
 mod shared;
+mod vaults;
+mod world;

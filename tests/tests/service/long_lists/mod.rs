@@ -1,6 +1,7 @@
 //! Lists of 12,000 images: a search finds an image wherever it is, sorted lists cost what they return, and a search
 //! that did not look everywhere does not report that nothing was found.
 
+mod console;
 mod entries;
 mod world;
 

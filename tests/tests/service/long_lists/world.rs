@@ -12,6 +12,7 @@ use imageshare_tests::deployment::{Deployment as Tokens, authenticator};
 use imageshare_tests::events::HttpEvent;
 use imageshare_tests::in_process::{ApiResponse, send_event};
 use imageshare_tests::local_service::{LocalService, caller, tenant};
+use imageshare_tests::visitor::Visitor;
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
@@ -37,7 +38,15 @@ pub const RENAME_INTERVAL: usize = 600;
 
 pub struct World {
     pub local: LocalService,
+    /// The pages of the console that were opened while every image waited for an answer, with what each cost.
+    pub console: Vec<CountedPage>,
 }
+
+/// A page of the console, with the number of calls and read units.
+pub type CountedPage = (ApiResponse, (u64, u64));
+
+/// The pages that are opened while images wait.
+pub const PENDING_PAGES: [&str; 2] = ["shared", "shared/accept?all=1"];
 
 /// The fixture of tests that change nothing.
 pub async fn read_only_world() -> &'static World {
@@ -54,11 +63,11 @@ impl World {
     pub fn start() -> Self {
         let limits =
             Limits { pending_per_tenant: u32::MAX, pending_per_owner: u32::MAX, ..Limits::default() };
-        Self { local: LocalService::start(limits) }
+        Self { local: LocalService::start(limits), console: Vec::new() }
     }
 
     async fn start_with_many_images() -> Self {
-        let world = Self::start();
+        let mut world = Self::start();
         for number in 0..image_count() {
             let tags = if number == 7 { vec!["hay", "needle"] } else { vec!["hay"] };
             let name = format!("image-{:07}", name_number(number));
@@ -73,9 +82,8 @@ impl World {
         }
         world.share("other", &["o-1".parse().unwrap()]).await;
         world.local.run_open_work().await;
-        let (me, all) = (caller("me"), (Status::Accepted, None));
-        usecases::respond_to_all(&world.local.service, &me, me.tenant.clone(), all, None).await.unwrap();
-        world.local.run_open_work().await;
+        world.console = world.open_pending_pages().await;
+        world.accept_all_on_the_console().await;
         world.share("other", &["o-2".parse().unwrap()]).await;
         for number in (0..image_count()).step_by(RENAME_INTERVAL) {
             world
@@ -146,17 +154,44 @@ impl World {
         usecases::show_image(&self.local.service, &caller(owner), image).await.unwrap().updated
     }
 
+    /// Opens the pages of the console that show what waits for `me`.
+    pub async fn open_pending_pages(&self) -> Vec<CountedPage> {
+        let mut pages = Vec::new();
+        for page in PENDING_PAGES {
+            let event = HttpEvent::new("GET /console/{page+}", &format!("/console/{page}"));
+            pages.push(self.send_counted(&event.header("cookie", &cookie())).await);
+        }
+        pages
+    }
+
+    /// Sends the form of *Accept All*, as the page has it.
+    async fn accept_all_on_the_console(&self) {
+        let (page, _) = &self.console[1];
+        let html = page.body.as_str().unwrap();
+        let (_, seen) = html.split_once("name=\"seen\" value=\"").unwrap();
+        let seen = seen.split('"').next().unwrap();
+        let fields = [("form", "1"), ("all", "1"), ("seen", seen), ("vault", "")];
+        let event = Visitor::form("shared/accept", &fields).header("sec-fetch-site", "same-origin");
+        let (accepted, _) = self.send_counted(&event.header("cookie", &cookie())).await;
+        accepted.expect_status(303);
+        self.local.run_open_work().await;
+    }
+
     /// Sends a request as a project. Returns the response, and the number of calls and read units.
     pub async fn get(&self, project: &str, target: &str) -> (ApiResponse, (u64, u64)) {
         let path = target.split('?').next().unwrap_or_default();
         let event = HttpEvent::new(&format!("GET {path}"), target).token(&Tokens::token(project, "member"));
+        self.send_counted(&event).await
+    }
+
+    async fn send_counted(&self, event: &HttpEvent) -> CountedPage {
         let (table, calls) = CountingTable::new(self.local.table.clone());
         let service = App {
             store: Store::new(table, self.local.service.clock().clone()),
             ..self.local.service.clone()
         };
         let function = HttpFunction::new(service, authenticator());
-        let response = send_event(&function, &event, None).await;
+        let response = send_event(&function, event, None).await;
         (response, calls.calls_and_read_units())
     }
 
@@ -166,6 +201,11 @@ impl World {
         response.expect_status(200);
         image_ids_on(&response.body).join(" ")
     }
+}
+
+/// The session of a member of `me`.
+fn cookie() -> String {
+    format!("imageshare={}", Tokens::token("me", "member"))
 }
 
 /// The ids of the images on a page of any facade.

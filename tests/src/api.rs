@@ -333,11 +333,15 @@ impl Api {
         match self.document.response_violation(&operation, response.status, body) {
             Some(problem) => return Err(problem),
             None if response.status < 400 => {
-                self.succeeded_operations.lock().expect("no panic").insert(operation.id);
+                self.succeeded_operations.lock().expect("no panic").insert(operation.id.clone());
             }
+            None if operation.is_page() => {}
             // The document defines which errors have no body.
             None if body.is_none() => {}
             None => check_error_body(request, response)?,
+        }
+        if operation.is_page() && is_text_body(&response.headers) {
+            return check_page_headers(response);
         }
         match response.headers.get("content-type").map(String::as_str) {
             Some("application/json") if body.is_some() => Ok(()),
@@ -366,10 +370,38 @@ fn check_error_body(request: &ApiRequest, response: &ApiResponse) -> Result<(), 
     }
 }
 
-/// Whether a body is text: the API document, its pages, or a response of Alibaba's API in XML.
+/// The headers of every response of the console.
+fn check_page_headers(response: &ApiResponse) -> Result<(), String> {
+    let header = |name: &str| response.headers.get(name).map(String::as_str).unwrap_or_default();
+    let policy = header("content-security-policy");
+    if !policy.starts_with("default-src 'none'; ") || policy.contains("unsafe") {
+        return Err(format!("the content security policy is {policy:?}"));
+    }
+    for (name, value) in [
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "same-origin"),
+        ("cross-origin-opener-policy", "same-origin"),
+        ("cross-origin-resource-policy", "same-origin"),
+        ("strict-transport-security", "max-age=31536000"),
+    ] {
+        if header(name) != value {
+            return Err(format!("{name} is {:?}", header(name)));
+        }
+    }
+    let is_asset = header("cache-control").ends_with("immutable");
+    if header("permissions-policy").is_empty() || !(is_asset || header("cache-control") == "no-store") {
+        return Err("the permissions policy is missing, or the page may be kept".to_owned());
+    }
+    Ok(())
+}
+
+/// Whether a body is text: the API document, pages and what they load, or a response of Alibaba's API in XML.
 fn is_text_body(headers: &BTreeMap<String, String>) -> bool {
     let kind = headers.get("content-type").map(String::as_str).unwrap_or_default();
-    kind == "application/yaml" || kind == XML_MEDIA_TYPE || kind.starts_with("text/html;")
+    let is_asset = ["text/css", "text/javascript", "text/csv", "image/svg+xml"]
+        .iter()
+        .any(|each| kind.starts_with(each));
+    kind == "application/yaml" || kind == XML_MEDIA_TYPE || kind.starts_with("text/html;") || is_asset
 }
 
 fn parse_response(request: &ApiRequest, bytes: &[u8]) -> ApiResponse {

@@ -12,7 +12,16 @@ const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 /// From the document's introduction.
 const DEFAULT_BODY_LIMIT: usize = 16_384;
 
+/// The first path of the operations whose responses are pages.
+const CONSOLE: &str = "/console";
+
+/// What stands for the statuses that an operation does not name.
+const DEFAULT_RESPONSE: &str = "default";
+
 const ANY_METHOD: &str = "x-amazon-apigateway-any-method";
+
+/// Statuses of the errors that an operation documents as `default`.
+const DEFAULT_STATUSES: [u16; 10] = [400, 401, 403, 404, 409, 413, 415, 429, 500, 503];
 
 /// Statuses that the gateway may return for any operation, from the document's introduction.
 const GATEWAY_STATUSES: [u16; 4] = [408, 413, 431, 504];
@@ -57,7 +66,19 @@ impl Operation {
     /// The statuses that it may return.
     pub fn statuses(&self) -> Vec<u16> {
         let named = self.responses.as_object().into_iter().flat_map(|responses| responses.keys());
-        named.map(|status| status.parse().expect("a status")).chain(GATEWAY_STATUSES).collect()
+        let has_default = self.responses.get(DEFAULT_RESPONSE).is_some();
+        let default = DEFAULT_STATUSES.into_iter().filter(|_| has_default);
+        let named = named.filter(|status| *status != DEFAULT_RESPONSE);
+        named.map(|status| status.parse().expect("a status")).chain(default).chain(GATEWAY_STATUSES).collect()
+    }
+
+    /// Whether people use it, so that its responses are pages, also those of errors.
+    pub fn is_page(&self) -> bool {
+        self.path == CONSOLE || self.path.starts_with("/console/")
+    }
+
+    fn response(&self, status: u16) -> &Value {
+        self.responses.get(status.to_string()).unwrap_or(&self.responses[DEFAULT_RESPONSE])
     }
 
     /// The same operation in a minor version of Glance's API; `None` if its path is not in `/v2`.
@@ -140,7 +161,7 @@ impl ApiDocument {
         if !operation.statuses().contains(&status) {
             return Some(format!("status {status} is not in the document for {}", operation.id));
         }
-        let response = self.resolve(&operation.responses[status.to_string()]);
+        let response = self.resolve(operation.response(status));
         // A body that is not JSON is text.
         let is_string = |schema: &Value| schema["type"] == "string";
         let has_text = |schema: &Value| {
@@ -219,9 +240,14 @@ fn is_segment_boundary(rest: &str) -> bool {
 }
 
 fn matches_template(template: &str, path: &str) -> bool {
-    let (template, path): (Vec<_>, Vec<_>) = (template.split('/').collect(), path.split('/').collect());
-    template.len() == path.len()
-        && template.iter().zip(&path).all(|(segment, given)| {
-            if segment.starts_with('{') { !given.is_empty() } else { segment == given }
-        })
+    let is_match = |(segment, given): (&str, &str)| {
+        if segment.starts_with('{') { !given.is_empty() } else { segment == given }
+    };
+    // A parameter such as `{page+}` is all segments to the end.
+    if let Some((start, _)) = template.rsplit_once('/').filter(|(_, last)| last.ends_with("+}")) {
+        let rest: Vec<_> = path.splitn(start.split('/').count() + 1, '/').collect();
+        return rest.len() > start.split('/').count() && template.split('/').zip(rest).all(is_match);
+    }
+    template.split('/').count() == path.split('/').count()
+        && template.split('/').zip(path.split('/')).all(is_match)
 }

@@ -135,10 +135,12 @@ impl HttpEvent {
 
     fn path_parameters(&self) -> Map<String, Value> {
         let template = self.route.split_once(' ').map_or("", |(_, template)| template);
-        let steps = template.split('/').zip(self.path.split('/'));
+        // The last parameter may be all segments to the end, as `{page+}`.
+        let segments = self.path.splitn(template.split('/').count(), '/');
+        let steps = template.split('/').zip(segments);
         let parameter = |(name, value): (&str, &str)| {
             let name = name.strip_prefix('{')?.strip_suffix('}')?;
-            Some((name.to_owned(), Value::from(value)))
+            Some((name.trim_end_matches('+').to_owned(), Value::from(value)))
         };
         steps.filter_map(parameter).collect()
     }

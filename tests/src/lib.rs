@@ -16,6 +16,7 @@ pub mod budget;
 pub mod bus_server;
 pub mod checked_bus;
 pub mod conflicting_table;
+pub mod console_pages;
 pub mod counting_table;
 mod delegate;
 pub mod deployment;

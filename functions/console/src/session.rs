@@ -1,40 +1,29 @@
 //! Who is signed in: a token in a cookie that no script can read.
 //!
 //! The token is one that this deployment has issued, so nothing is stored, and a session ends with its access key. It is renewed
-//! while it is used. Over https the cookie's name begins with `__Host-`, which binds it to this host; locally a browser would
-//! not keep such a cookie over http, so it has another name there.
+//! while it is used.
 
 use std::time::Duration;
 
-use http::header::{COOKIE, HeaderMap};
 use imageshare::auth::AuthError;
 use imageshare::domain::Timestamp;
 use imageshare::function::HttpFunction;
-use imageshare::http::{AuthenticatedRequest, IncomingRequest, RejectedRequest, RejectionReason};
+use imageshare::http::{
+    AuthenticatedRequest, IncomingRequest, RejectedRequest, RejectionReason, SESSION_COOKIES,
+};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::pages;
 use crate::reply::Reply;
 use crate::wording::Refusal;
 
-/// The cookie's name over https, and over http.
-const NAMES: [&str; 2] = ["__Host-imageshare", "imageshare"];
-
 /// How old a token is when it is replaced by a new one.
 const RENEWED_AFTER: Duration = Duration::from_mins(20);
-
-/// The token of the session, if there is one. Whether it is valid remains to be checked.
-pub(crate) fn token(headers: &HeaderMap) -> Option<String> {
-    let cookies = headers.get_all(COOKIE).iter().filter_map(|header| header.to_str().ok());
-    let mut pairs =
-        cookies.flat_map(|header| header.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(name, value)| NAMES.contains(name) && !value.is_empty()).map(|(_, value)| value.to_owned())
-}
 
 /// The cookie of a session, for the header `Set-Cookie`. `token` is empty to end the session.
 pub(crate) fn cookie(base_url: &str, token: &str) -> String {
     let is_secure = base_url.starts_with("https://");
-    let [secure, plain] = NAMES;
+    let [secure, plain] = SESSION_COOKIES;
     let (name, attribute) = if is_secure { (secure, "; Secure") } else { (plain, "") };
     let age = if token.is_empty() { "; Max-Age=0" } else { "" };
     format!("{name}={token}; Path=/; HttpOnly; SameSite=Lax{attribute}{age}")
@@ -81,22 +70,7 @@ fn sign_in_path(incoming: &IncomingRequest) -> String {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
-
-    fn token_in(cookies: &'static str) -> Option<String> {
-        token(&HeaderMap::from_iter([(COOKIE, HeaderValue::from_static(cookies))]))
-    }
-
-    #[test]
-    fn token_is_found_among_other_cookies() {
-        assert_eq!(token_in("a=b; __Host-imageshare=x.y.z; c=d").as_deref(), Some("x.y.z"));
-        assert_eq!(token_in("imageshare=x").as_deref(), Some("x"));
-        for none in ["", "imageshare=", "other=imageshare", "imageshare"] {
-            assert_eq!(token_in(none), None, "{none}");
-        }
-    }
 
     #[test]
     fn cookie_is_bound_to_its_host_over_https() {

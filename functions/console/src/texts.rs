@@ -81,6 +81,7 @@ texts! { Texts { access_keys: AccessKeyTexts, directory: DirectoryTexts, errors:
     secret: "Secret",
     sign_in_failed: "The access key or its secret is wrong, or the key is disabled or has expired.",
     sign_in_hint: "An access key belongs to one project. Its project's members create it, here or with “imageshare access-key create”.",
+    api_documentation: "Documentation of the API, for programs",
 
     // Images.
     name: "Name",

@@ -1,7 +1,7 @@
 //! The function `permission`: Alibaba's actions, all at the path `/`, where Glance's clients get the API versions and
-//! browsers a page.
+//! browsers the way to the console.
 
-mod welcome;
+mod browser;
 
 use imageshare::facade::{self, alibaba, glance, ims};
 use imageshare::function::HttpFunction;
@@ -13,8 +13,8 @@ pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
     match route_key(&request).as_str() {
         alibaba::POST_ROUTE => handle_action(function, request).await,
         alibaba::GET_ROUTE if alibaba::has_action(&request) => handle_action(function, request).await,
-        alibaba::GET_ROUTE if welcome::is_browser_request(&request) => {
-            function.handle_public(request, |_, _| welcome::page())
+        alibaba::GET_ROUTE if browser::is_browser_request(&request) => {
+            function.handle_public(request, |_, _| browser::to_console())
         }
         route => match glance::versions::handler(route) {
             Some(handler) => function.handle_public(request, handler),

@@ -78,6 +78,9 @@ pub enum Command {
     /// Print a bearer token for a local server, running or not
     #[command(after_help = TOKEN_EXAMPLE)]
     Token(TokenArguments),
+    /// Print a link that signs a browser in to the console of a local server; good for a minute, and once
+    #[command(after_help = CONSOLE_EXAMPLE)]
+    Console(ConsoleArguments),
     /// Create, list and disable access keys of a running server
     #[command(subcommand, name = "access-key", long_about = ACCESS_KEY_ABOUT, after_long_help = ACCESS_KEY_EXAMPLE)]
     AccessKey(AccessKeyCommand),
@@ -119,6 +122,10 @@ Example:
 const TOKEN_EXAMPLE: &str = "\
 Example:
   curl -H \"X-Auth-Token: $(imageshare token --project my-project)\" http://127.0.0.1:8080/v2/cloudimages";
+
+const CONSOLE_EXAMPLE: &str = "\
+Example:
+  xdg-open \"$(imageshare console --project my-project)\"";
 
 const ACCESS_KEY_ABOUT: &str = "\
 Create, list and disable access keys of a running server.
@@ -279,6 +286,23 @@ fn limits_help() -> String {
     format!("Change a limit; may be repeated. The defaults:\n{}", rows.join("\n"))
 }
 
+/// The arguments of `imageshare console`.
+#[derive(Debug, Clone, Args)]
+pub struct ConsoleArguments {
+    /// Who is signed in.
+    #[command(flatten)]
+    pub principal: Principal,
+    /// Role: reader can read, member acts for the project, admin for any project
+    #[arg(long, value_name = "ROLE", value_parser = role, default_value = "member")]
+    pub role: Role,
+    /// Address at which the browser reaches the server
+    #[arg(long, value_name = "URL", value_parser = parse_public_url, default_value = "http://127.0.0.1:8080")]
+    pub server: Uri,
+    /// The server's data directory; for a server with --table, its directory of --keys
+    #[arg(long, visible_alias = "keys", value_name = "DIR", default_value = DEFAULT_DATA)]
+    pub data: PathBuf,
+}
+
 /// The arguments of `imageshare token`.
 #[derive(Debug, Clone, Args)]
 pub struct TokenArguments {
@@ -371,6 +395,15 @@ mod tests {
             panic!()
         };
         assert_eq!(arguments.roles, [Role::Reader, Role::Admin]);
+    }
+
+    #[test]
+    fn console_requires_project_and_has_defaults() {
+        assert!(parse("imageshare console").is_err());
+        assert!(parse("imageshare console --project p --server https://a/b").is_err());
+        let Ok(Command::Console(arguments)) = parse("imageshare console --project p") else { panic!() };
+        assert_eq!((arguments.role, arguments.data.to_str()), (Role::Member, Some(DEFAULT_DATA)));
+        assert_eq!(arguments.server, Uri::from_static("http://127.0.0.1:8080"));
     }
 
     #[test]

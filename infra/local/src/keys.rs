@@ -38,6 +38,14 @@ pub fn open_master_keys(directory: &Path) -> Result<String, KeyError> {
     Ok(private_file::read_or_create(directory, MASTER_KEYS_FILE, random_master_key)?.1)
 }
 
+/// Reads the master keys of a data directory, and never creates one; `None` if there is no file.
+///
+/// # Errors
+/// The file cannot be read.
+pub(crate) fn load_master_keys(directory: &Path) -> Result<Option<String>, KeyError> {
+    private_file::read(&directory.join(MASTER_KEYS_FILE))
+}
+
 /// A JSON Web Key Set with the one key of a local server.
 #[derive(Serialize, Deserialize)]
 struct KeySet {

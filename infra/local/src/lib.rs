@@ -16,6 +16,7 @@ pub mod bus;
 pub mod cli;
 pub mod client;
 pub mod clock_keeper;
+pub mod console_link;
 pub mod descriptors;
 pub mod dispatcher;
 pub mod effects;

@@ -1,5 +1,5 @@
 //! `imageshare`: serves the APIs, over an embedded table on one machine, or over a table in DynamoDB beside other
-//! servers. Prints tokens for that server, asks it for its health, backs up and checks its data, creates the table in
+//! servers. Prints tokens for that server and links to its console, asks it for its health, backs up and checks its data, creates the table in
 //! DynamoDB and the keys of its servers. It also manages the access keys and the directory of tenants of any
 //! deployment.
 
@@ -12,8 +12,8 @@ use std::process::ExitCode;
 use imageshare::domain::Limits;
 use imageshare_local::backup::BackupError;
 use imageshare_local::cli::{
-    self, CheckArguments, Command, EventsArguments, HealthArguments, KeysCommand, ServeArguments,
-    TableCommand, TokenArguments,
+    self, CheckArguments, Command, ConsoleArguments, EventsArguments, HealthArguments, KeysCommand,
+    ServeArguments, TableCommand, TokenArguments,
 };
 use imageshare_local::events::EventsError;
 use imageshare_local::health::HealthReport;
@@ -22,7 +22,7 @@ use imageshare_local::progress::{ProgressReporter, Stage};
 use imageshare_local::remote::create;
 use imageshare_local::server::Server;
 use imageshare_local::signals::Signals;
-use imageshare_local::{access_key, backup, descriptors, events, health, logging, tenants};
+use imageshare_local::{access_key, backup, console_link, descriptors, events, health, logging, tenants};
 use sd_notify::NotifyState;
 
 /// A third of a request's processor time goes into allocations, so a fast allocator pays. The feature `override` makes
@@ -48,6 +48,7 @@ fn main() -> ExitCode {
         }
         Command::Keys(KeysCommand::Create { keys }) => create_keys(&keys),
         Command::Token(arguments) => token(arguments),
+        Command::Console(arguments) => console_link(&arguments),
         Command::AccessKey(command) => print(access_key::run(&command)),
         Command::Backup(arguments) => {
             run_maintenance(|report| backup::backup(&arguments.data, &arguments.to, report))
@@ -126,9 +127,15 @@ fn announce(server: &Server, arguments: &ServeArguments) -> io::Result<()> {
     );
     if let Some(keys) = keys.filter(|_| server.signs_tokens()) {
         tracing::info!("get a token with: imageshare token --data {keys} --project PROJECT");
+        tracing::info!(
+            "sign in to the console with the link of: imageshare console --data {keys} --project PROJECT"
+        );
     }
+    // In one write, since a program may read the first line and close the pipe.
+    let address = server.address();
+    let lines = format!("listening on http://{address}\nthe console is at http://{address}/console\n");
     let mut out = io::stdout();
-    writeln!(out, "listening on http://{}", server.address())?;
+    out.write_all(lines.as_bytes())?;
     out.flush()
 }
 
@@ -161,6 +168,11 @@ fn create_keys(directory: &Path) -> Result<(), Box<dyn Error>> {
 fn token(arguments: TokenArguments) -> Result<(), Box<dyn Error>> {
     let TokenArguments { principal, roles, ttl, data } = arguments;
     writeln!(io::stdout(), "{}", SigningKey::load(&data)?.sign_token(&principal.token_claims(roles, ttl))?)?;
+    Ok(())
+}
+
+fn console_link(arguments: &ConsoleArguments) -> Result<(), Box<dyn Error>> {
+    writeln!(io::stdout(), "{}", console_link::link(arguments)?)?;
     Ok(())
 }
 

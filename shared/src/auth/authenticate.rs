@@ -71,7 +71,7 @@ impl Authenticator {
         }
     }
 
-    /// Returns the caller of a session's token. Costs what [`Self::token_bearer`] costs.
+    /// Returns the caller of a session's token, which is one for sessions, or any token. Costs what [`Self::token_bearer`] costs.
     ///
     /// # Errors
     /// [`AuthError`] if the token is invalid, or cannot be checked now. A token that is limited by access rules begins no
@@ -82,7 +82,11 @@ impl Authenticator {
         store: &Store,
         now: Timestamp,
     ) -> Result<Caller, AuthError> {
-        let Bearer { caller, access_rules, .. } = self.token_bearer(token, store, now).await?;
+        let bearer = match self.session_bearer(token, store, now).await? {
+            Some(bearer) => bearer,
+            None => self.token_bearer(token, store, now).await?,
+        };
+        let Bearer { caller, access_rules, .. } = bearer;
         if access_rules.is_some() { Err(CredentialError::AccessRulesDenied.into()) } else { Ok(caller) }
     }
 

@@ -185,8 +185,9 @@ impl Authenticator {
         Ok(issued.map(|issued| (credential.key.caller(), issued)))
     }
 
-    /// Issues a new token in place of one that this deployment issued at least `after` ago; `None` for a newer one, and for
-    /// a token of another issuer. The token has to be verified. At most one read, and none while the access key is cached.
+    /// Issues a new token in place of one that this deployment issued at least `after` ago, for an access key or a session;
+    /// `None` for a newer one, and for a token of another issuer. The token has to be verified. At most one read, and none while
+    /// the access key is cached.
     ///
     /// # Errors
     /// [`AuthError`] if the table failed.
@@ -197,7 +198,9 @@ impl Authenticator {
         after: Duration,
         now: Timestamp,
     ) -> Result<Option<IssuedToken>, AuthError> {
-        let Some(claims) = self.own_claims(token, store, now).await? else { return Ok(None) };
+        let Some(claims) = self.own_claims(token, store, now).await? else {
+            return self.renew_session(token, after, now).await;
+        };
         if now < timestamp(claims.iat).plus(after) {
             return Ok(None);
         }
@@ -217,6 +220,7 @@ impl Authenticator {
                 let expires = timestamp(claims.exp);
                 Ok(self.keyring().revoke(store, TokenHash::from_token(token), expires).await?)
             }
+            None if self.revoke_session(token, store, now).await? => Ok(()),
             None => self.revoke_with_keystone(token, now).await,
         }
     }
@@ -228,15 +232,15 @@ fn claimed_access_key(token: &str) -> Option<AccessKeyId> {
     decode_part::<Claims>(claims).map(|claims| claims.sub)
 }
 
-fn timestamp(unix_seconds: i64) -> Timestamp {
+pub(super) fn timestamp(unix_seconds: i64) -> Timestamp {
     Timestamp::from_unix_millis(unix_seconds.saturating_mul(1000))
 }
 
-fn encode_part(value: &impl Serialize) -> Option<String> {
+pub(super) fn encode_part(value: &impl Serialize) -> Option<String> {
     serde_json::to_vec(value).ok().map(|json| URL_SAFE_NO_PAD.encode(json))
 }
 
-fn decode_part<T: for<'de> Deserialize<'de>>(base64: &str) -> Option<T> {
+pub(super) fn decode_part<T: for<'de> Deserialize<'de>>(base64: &str) -> Option<T> {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(base64).ok()?).ok()
 }
 

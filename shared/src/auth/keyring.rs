@@ -89,6 +89,14 @@ impl Keyring {
         }
     }
 
+    /// Reads the master keys again, since a token names one that is not among them, unless they were read just now. A failure is
+    /// logged.
+    pub(super) async fn load_new_master_keys(&self, now: Timestamp) {
+        if let MasterKeySource::Secret(secret) = &self.master_keys {
+            let _ = secret.get(Wanted::MissingKey { in_use_since: None }, now).await;
+        }
+    }
+
     /// Whether the master keys may change while the process runs.
     pub(super) fn is_refreshed(&self) -> bool {
         matches!(self.master_keys, MasterKeySource::Secret(_))

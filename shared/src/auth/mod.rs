@@ -5,6 +5,7 @@
 //! * a token of another issuer: [`signed_token`] verifies it with the deployment's keys ([`key_set`],
 //!   [`key_material`], [`remote_key_set`]), or the [`keystone`] that issued it describes it;
 //! * a token that this deployment issued for an access key: [`issued_token`];
+//! * a token of the console, whose session began with neither: [`session_token`];
 //! * a [`signature`] by an access key, whose secret is derived from the deployment's [`master_keys`], or stored
 //!   encrypted under one ([`sealed_secret`]).
 //!
@@ -36,6 +37,7 @@ mod refreshed;
 mod remote_key_set;
 mod sealed_secret;
 mod secrets;
+mod session_token;
 pub mod signature;
 mod signed_token;
 mod token_hash;

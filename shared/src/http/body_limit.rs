@@ -4,6 +4,8 @@
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
+use super::session_cookie::session_token;
+
 /// The limit, in bytes, of an operation that states none, and of every request without a credential: its body may be
 /// that of a login.
 pub const DEFAULT_BODY_LIMIT: usize = 16 * 1024;
@@ -48,7 +50,9 @@ pub fn body_limit(route: &str) -> usize {
 
 /// Returns the body limit of a request with these headers, if `limit` is that of its operation.
 pub fn effective_body_limit(limit: usize, headers: &HeaderMap) -> usize {
-    let has_credential = headers.contains_key("x-auth-token") || headers.contains_key(AUTHORIZATION);
+    let has_credential = headers.contains_key("x-auth-token")
+        || headers.contains_key(AUTHORIZATION)
+        || session_token(headers).is_some();
     if has_credential { limit } else { limit.min(DEFAULT_BODY_LIMIT) }
 }
 
@@ -79,12 +83,16 @@ mod tests {
         assert!(
             format!("{:?}", refused.body()).contains("16384 bytes, which is the limit of a request without")
         );
-        for name in ["x-auth-token", "authorization"] {
+        for (name, value) in [("x-auth-token", "x"), ("authorization", "x"), ("cookie", "a=b; imageshare=x")]
+        {
             headers.clear();
-            headers.insert(name, HeaderValue::from_static("x"));
+            headers.insert(name, HeaderValue::from_static(value));
             assert!(check_body_size(limit, limit, &headers).is_ok());
             assert!(check_body_size(limit + 1, limit, &headers).is_err());
         }
+        headers.clear();
+        headers.insert("cookie", HeaderValue::from_static("other=imageshare"));
+        assert!(check_body_size(limit, limit, &headers).is_err());
         assert_eq!(body_limit("POST /v3/auth/tokens"), DEFAULT_BODY_LIMIT);
     }
 }

@@ -28,6 +28,7 @@ mod rejection;
 mod request;
 pub(crate) mod response;
 pub(crate) mod server_error;
+mod session_cookie;
 pub mod strict_json;
 pub(crate) mod time_filter;
 mod trace;
@@ -51,5 +52,6 @@ pub use self::request::{AuthenticatedRequest, IncomingRequest, UnexpectedBody};
 pub use self::response::{
     ErrorInfo, HttpResponse, error_response, json_response, no_content, with_auth_challenge,
 };
+pub use self::session_cookie::{SESSION_COOKIES, cookie, session_token};
 pub use self::trace::{METRICS_TARGET, redact_path};
 pub use self::unready::Unready;

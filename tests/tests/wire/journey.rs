@@ -213,10 +213,19 @@ async fn every_operation_is_served() {
     own_api::exercise_owners(&one).await;
     own_api::exercise_share_rules(&owner).await;
     own_api::exercise_jobs(&owner).await;
+    exercise_console(&api).await;
 
     let can_succeed = |operation: &Operation| operation.statuses().iter().any(|status| *status < 400);
     let operations = api.document.operations().into_iter().filter(can_succeed);
     assert_eq!(api.succeeded_operations(), operations.map(|operation| operation.id).collect());
+}
+
+/// The console: its first page, a page, and a form.
+async fn exercise_console(api: &Api) {
+    api.send(&ApiRequest::new("GET", "/console")).await.expect_status(303);
+    api.send(&ApiRequest::new("GET", "/console/sign-in")).await.expect_status(200);
+    let sign_out = ApiRequest::new("POST", "/console/sign-out").header("Sec-Fetch-Site", "same-origin");
+    api.send(&sign_out).await.expect_status(303);
 }
 
 /// An encrypted full-ECS image: its key is granted, it is shared, accepted into a vault, and all of that is undone.

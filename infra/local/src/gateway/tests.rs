@@ -22,6 +22,11 @@ paths:
     get: { x-imageshare-function: echo }
   /things/special:
     get: { x-imageshare-function: echo }
+  /pages:
+    get: { x-imageshare-function: page }
+  /pages/{page+}:
+    get: { x-imageshare-function: echo }
+    x-amazon-apigateway-any-method: { x-imageshare-function: echo }
   /panic:
     get: { x-imageshare-function: panic }
   /gated:
@@ -63,6 +68,7 @@ async fn echo(request: lambda_http::Request) -> HttpResponse {
     let input = json!({
         "route": context.route_key,
         "thing": parameters.first("thing"),
+        "page": parameters.first("page"),
         "path": request.raw_http_path(),
         "many": request.headers().get("x-many").and_then(|value| value.to_str().ok()),
         "body": kind,
@@ -76,10 +82,20 @@ async fn large_response(request: lambda_http::Request) -> HttpResponse {
     Response::new(LambdaBody::Text("x".repeat(size)))
 }
 
+/// A page that sets two cookies.
+async fn page(_: lambda_http::Request) -> HttpResponse {
+    let mut response = Response::new(LambdaBody::Text("<h1>Ü & x</h1>".to_owned()));
+    let headers = response.headers_mut();
+    headers.insert("content-type", HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.append("set-cookie", HeaderValue::from_static("a=1; Path=/; HttpOnly"));
+    headers.append("set-cookie", HeaderValue::from_static("b=; Max-Age=0"));
+    response
+}
+
 async fn start_gateway() -> TestGateway {
     let (started, gate) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
     let (function_started, function_gate) = (Arc::clone(&started), Arc::clone(&gate));
-    let handlers = Handlers::default().with("echo", echo).with("large", large_response);
+    let handlers = Handlers::default().with("echo", echo).with("large", large_response).with("page", page);
     let handlers = handlers.with("panic", |_| async { panic!("on purpose") }).with("gated", move |_| {
         let (started, gate) = (Arc::clone(&function_started), Arc::clone(&function_gate));
         async move {
@@ -195,6 +211,43 @@ async fn exact_segment_and_method_take_precedence() {
     assert_eq!(gateway.send(delete).await.json()["route"], "ANY /things");
     let delete = "DELETE /things/a HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
     assert_eq!(gateway.send(delete).await.json()["route"], "$default");
+}
+
+#[tokio::test]
+async fn greedy_parameter_takes_all_segments_to_the_end() {
+    let gateway = start_gateway().await;
+    for (path, page) in [
+        ("/pages/a", "a"),
+        ("/pages/a/b/c", "a/b/c"),
+        ("/pages/a/", "a/"),
+        ("/pages/a%20b/c%2Fd", "a b/c/d"),
+        ("/pages//", "/"),
+        ("/pages/..", ".."),
+    ] {
+        let input = gateway.get(path).await.json();
+        assert_eq!((&input["route"], &input["page"]), (&json!("GET /pages/{page+}"), &json!(page)), "{path}");
+    }
+    for path in ["/pages/", "/page/a", "/pages%2Fa", "/pagesa"] {
+        assert_eq!(gateway.get(path).await.json()["route"], "$default", "{path}");
+    }
+    let delete = "DELETE /pages/a/b HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+    assert_eq!(gateway.send(delete).await.json()["route"], "ANY /pages/{page+}");
+}
+
+#[tokio::test]
+async fn page_is_passed_on_with_each_of_its_cookies() {
+    let gateway = start_gateway().await;
+    let page = gateway.get("/pages").await;
+    assert_eq!((page.status, &*page.body), (200, "<h1>Ü & x</h1>"));
+    let headers = |name: &str| -> Vec<String> {
+        page.head
+            .lines()
+            .filter_map(|line| line.strip_prefix(name))
+            .map(|value| value.trim().to_owned())
+            .collect()
+    };
+    assert_eq!(headers("set-cookie:"), ["a=1; path=/; httponly", "b=; max-age=0"]);
+    assert_eq!(headers("content-type:"), ["text/html; charset=utf-8"]);
 }
 
 #[tokio::test]
@@ -478,6 +531,10 @@ fn every_openapi_route_has_a_function() {
         (Method::GET, "/", "GET /"),
         (Method::GET, "/openapi.yaml", "GET /openapi.yaml"),
         (Method::GET, "/v2/cloudimages/", "$default"),
+        (Method::GET, "/console", "GET /console"),
+        (Method::HEAD, "/console/images", "HEAD /console/{page+}"),
+        (Method::POST, "/console/images/i/members", "POST /console/{page+}"),
+        (Method::DELETE, "/console/images/i", "ANY /console/{page+}"),
     ] {
         assert_eq!(routes.find(&method, path).0.key, key, "{method} {path}");
     }

@@ -2,7 +2,7 @@
 //! 5xx, never a panic; nothing is written, and nothing of another project is shown.
 //!
 //! Each module is one part of a request and a list of attacks on it, which are made on every operation. A new
-//! operation needs its valid values in `world.rs`, and is then attacked like the others.
+//! operation needs its valid values in `world.rs`, and is then attacked like the others. The console's pages are found in its sources.
 
 mod arbitrary_bodies;
 mod bodies;
@@ -10,6 +10,7 @@ mod forms;
 mod headers;
 mod key_injection;
 mod methods;
+mod pages;
 mod paths;
 mod queries;
 mod resources;

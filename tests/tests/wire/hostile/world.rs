@@ -59,9 +59,10 @@ impl World {
         Self { api, token, admin, image, secret_image, job: JobId(Stamp::now()).to_string(), message }
     }
 
-    /// Every operation, also at the path of a minor version if it has one.
+    /// Every operation, also at the path of a minor version if it has one. Those of the console are attacked in `pages.rs`.
     pub fn operations(&self) -> Vec<Operation> {
-        let operations = self.api.document.operations();
+        let mut operations = self.api.document.operations();
+        operations.retain(|operation| !operation.is_page());
         let minor: Vec<_> = operations.iter().filter_map(Operation::with_minor_version).collect();
         [operations, minor].concat()
     }
@@ -91,6 +92,7 @@ impl World {
             "tag" => "t",
             "domain_id" => "acme",
             "rule_name" => "golden",
+            "page+" => "images",
             other => panic!("{other} is new: say here what is a good one"),
         }
     }

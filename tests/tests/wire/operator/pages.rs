@@ -46,18 +46,17 @@ async fn docs_page_lists_every_operation_and_is_self_contained() {
 }
 
 #[tokio::test]
-async fn browser_gets_a_page_and_clients_get_the_versions() {
+async fn browser_is_led_to_the_console_and_clients_get_the_versions() {
     let api = Api::start(&[]).await;
     let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
     let response = api.send(&ApiRequest::new("GET", "/").header("Accept", browser)).await;
-    response.expect_status(200);
-    assert_eq!(response.headers["vary"], "Accept");
-    let page = response.body.as_str().unwrap();
-    for target in ["docs", "openapi.yaml", "openapi.json", "versions", "health"] {
-        assert!(page.contains(&format!("href=\"{target}\"")), "{target} is missing");
-        let status = api.send(&ApiRequest::new("GET", format!("/{target}"))).await.status;
-        assert_eq!(status, 200, "{target}");
-    }
+    response.expect_status(303);
+    assert_eq!((&*response.headers["location"], &*response.headers["vary"]), ("/console", "Accept"));
+    let first = api.send(&ApiRequest::new("GET", "/console")).await;
+    first.expect_status(303);
+    let sign_in = api.send(&ApiRequest::new("GET", &*first.headers["location"])).await;
+    sign_in.expect_status(200);
+    assert!(sign_in.body.as_str().unwrap().contains("href=\"/docs\""), "the API is found from there");
     for accept in ["*/*", "application/json", "application/json, text/html", ""] {
         let response = api.send(&ApiRequest::new("GET", "/").header("Accept", accept)).await;
         response.expect_status(300);

@@ -4,7 +4,7 @@ use askama::Template;
 use http::StatusCode;
 use imageshare::domain::Timestamp;
 use imageshare::function::HttpFunction;
-use imageshare::http::{HttpResponse, IncomingRequest, RejectionReason};
+use imageshare::http::{HttpResponse, IncomingRequest, RejectionReason, session_token};
 
 use super::error;
 use crate::ROOT;
@@ -80,7 +80,7 @@ fn local_path(next: &str) -> &str {
 
 /// Ends the session: its token is revoked, and its cookie removed.
 pub(crate) async fn sign_out(function: &HttpFunction, incoming: IncomingRequest) -> HttpResponse {
-    if let Some(token) = session::token(incoming.headers())
+    if let Some(token) = session_token(incoming.headers()).map(str::to_owned)
         && let Err(problem) =
             function.authenticator.revoke(&token, &incoming.app.store, Timestamp::now()).await
     {

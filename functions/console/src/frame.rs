@@ -17,17 +17,19 @@ pub(crate) enum Section {
     Vaults,
     Owners,
     Messages,
+    Jobs,
     AccessKeys,
     Directory,
 }
 
 impl Section {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::PrivateImages,
         Self::SharedImages,
         Self::Messages,
         Self::Vaults,
         Self::Owners,
+        Self::Jobs,
         Self::AccessKeys,
         Self::Directory,
     ];
@@ -40,6 +42,7 @@ impl Section {
             Self::Vaults => "/console/vaults",
             Self::Owners => "/console/owners",
             Self::Messages => "/console/messages",
+            Self::Jobs => "/console/jobs",
             Self::AccessKeys => "/console/access-keys",
             Self::Directory => "/console/directory",
         }
@@ -53,6 +56,7 @@ impl Section {
             Self::Vaults => texts.vaults,
             Self::Owners => texts.owners,
             Self::Messages => texts.messages,
+            Self::Jobs => texts.jobs.list_title,
             Self::AccessKeys => texts.access_keys.title,
             Self::Directory => texts.directory.title,
         }

@@ -21,6 +21,7 @@ impl<S: Stage> Journey<S> {
         let job = job["job_id"].as_str().unwrap_or_default().to_owned();
         self.open_page("own1", &format!("images?job={job}")).await;
         self.open_page("own1", &format!("jobs/{job}")).await;
+        self.open_page("own1", "jobs?status=done").await;
         self.open_page("mem1", "shared").await;
         self.send_form("mem1", "shared", &[("form", "1"), ("image", &image), ("decision", "accept")]).await;
         self.repeat_failures().await;
@@ -65,11 +66,12 @@ impl<S: Stage> Journey<S> {
             json!({"name": "console", "__system__encrypted": "1", "__system__cmkid": "console-key"});
         let image = self.call("own1 POST /v2/images", details, 201).await;
         let images = json!([image["id"]]);
-        let share = json!({"images": images, "projects": ["mem1"]});
+        let share = json!({"images": images, "projects": ["con1"]});
         let share = self.call("own1 POST /v1/cloudimages/members", share, 200).await;
-        let accept = json!({"images": images, "project_id": "mem1", "status": "accepted"});
-        let accept = self.call("mem1 PUT /v1/cloudimages/members", accept, 200).await;
-        for (project, job) in [("own1", share), ("mem1", accept)] {
+        let accept = json!({"images": images, "project_id": "con1", "status": "accepted"});
+        let accept = self.call("con1 PUT /v1/cloudimages/members", accept, 200).await;
+        self.call("own1 PUT /v1/keys/console-key/grants/con1", Value::Null, 200).await;
+        for (project, job) in [("own1", share), ("con1", accept)] {
             let job = job["job_id"].as_str().unwrap_or_default().to_owned();
             self.send_form(project, &format!("jobs/{job}"), &[("form", "2")]).await;
         }

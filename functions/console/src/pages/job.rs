@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use imageshare::domain::{
-    ImageId, JobId, JobReport, Outcome, PairResult, Task, TenantId, Transition, authorize_write,
+    Denied, ImageId, JobId, JobReport, Outcome, PairResult, Task, TenantId, Transition, authorize_write,
 };
 use imageshare::usecases;
 
-use crate::frame::Frame;
+use crate::frame::{Frame, Section};
 use crate::notice::{MAX_JOBS, Notice};
 use crate::reply::Reply;
 use crate::show::Moment;
@@ -53,7 +53,7 @@ struct Row {
 
 /// Shows a job: its failed pairs first. Costs one query, besides the frame.
 pub(crate) async fn show(visit: &Visit<'_>, id: &str) -> Result<Reply, Refusal> {
-    let (report, mut frame) = tokio::try_join!(load(visit, id), Frame::load(visit, None))?;
+    let (report, mut frame) = tokio::try_join!(load(visit, id), Frame::load(visit, Some(Section::Jobs)))?;
     let texts = visit.texts;
     let now = visit.app.clock().now();
     if report.ended_at().is_none() {
@@ -122,11 +122,11 @@ pub(crate) async fn try_again(visit: &Visit<'_>, id: &str) -> Result<Reply, Refu
     }
     let Some(first) = jobs.first() else { return Err(Refusal::NothingFailed) };
     let ids: Vec<_> = jobs.iter().take(MAX_JOBS).map(|job| format!("job={job}")).collect();
-    Ok(Reply::redirect(format!("/console/jobs/{first}?{}", ids.join("&"))))
+    Ok(Reply::redirect(format!("{}/{first}?{}", Section::Jobs.path(), ids.join("&"))))
 }
 
 async fn load(visit: &Visit<'_>, id: &str) -> Result<JobReport, Refusal> {
-    let id = id.parse().map_err(|_| Refusal::NoSuchPage)?;
+    let id = id.parse().map_err(|_| Denied::JobNotFound)?;
     Ok(usecases::job_status(&visit.app, visit.caller(), id).await?)
 }
 
@@ -154,7 +154,7 @@ fn failed_groups(report: &JobReport) -> BTreeMap<Vec<TenantId>, Vec<ImageId>> {
 }
 
 /// How many images and projects the job names.
-fn pairs(report: &JobReport, texts: &'static Texts) -> String {
+pub(super) fn pairs(report: &JobReport, texts: &'static Texts) -> String {
     let (job, pairs) = (&report.job, report.job.pair_count().max(report.done_count()));
     let images = if job.task.finds_images() { pairs } else { job.images.len() };
     let (images, projects, pairs) = (images.to_string(), job.tenants.len().to_string(), pairs.to_string());

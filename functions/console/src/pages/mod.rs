@@ -7,6 +7,7 @@ mod directory;
 pub(crate) mod error;
 mod images;
 mod job;
+mod jobs;
 mod messages;
 mod owner;
 mod owners;
@@ -42,6 +43,7 @@ pub(crate) async fn answer(visit: &Visit<'_>, segments: &[&str]) -> Reply {
         (false, ["directory", tenant]) => directory::show_one(visit, tenant).await,
         (false, ["directory", tenant, "delete"]) => directory::ask_to_delete(visit, tenant).await,
         (true, ["directory", tenant, "delete"]) => directory::delete(visit, tenant).await,
+        (false, ["jobs"]) => jobs::show(visit).await,
         (false, ["jobs", id]) => job::show(visit, id).await,
         (true, ["jobs", id]) => job::try_again(visit, id).await,
         (false, ["jobs", id, "results.csv"]) => job::download(visit, id).await,

@@ -32,6 +32,15 @@ texts! { JobTexts {}
     failed_many: "{count} have failed.",
     progress: "{kind}: {done} of {total} done",
 
+    // The list of jobs.
+    list_title: "Jobs",
+    none: "This project has requested nothing in the last 30 days. What it shares, accepts or rejects is shown here.",
+    none_matches: "No job is of this kind and status.",
+    all_kinds: "All kinds",
+    all_statuses: "All statuses",
+    respond: "Accept or reject",
+    failed_of: "{failed} of {total} failed",
+
     // The page of a job.
     title: "Job: {kind}",
     job: "Job",

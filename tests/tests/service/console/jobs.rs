@@ -131,3 +131,43 @@ async fn job_without_failures_is_not_repeated() {
         .await;
     assert_eq!(report.body["status"], Value::from("SUCCESS"));
 }
+
+#[tokio::test]
+async fn jobs_are_listed_by_kind_and_status() {
+    let functions = Functions::start();
+    let failed = half_failed_job(&functions).await;
+    let image = functions.create_image("own1", &json!({"name": "golden"})).await;
+    let done = share(&functions, &image, &["mem1".to_owned()]).await;
+    functions.local.carry_out_effects().await;
+    let visitor = Visitor::member(&functions, "own1");
+    let all = visitor.open("jobs").await;
+    all.expect_text("1 of 2 failed").expect_text("Done, with failures");
+    let place = |job: &str| all.html().find(&format!("/console/jobs/{job}")).expect("a row");
+    assert!(place(&done) < place(&failed), "the newest is the first");
+    for (filter, expected, missing) in
+        [("kind=share&status=failed", &failed, &done), ("status=done", &done, &failed)]
+    {
+        visitor.open(&format!("jobs?{filter}")).await.expect_text(expected).expect_no_text(missing);
+    }
+    visitor.open("jobs?kind=respond").await.expect_text("No job is of this kind and status");
+    let stranger = Visitor::member(&functions, "str1");
+    stranger.open("jobs").await.expect_text("has requested nothing").expect_no_text(&done);
+}
+
+#[tokio::test]
+async fn list_of_jobs_continues_on_the_next_page() {
+    let functions = Functions::start();
+    let image = functions.create_image("own1", &json!({"name": "golden"})).await;
+    let mut jobs = Vec::new();
+    for number in 0..26 {
+        jobs.push(share(&functions, &image, &[format!("p{number}")]).await);
+    }
+    functions.local.carry_out_effects().await;
+    let visitor = Visitor::member(&functions, "own1");
+    let first = visitor.open("jobs").await;
+    first.expect_text(&jobs[25]).expect_text(&jobs[1]).expect_no_text(&jobs[0]).expect_no_text("First page");
+    let (before, _) = first.html().split_once("\">Next page").expect("a next page");
+    let query = before.rsplit_once("href=\"?").expect("its address").1.replace("&#38;", "&");
+    let second = visitor.open(&format!("jobs?{query}")).await;
+    second.expect_text(&jobs[0]).expect_no_text(&jobs[1]).expect_text("First page");
+}

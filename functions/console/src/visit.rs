@@ -48,11 +48,6 @@ impl<'a> Visit<'a> {
         Listing::new(name, self.caller())
     }
 
-    /// Whether the visitor's role allows to change something. Others see no buttons.
-    pub(crate) fn may_write(&self) -> bool {
-        authorize_write(self.caller()).is_ok()
-    }
-
     /// The digests of the form, and of its content with the key that it carries, so that the form is carried out once however
     /// often it is sent. With another content, after the visitor went back to it, it is another request. `None` if it has no
     /// key.

@@ -94,6 +94,12 @@ pub async fn measure_calls() -> Vec<Measurement> {
     }
 
     let service = metered_service(&world);
+    let me = caller(tenants[1].as_str());
+    let page = usecases::list_received(&service, &me, Status::Pending, None, 25).await.expect("a page");
+    assert_eq!(page.items.len(), 25);
+    rows.push(measurement("page of 25 pending images with their memberships", &service));
+
+    let service = metered_service(&world);
     let page = usecases::list_members(&service, &owner, &images[0], None, 100).await.expect("a page");
     assert_eq!(page.items.len(), 100);
     rows.push(measurement("page of 100 members of an image", &service));

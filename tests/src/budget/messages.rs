@@ -38,6 +38,10 @@ pub(super) async fn message_calls() -> Vec<Measurement> {
     usecases::list_unread_messages(&service, &me, None, None, 20).await.expect("a page");
     rows.push(measurement("page of 20 unread messages", &service));
     let service = metered_service(&world);
+    let unread = usecases::count_unread_messages(&service, &me).await.expect("a number");
+    assert_eq!(unread.count, 30);
+    rows.push(measurement("count 30 unread messages", &service));
+    let service = metered_service(&world);
     usecases::mark_message(&service, &me, &ids[0], true).await.expect("marked");
     rows.push(measurement("mark a message as read", &service));
     let service = metered_service(&world);

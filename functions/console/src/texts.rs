@@ -34,17 +34,19 @@ macro_rules! texts {
 mod access_keys;
 mod errors;
 mod jobs;
+mod sign_in;
 #[cfg(test)]
 mod templates;
 
 use self::access_keys::AccessKeyTexts;
 use self::errors::ErrorTexts;
 use self::jobs::JobTexts;
+use self::sign_in::SignInTexts;
 
 /// English.
 pub(crate) const ENGLISH: Texts = Texts::ENGLISH;
 
-texts! { Texts { access_keys: AccessKeyTexts, errors: ErrorTexts, jobs: JobTexts }
+texts! { Texts { access_keys: AccessKeyTexts, errors: ErrorTexts, jobs: JobTexts, sign_in_ways: SignInTexts }
     // What every page has.
     skip_to_content: "Skip to the content",
     navigation: "Main",

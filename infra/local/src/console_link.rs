@@ -41,8 +41,8 @@ pub fn link(arguments: &ConsoleArguments) -> Result<String, ConsoleLinkError> {
     let ConsoleArguments { principal, role, server, data } = arguments;
     let missing = || ConsoleLinkError::NoMasterKeys(data.clone());
     let text = load_master_keys(data)?.ok_or_else(missing)?;
-    let keys =
-        MasterKeys::parse(&text).map_err(|problem| ConsoleLinkError::BadMasterKeys(data.clone(), problem))?;
+    let keys = MasterKeys::parse(&text)
+        .map_err(|problem| ConsoleLinkError::BadMasterKeys { directory: data.clone(), problem })?;
     let caller = Caller {
         tenant: principal.project.clone(),
         account: principal.account.clone(),

@@ -81,7 +81,8 @@ resource "aws_lambda_function" "this" {
         name => value if value != null && value != ""
       },
       contains(local.workers, each.key) ? {} : local.secrets,
-      contains(local.workers, each.key) ? {} : { for setting, from in local.secret_references : setting => from.reference },
+      { for setting, from in local.function_secret_references[each.key] : setting => from.reference },
+      each.key != local.console || var.console == null ? {} : { IMAGESHARE_CONSOLE_CLIENT_ID = var.console.client_id },
       { RUST_LOG = local.function_settings[each.key].log_level },
       var.certificates_file == null ? {} : { SSL_CERT_FILE = var.certificates_file },
     )

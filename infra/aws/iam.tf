@@ -76,7 +76,7 @@ locals {
           Resource = [aws_sqs_queue.failed_events.arn]
         },
       ],
-      contains(local.workers, name) ? [] : local.secret_statements,
+      local.secret_statements[name],
       !local.function_settings[name].tracing ? [] : [
         {
           # Nor for these.

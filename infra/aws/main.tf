@@ -14,6 +14,7 @@ locals {
   worker       = "job-worker"
   effects      = "effects"
   image_events = "image-events"
+  console      = "console"
   document     = yamldecode(file("${path.module}/../openapi.yaml"))
 
   methods = {

@@ -9,16 +9,27 @@ locals {
   secret_reference_rule    = "must be ssm:NAME, secretsmanager:NAME, or the ARN of a parameter or secret, without a version."
   kms_key_pattern          = "^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/.+$"
 
-  # By the environment variable that holds the reference.
+  # By the environment variable that holds the reference: those of every function that authenticates callers, and those of the
+  # console alone.
   secret_references = {
     for setting, from in { IMAGESHARE_MASTER_KEYS = var.master_keys_from, IMAGESHARE_JWKS = var.tokens.jwks_from } :
     setting => from if from != null
+  }
+  console_secret_references = {
+    for setting, from in { IMAGESHARE_CONSOLE_CLIENT_SECRET = try(var.console.client_secret_from, null) } :
+    setting => from if from != null
+  }
+  all_secret_references = merge(local.secret_references, local.console_secret_references)
+  function_secret_references = {
+    for name in local.functions : name => (
+      contains(local.workers, name) ? {} : name == local.console ? local.all_secret_references : local.secret_references
+    )
   }
 
   # The ARN of each. That of a secret ends in a hyphen and six characters, which are not a part of its name.
   account_resource = "${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}"
   secret_arns = {
-    for setting, from in local.secret_references : setting => (
+    for setting, from in local.all_secret_references : setting => (
       startswith(from.reference, "arn:") ? from.reference :
       startswith(from.reference, "ssm:") ?
       "arn:${data.aws_partition.current.partition}:ssm:${local.account_resource}:parameter/${trimprefix(trimprefix(from.reference, "ssm:"), "/")}" :
@@ -26,22 +37,29 @@ locals {
     )
   }
 
-  secret_statements = concat(
-    [
-      for setting, arn in local.secret_arns : {
-        Sid      = setting == "IMAGESHARE_JWKS" ? "TokenKeys" : "MasterKeys"
-        Effect   = "Allow"
-        Action   = [split(":", arn)[2] == "ssm" ? "ssm:GetParameter" : "secretsmanager:GetSecretValue"]
-        Resource = [arn]
-      }
-    ],
-    [
-      for setting, from in local.secret_references : {
-        Sid      = setting == "IMAGESHARE_JWKS" ? "TokenKeysKey" : "MasterKeysKey"
-        Effect   = "Allow"
-        Action   = ["kms:Decrypt"]
-        Resource = [from.kms_key_arn]
-      } if from.kms_key_arn != null
-    ],
-  )
+  secret_names = {
+    IMAGESHARE_MASTER_KEYS           = "MasterKeys"
+    IMAGESHARE_JWKS                  = "TokenKeys"
+    IMAGESHARE_CONSOLE_CLIENT_SECRET = "ClientSecret"
+  }
+  secret_statements = {
+    for name in local.functions : name => concat(
+      [
+        for setting in keys(local.function_secret_references[name]) : {
+          Sid      = local.secret_names[setting]
+          Effect   = "Allow"
+          Action   = [split(":", local.secret_arns[setting])[2] == "ssm" ? "ssm:GetParameter" : "secretsmanager:GetSecretValue"]
+          Resource = [local.secret_arns[setting]]
+        }
+      ],
+      [
+        for setting, from in local.function_secret_references[name] : {
+          Sid      = "${local.secret_names[setting]}Key"
+          Effect   = "Allow"
+          Action   = ["kms:Decrypt"]
+          Resource = [from.kms_key_arn]
+        } if from.kms_key_arn != null
+      ],
+    )
+  }
 }

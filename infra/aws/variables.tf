@@ -287,6 +287,39 @@ variable "master_keys_from" {
   }
 }
 
+variable "console" {
+  description = <<-EOT
+    How people sign in to the console with an OpenID provider, besides by access key or token: the `client_id` that the console
+    has at the provider `tokens.issuer`, which leads back to `/console/sign-in/callback`; and `client_secret_from`, where AWS
+    keeps the client's secret, as in `master_keys_from`. A public client has none. Needs master keys, which sign the sessions.
+  EOT
+  type = object({
+    client_id          = string
+    client_secret_from = optional(object({ reference = string, kms_key_arn = optional(string) }))
+  })
+  default = null
+
+  validation {
+    condition     = var.console == null || can(regex("^https://", var.tokens.issuer))
+    error_message = "console needs tokens.issuer, the https:// address below which the provider's discovery document is."
+  }
+
+  validation {
+    condition     = var.console == null || var.tokens.jwks_url != null || var.tokens.jwks != null || var.tokens.jwks_from != null
+    error_message = "console needs tokens.jwks_url, jwks or jwks_from: the keys of the provider."
+  }
+
+  validation {
+    condition     = try(var.console.client_secret_from, null) == null || can(regex(local.secret_reference_pattern, var.console.client_secret_from.reference))
+    error_message = "console.client_secret_from.reference ${local.secret_reference_rule}"
+  }
+
+  validation {
+    condition     = try(var.console.client_secret_from.kms_key_arn, null) == null || can(regex(local.kms_key_pattern, var.console.client_secret_from.kms_key_arn))
+    error_message = "console.client_secret_from.kms_key_arn must be the ARN of a key (not of an alias)."
+  }
+}
+
 # Behaviour of the service
 
 variable "limits" {

@@ -33,10 +33,13 @@ impl ConsolePages {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../functions/console");
         let list = fs::read_to_string(root.join("src/pages/mod.rs")).expect("the list of pages");
         let mut pages: BTreeSet<ConsolePage> = list.lines().flat_map(pages_of_line).collect();
-        // Those without a session are not in the list.
-        for (is_form, path) in [(false, "sign-in"), (true, "sign-in"), (true, "sign-out")] {
-            pages.insert(ConsolePage { is_form, path: path.to_owned() });
+        // Those without a session have a list of their own.
+        let ways = fs::read_to_string(root.join("src/pages/sign_in/mod.rs")).expect("the ways to sign in");
+        for ConsolePage { is_form, path } in ways.lines().flat_map(pages_of_line) {
+            let path = format!("sign-in/{path}").trim_end_matches('/').to_owned();
+            pages.insert(ConsolePage { is_form, path });
         }
+        pages.insert(ConsolePage { is_form: true, path: "sign-out".to_owned() });
         assert!(pages.len() > 5, "{pages:?}");
         let mut text = String::new();
         for file in files_below(&root.join("src")).into_iter().chain(files_below(&root.join("templates"))) {

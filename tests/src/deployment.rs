@@ -7,7 +7,7 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use imageshare::auth::{Authenticator, ExpectedClaims};
+use imageshare::auth::{Authenticator, ExpectedClaims, MasterKeys};
 use imageshare::domain::{Clock, Limits, Timestamp};
 use imageshare::store::Store;
 use imageshare::table::DynamoDb;
@@ -140,7 +140,7 @@ pub fn function_settings() -> Vec<(&'static str, String)> {
         ("IMAGESHARE_JWKS", key_set()),
         ("IMAGESHARE_ISSUER", ISSUER.to_owned()),
         ("IMAGESHARE_AUDIENCE", AUDIENCE.to_owned()),
-        ("IMAGESHARE_MASTER_KEYS", format!("test:{}", master_key())),
+        ("IMAGESHARE_MASTER_KEYS", master_keys()),
         ("IMAGESHARE_LIMITS", "members-per-image=256,images-per-tenant=1000".to_owned()),
     ]
 }
@@ -150,11 +150,17 @@ pub fn master_key() -> String {
     STANDARD.encode(SECRET)
 }
 
-/// An authenticator for these tokens, for functions in the test's own process.
+/// The master keys, as in `IMAGESHARE_MASTER_KEYS`.
+pub fn master_keys() -> String {
+    format!("test:{}", master_key())
+}
+
+/// An authenticator for these tokens and master keys, for functions in the test's own process.
 pub fn authenticator() -> Authenticator {
     let (issuer, audience) = (Some(ISSUER.to_owned()), Some(AUDIENCE.to_owned()));
     let expected = ExpectedClaims { issuer, audience, ..ExpectedClaims::default() };
-    Authenticator::from_jwks(&key_set(), expected).expect("a good key set")
+    let authenticator = Authenticator::from_jwks(&key_set(), expected).expect("a good key set");
+    authenticator.with_master_keys(MasterKeys::parse(&master_keys()).expect("good master keys"))
 }
 
 /// The JSON Web Key Set that verifies these tokens.

@@ -72,7 +72,7 @@ pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
         return finish(incoming, &foreign.into());
     }
     match (segments.as_slice(), is_form) {
-        (["sign-in"], _) => return pages::sign_in::answer(function, incoming).await,
+        (["sign-in", way @ ..], _) => return pages::sign_in::answer(function, incoming, way).await,
         (["sign-out"], true) => return pages::sign_in::sign_out(function, incoming).await,
         _ => {}
     }

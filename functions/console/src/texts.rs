@@ -36,6 +36,7 @@ mod directory;
 mod errors;
 mod jobs;
 mod received;
+mod sign_in;
 #[cfg(test)]
 mod templates;
 
@@ -44,11 +45,12 @@ use self::directory::DirectoryTexts;
 use self::errors::ErrorTexts;
 use self::jobs::JobTexts;
 use self::received::ReceivedTexts;
+use self::sign_in::SignInTexts;
 
 /// English.
 pub(crate) const ENGLISH: Texts = Texts::ENGLISH;
 
-texts! { Texts { access_keys: AccessKeyTexts, directory: DirectoryTexts, errors: ErrorTexts, jobs: JobTexts, received: ReceivedTexts }
+texts! { Texts { access_keys: AccessKeyTexts, directory: DirectoryTexts, errors: ErrorTexts, jobs: JobTexts, received: ReceivedTexts, sign_in_ways: SignInTexts }
     // What every page has.
     skip_to_content: "Skip to the content",
     navigation: "Main",

@@ -572,3 +572,14 @@ run "name_of_a_table_is_refused" {
 
   expect_failures = [var.table]
 }
+
+run "console_without_an_issuer_is_refused" {
+  command = plan
+
+  variables {
+    tokens  = { jwks_url = "https://login.example/jwks.json" }
+    console = { client_id = "console" }
+  }
+
+  expect_failures = [var.console]
+}

@@ -118,7 +118,7 @@ run "only_callers_functions_may_read_the_keys_that_aws_keeps" {
   }
 
   assert {
-    condition = jsonencode(local.secret_statements) == jsonencode([
+    condition = jsonencode(local.secret_statements["share"]) == jsonencode([
       { Sid = "TokenKeys", Effect = "Allow", Action = ["secretsmanager:GetSecretValue"], Resource = ["arn:aws:secretsmanager:eu-central-1:000000000000:secret:imageshare/jwks-??????"] },
       { Sid = "MasterKeys", Effect = "Allow", Action = ["ssm:GetParameter"], Resource = ["arn:aws:ssm:eu-central-1:000000000000:parameter/imageshare/master-keys"] },
       { Sid = "MasterKeysKey", Effect = "Allow", Action = ["kms:Decrypt"], Resource = ["arn:aws:kms:eu-central-1:000000000000:key/1"] },
@@ -141,8 +141,45 @@ run "keys_that_aws_keeps_may_be_named_by_arn" {
   }
 
   assert {
-    condition     = [for statement in local.secret_statements : [statement.Action[0], statement.Resource[0]]] == [["ssm:GetParameter", "arn:aws:ssm:eu-west-1:000000000000:parameter/jwks"], ["secretsmanager:GetSecretValue", "arn:aws:secretsmanager:eu-central-1:000000000000:secret:master-keys-AbCdEf"]]
+    condition     = [for statement in local.secret_statements["share"] : [statement.Action[0], statement.Resource[0]]] == [["ssm:GetParameter", "arn:aws:ssm:eu-west-1:000000000000:parameter/jwks"], ["secretsmanager:GetSecretValue", "arn:aws:secretsmanager:eu-central-1:000000000000:secret:master-keys-AbCdEf"]]
     error_message = "The permissions are not exactly those on the ARNs."
+  }
+}
+
+run "only_the_console_has_the_client_of_the_provider" {
+  command = plan
+
+  variables {
+    tokens  = { jwks_url = "https://login.example/jwks.json", issuer = "https://login.example" }
+    console = { client_id = "console", client_secret_from = { reference = "ssm:/imageshare/client", kms_key_arn = "arn:aws:kms:eu-central-1:000000000000:key/1" } }
+  }
+
+  override_data {
+    target = data.aws_region.current
+    values = { id = "eu-central-1" }
+  }
+
+  override_data {
+    target = data.aws_caller_identity.current
+    values = { account_id = "000000000000" }
+  }
+
+  override_data {
+    target = data.aws_partition.current
+    values = { partition = "aws" }
+  }
+
+  assert {
+    condition     = alltrue([for name, function in aws_lambda_function.this : lookup(function.environment[0].variables, "IMAGESHARE_CONSOLE_CLIENT_ID", "") == (name == "console" ? "console" : "") && lookup(function.environment[0].variables, "IMAGESHARE_CONSOLE_CLIENT_SECRET", "") == (name == "console" ? "ssm:/imageshare/client" : "")])
+    error_message = "The console does not have its client, or another function has it."
+  }
+
+  assert {
+    condition = alltrue([for name, statements in local.secret_statements : jsonencode(statements) == jsonencode(name != "console" ? [] : [
+      { Sid = "ClientSecret", Effect = "Allow", Action = ["ssm:GetParameter"], Resource = ["arn:aws:ssm:eu-central-1:000000000000:parameter/imageshare/client"] },
+      { Sid = "ClientSecretKey", Effect = "Allow", Action = ["kms:Decrypt"], Resource = ["arn:aws:kms:eu-central-1:000000000000:key/1"] },
+    ])])
+    error_message = "The permissions are not exactly those of the console to read its client's secret."
   }
 }
 

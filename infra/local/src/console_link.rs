@@ -18,8 +18,13 @@ pub enum ConsoleLinkError {
     #[error(transparent)]
     Key(#[from] KeyError),
     /// The master keys are invalid.
-    #[error("the master keys in {}: {1}", .0.display())]
-    BadMasterKeys(PathBuf, BadMasterKeys),
+    #[error("the master keys in {}: {problem}", .directory.display())]
+    BadMasterKeys {
+        /// The server's directory.
+        directory: PathBuf,
+        /// What is wrong with them.
+        problem: BadMasterKeys,
+    },
     /// There are no master keys.
     #[error(
         "there are no master keys in {}: name the running server's directory with --data, or start one with imageshare",
@@ -36,8 +41,8 @@ pub fn link(arguments: &ConsoleArguments) -> Result<String, ConsoleLinkError> {
     let ConsoleArguments { principal, role, server, data } = arguments;
     let missing = || ConsoleLinkError::NoMasterKeys(data.clone());
     let text = load_master_keys(data)?.ok_or_else(missing)?;
-    let keys =
-        MasterKeys::parse(&text).map_err(|problem| ConsoleLinkError::BadMasterKeys(data.clone(), problem))?;
+    let keys = MasterKeys::parse(&text)
+        .map_err(|problem| ConsoleLinkError::BadMasterKeys { directory: data.clone(), problem })?;
     let caller = Caller {
         tenant: principal.project.clone(),
         account: principal.account.clone(),
@@ -47,7 +52,7 @@ pub fn link(arguments: &ConsoleArguments) -> Result<String, ConsoleLinkError> {
     };
     let issued = keys.issue_link(&caller, Timestamp::now()).ok_or_else(missing)?;
     let server = server.to_string();
-    Ok(format!("{}/console/sign-in?link={}", server.trim_end_matches('/'), issued.token))
+    Ok(format!("{}/console/sign-in/link?link={}", server.trim_end_matches('/'), issued.token))
 }
 
 #[cfg(test)]
@@ -74,7 +79,7 @@ mod tests {
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
         open_master_keys(directory.path()).unwrap();
         let (one, other) = (link(&arguments).unwrap(), link(&arguments).unwrap());
-        assert!(one.starts_with("http://127.0.0.1:8080/console/sign-in?link="), "{one}");
+        assert!(one.starts_with("http://127.0.0.1:8080/console/sign-in/link?link="), "{one}");
         assert_ne!(one, other);
     }
 }

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 use imageshare::auth::{
-    Authenticator, BadCertificateAuthorities, BadUrl, CertificateAuthorities, ClaimPaths, ExpectedClaims,
-    loggable_address,
+    Authenticator, BadCertificateAuthorities, BadUrl, CertificateAuthorities, ClaimPaths, ClientSecret,
+    ExpectedClaims, ProviderSettings, loggable_address,
 };
 
+use crate::cli::CONSOLE_CLIENT_SECRET;
 use crate::keys::ISSUER;
 
 /// Why an issuer's tokens cannot be verified.
@@ -19,6 +20,9 @@ pub enum IssuersError {
     /// The Keystone's address is invalid, or not safe.
     #[error("--keystone: {0}")]
     Keystone(BadUrl),
+    /// The provider's address is invalid, or not safe.
+    #[error("--issuer: {0}")]
+    Provider(BadUrl),
     /// The certificates cannot be used.
     #[error("--issuer-ca: {0}")]
     Authorities(#[from] BadCertificateAuthorities),
@@ -41,6 +45,9 @@ pub struct IssuerArguments {
     /// `account=NAME` and `roles=NAME`, joined by commas, with dots for nested claims (`roles=realm_access.roles`)
     #[arg(long, value_name = "NAME=CLAIM,…", requires = "jwks")]
     pub claims: Option<ClaimPaths>,
+    /// Let people sign in to the console with the OpenID provider of --issuer, which knows the console as this client
+    #[arg(long, value_name = "ID", requires = "jwks", requires = "issuer")]
+    pub console_client_id: Option<String>,
     /// Accept tokens that the Keystone at this address validates
     #[arg(long, value_name = "URL")]
     pub keystone: Option<String>,
@@ -90,9 +97,26 @@ impl IssuerArguments {
             }
             None => authenticator,
         };
+        let authenticator = self.add_provider(authenticator, &authorities)?;
         match &self.keystone {
             Some(url) => authenticator.with_keystone(url, &authorities).map_err(IssuersError::Keystone),
             None => Ok(authenticator),
         }
+    }
+
+    /// Adds the provider through which people sign in to the console, if there is a client for it. The client's secret is in
+    /// the environment.
+    fn add_provider(
+        &self,
+        authenticator: Authenticator,
+        authorities: &CertificateAuthorities,
+    ) -> Result<Authenticator, IssuersError> {
+        let (Some(client_id), Some(issuer)) = (self.console_client_id.clone(), self.issuer.clone()) else {
+            return Ok(authenticator);
+        };
+        let secret = std::env::var(CONSOLE_CLIENT_SECRET).ok().filter(|secret| !secret.is_empty());
+        let client_secret = secret.map_or(ClientSecret::None, ClientSecret::Fixed);
+        let settings = ProviderSettings { issuer, client_id, client_secret };
+        authenticator.with_sign_in_provider(settings, authorities).map_err(IssuersError::Provider)
     }
 }

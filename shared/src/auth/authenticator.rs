@@ -12,6 +12,7 @@ use super::key_set::{BadKeySet, KeySet};
 use super::keyring::Keyring;
 use super::keystone::Keystone;
 use super::master_keys::MasterKeys;
+use super::provider::SignInProvider;
 use super::refreshed::Wanted;
 use super::remote_key_set::{KeySetSource, RemoteKeySet};
 use super::secrets::SecretReader;
@@ -22,8 +23,10 @@ use crate::domain::Timestamp;
 #[derive(Debug, Clone)]
 pub struct Authenticator {
     pub(super) trusted_issuers: Vec<Arc<TrustedIssuer>>,
-    keystone: Option<Arc<Keystone>>,
+    pub(super) keystone: Option<Arc<Keystone>>,
     pub(super) keyring: Keyring,
+    /// Where people sign in to the console.
+    pub(super) provider: Option<Arc<SignInProvider>>,
 }
 
 /// An issuer's keys, and the claims that its tokens must have.
@@ -52,7 +55,7 @@ impl Authenticator {
     /// Creates an authenticator that trusts no keys yet. [`Self::with_jwks_url`], [`Self::with_keystone`] and
     /// [`Self::with_master_keys`] add to it.
     pub fn without_keys() -> Self {
-        Self { trusted_issuers: Vec::new(), keystone: None, keyring: Keyring::default() }
+        Self { trusted_issuers: Vec::new(), keystone: None, keyring: Keyring::default(), provider: None }
     }
 
     /// Also trusts the keys of the JSON Web Key Set at a URL. Fetches nothing yet.
@@ -143,6 +146,39 @@ impl Authenticator {
         }
     }
 
+    /// Returns the bearer of an ID token that the issuer has made for this client and this nonce. Its claims name project and
+    /// roles as those of the issuer's other tokens do.
+    ///
+    /// # Errors
+    /// [`AuthError`] if the token is invalid or for another client, or its issuer is unavailable.
+    pub(super) async fn verify_id_token(
+        &self,
+        token: &str,
+        (issuer, client_id): (&str, &str),
+        nonce: &str,
+        now: Timestamp,
+    ) -> Result<Bearer, AuthError> {
+        let token = SignedToken::parse(token)?;
+        let is_issuer =
+            |trusted: &&Arc<TrustedIssuer>| trusted.expected_claims.issuer.as_deref() == Some(issuer);
+        let trusted = self.trusted_issuers.iter().find(is_issuer).ok_or(CredentialError::WrongIssuer)?;
+        let expected =
+            ExpectedClaims { audience: Some(client_id.to_owned()), ..trusted.expected_claims.clone() };
+        // Without the cache of verified tokens: this one is accepted nowhere else.
+        let bearer = trusted.with_keys(now, |keys| token.verify(keys, &expected, now)).await?;
+        if token.text_claim("nonce").as_deref() != Some(nonce) {
+            return Err(CredentialError::InvalidClaim {
+                claim: "nonce".to_owned(),
+                expected: "that of the sign-in",
+            }
+            .into());
+        }
+        if token.text_claim("azp").is_some_and(|party| party != client_id) {
+            return Err(CredentialError::WrongAudience.into());
+        }
+        Ok(bearer)
+    }
+
     /// Asks the deployment's Keystone to revoke a token that none of the keys has signed.
     ///
     /// # Errors
@@ -174,16 +210,25 @@ impl Authenticator {
 
 impl TrustedIssuer {
     async fn bearer(&self, token: &SignedToken<'_>, now: Timestamp) -> Result<Bearer, AuthError> {
+        self.with_keys(now, |keys| token.bearer(keys, &self.expected_claims, now)).await
+    }
+
+    /// Verifies a token with the issuer's keys, and once more if its key is unknown and there are newer keys.
+    async fn with_keys(
+        &self,
+        now: Timestamp,
+        verify: impl Fn(&KeySet) -> Result<Bearer, CredentialError>,
+    ) -> Result<Bearer, AuthError> {
         let remote = match &self.keys {
-            IssuerKeys::Fixed(keys) => return Ok(token.bearer(keys, &self.expected_claims, now)?),
+            IssuerKeys::Fixed(keys) => return Ok(verify(keys)?),
             IssuerKeys::Remote(remote) => remote,
         };
         let cached = remote.get(Wanted::Cached, now).await.map_err(AuthError::IssuerUnavailable)?;
-        match token.bearer(&cached, &self.expected_claims, now) {
+        match verify(&cached) {
             Err(CredentialError::UnknownKey) => {
                 let missing = Wanted::MissingKey { in_use_since: None };
                 let refreshed = remote.get(missing, now).await.map_err(AuthError::IssuerUnavailable)?;
-                Ok(token.bearer(&refreshed, &self.expected_claims, now)?)
+                Ok(verify(&refreshed)?)
             }
             result => Ok(result?),
         }

@@ -1,4 +1,4 @@
-//! The HTTP client for issuers: fetches keys and verifies tokens.
+//! The HTTP client for issuers: fetches keys, verifies tokens, and redeems codes.
 
 use std::fmt;
 use std::time::Duration;
@@ -43,16 +43,22 @@ impl IssuerClient {
     /// # Errors
     /// [`BadUrl`] if the URL is invalid, or it is neither `https://` nor loopback.
     pub(super) fn new(url: &str, authorities: &CertificateAuthorities) -> Result<Self, BadUrl> {
-        let uri: Uri = url.parse().map_err(|_| BadUrl)?;
-        let host = uri.host().ok_or(BadUrl)?;
-        let is_loopback = ["localhost", "127.0.0.1", "[::1]"].contains(&host);
-        match uri.scheme_str() {
-            Some("https") => {}
-            Some("http") if is_loopback => {}
-            _ => return Err(BadUrl),
+        if !Self::is_safe_url(url) {
+            return Err(BadUrl);
         }
         let http = HttpClient::new(authorities, REQUEST_TIMEOUT).ok_or(BadUrl)?;
         Ok(Self { url: url.trim_end_matches('/').to_owned(), http })
+    }
+
+    /// Whether a URL is `https://`, or that of this machine.
+    pub(super) fn is_safe_url(url: &str) -> bool {
+        let Ok(uri) = url.parse::<Uri>() else { return false };
+        let Some(host) = uri.host() else { return false };
+        match uri.scheme_str() {
+            Some("https") => true,
+            Some("http") => ["localhost", "127.0.0.1", "[::1]"].contains(&host),
+            _ => false,
+        }
     }
 
     /// Sends `GET` to the client's URL followed by `path`. Returns the status, whatever it is, and the body.
@@ -64,7 +70,7 @@ impl IssuerClient {
         path: &str,
         headers: &[(&'static str, &str)],
     ) -> Result<(u16, Vec<u8>), String> {
-        self.request("GET", path, headers).await
+        self.request("GET", path, headers, String::new()).await
     }
 
     /// Sends `DELETE`, otherwise as [`Self::get`].
@@ -73,7 +79,17 @@ impl IssuerClient {
         path: &str,
         headers: &[(&'static str, &str)],
     ) -> Result<(u16, Vec<u8>), String> {
-        self.request("DELETE", path, headers).await
+        self.request("DELETE", path, headers, String::new()).await
+    }
+
+    /// Sends `POST` with a body, otherwise as [`Self::get`]. It may be sent twice, so what it does must bear that.
+    pub(super) async fn post(
+        &self,
+        path: &str,
+        headers: &[(&'static str, &str)],
+        body: String,
+    ) -> Result<(u16, Vec<u8>), String> {
+        self.request("POST", path, headers, body).await
     }
 
     async fn request(
@@ -81,10 +97,11 @@ impl IssuerClient {
         method: &'static str,
         path: &str,
         headers: &[(&'static str, &str)],
+        body: String,
     ) -> Result<(u16, Vec<u8>), String> {
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let url = format!("{}{path}", self.url);
-        let request = OutgoingRequest { method, url, headers, body: String::new() };
+        let request = OutgoingRequest { method, url, headers, body };
         let response = self.http.send(&request).await;
         response.map_err(|problem| format!("{}{path}: {problem}", self.url))
     }

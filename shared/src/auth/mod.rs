@@ -9,6 +9,8 @@
 //! * a [`signature`] by an access key, whose secret is derived from the deployment's [`master_keys`], or stored
 //!   encrypted under one ([`sealed_secret`]).
 //!
+//! People sign in to the console with the deployment's [`provider`], if it has one.
+//!
 //! Keys of both kinds are configured, or kept elsewhere and cached ([`refreshed`]): at an issuer's URL, or in AWS
 //! ([`secrets`]).
 //!
@@ -33,6 +35,7 @@ mod key_set;
 mod keyring;
 mod keystone;
 mod master_keys;
+mod provider;
 mod refreshed;
 mod remote_key_set;
 mod sealed_secret;
@@ -59,4 +62,5 @@ pub use self::issuer_client::{BadUrl, loggable_address};
 pub use self::key_set::{BadKeySet, JwkError};
 pub use self::keyring::{Credential, Keyring};
 pub use self::master_keys::{BadMasterKeys, MasterKeys, Secret, UnusableSecret};
+pub use self::provider::{ClientSecret, ProviderSettings, SignInAttempt, SignInError, SignInProvider};
 pub use self::secrets::{BadSecretReference, SecretReader, SecretReference, SecretStores};

@@ -33,6 +33,9 @@ pub(super) const MAX_SESSION: Duration = Duration::from_hours(12);
 /// How long a link of the command line is good.
 const LINK_LIFETIME: Duration = Duration::from_mins(1);
 
+/// The length of a token that a browser keeps in a cookie.
+const MAX_COOKIE_BYTES: usize = 3_800;
+
 /// What holds the place of an access key in the record of a used link.
 const LINK_NONCES: &str = "console-link";
 
@@ -231,6 +234,36 @@ impl Authenticator {
         };
         self.keyring().revoke(store, TokenHash::from_token(token), timestamp(claims.exp)).await?;
         Ok(true)
+    }
+
+    /// Begins a session with any token that a request may have, which ends no later than the token. The token itself is that of the
+    /// session if it was issued for an access key, since the session ends with the key, or if the deployment has no master key.
+    /// Costs what [`Self::token_bearer`] costs.
+    ///
+    /// # Errors
+    /// [`AuthError`] if the token is invalid, limited by access rules or too long, or cannot be checked now.
+    pub async fn begin_session(
+        &self,
+        token: &str,
+        store: &Store,
+        now: Timestamp,
+    ) -> Result<IssuedToken, AuthError> {
+        let Bearer { caller, issued, expires, access_rules } = self.token_bearer(token, store, now).await?;
+        if access_rules.is_some() {
+            return Err(CredentialError::AccessRulesDenied.into());
+        }
+        let session = if caller.access_key.is_none() {
+            self.keyring().issue_session(&caller, expires, now)
+        } else {
+            None
+        };
+        match session {
+            Some(session) => Ok(session),
+            None if token.len() <= MAX_COOKIE_BYTES => {
+                Ok(IssuedToken { token: token.to_owned(), issued: issued.unwrap_or(now), expires })
+            }
+            None => Err(CredentialError::TooLong.into()),
+        }
     }
 
     /// Returns the caller that a link signs in. It can still be used. No read.

@@ -90,7 +90,11 @@ impl<'a> SignedToken<'a> {
         Ok(bearer)
     }
 
-    fn verify(
+    /// Verifies the token as [`Self::bearer`] does, without the cache, for other claims than those of the key set.
+    ///
+    /// # Errors
+    /// As for [`Self::bearer`].
+    pub(super) fn verify(
         &self,
         keys: &KeySet,
         expected: &ExpectedClaims,
@@ -105,6 +109,14 @@ impl<'a> SignedToken<'a> {
         claims.check_issuer_and_audience(expected)?;
         let issued = claim_map.get("iat").and_then(Value::as_f64).map(from_unix_seconds);
         Ok(Bearer { caller: claims.caller()?, issued, expires, access_rules: None })
+    }
+}
+
+impl SignedToken<'_> {
+    /// A claim that is a text. The token has to be verified.
+    pub(super) fn text_claim(&self, name: &str) -> Option<String> {
+        let claims: ClaimMap = decode_part(self.claims).ok()?;
+        claims.get(name).and_then(Value::as_str).map(str::to_owned)
     }
 }
 

@@ -13,8 +13,8 @@ use super::environment::{Aws, BadDeployment, invalid, optional_var, required_var
 use super::readiness::Readiness;
 use super::{HttpFunction, unconfigured};
 use crate::auth::{
-    Authenticator, CertificateAuthorities, ClaimPaths, ExpectedClaims, MasterKeys, SecretReader,
-    SecretReference, loggable_address,
+    Authenticator, CertificateAuthorities, ClaimPaths, ClientSecret, ExpectedClaims, MasterKeys,
+    ProviderSettings, SecretReader, SecretReference, loggable_address,
 };
 use crate::domain::{BadLimit, Clock, LimitSetting, Limits};
 use crate::events::{Bus, EventBridge, NoBus};
@@ -77,6 +77,9 @@ fn load_bus(aws: &Aws) -> Result<Box<dyn Bus>, BadDeployment> {
 ///   file
 /// * `IMAGESHARE_MASTER_KEYS`: `ID:BASE64`, separated by commas, the key for new access keys first; or where AWS keeps
 ///   that list. Without it there are no access keys
+///
+/// * `IMAGESHARE_CONSOLE_CLIENT_ID`, `IMAGESHARE_CONSOLE_CLIENT_SECRET`: the client that the console is at the provider
+///   `IMAGESHARE_ISSUER`, with its secret or where AWS keeps that; without a client, the console has no sign-in through a provider
 ///
 /// Where AWS keeps a value is a [`SecretReference`]. `AWS_ENDPOINT_URL_SSM` and `AWS_ENDPOINT_URL_SECRETS_MANAGER` set
 /// other endpoints. What is wrong is logged, and makes the function unready.
@@ -150,6 +153,7 @@ fn load_function() -> Result<HttpFunction, BadDeployment> {
         None => authenticator,
     };
     let authenticator = with_master_keys(authenticator, &aws)?;
+    let authenticator = with_sign_in_provider(authenticator, &authorities, &aws)?;
     Ok(HttpFunction::new(load_app(&aws)?, authenticator))
 }
 
@@ -161,6 +165,26 @@ fn with_master_keys(authenticator: Authenticator, aws: &Aws) -> Result<Authentic
         return Ok(authenticator.with_master_keys_secret(secret_reader(SETTING, &keys, aws)?));
     }
     Ok(authenticator.with_master_keys(MasterKeys::parse(&keys).map_err(invalid(SETTING))?))
+}
+
+/// Adds the provider through which people sign in to the console, if `IMAGESHARE_CONSOLE_CLIENT_ID` is set.
+fn with_sign_in_provider(
+    authenticator: Authenticator,
+    authorities: &CertificateAuthorities,
+    aws: &Aws,
+) -> Result<Authenticator, BadDeployment> {
+    const SECRET: &str = "IMAGESHARE_CONSOLE_CLIENT_SECRET";
+    let Some(client_id) = optional_var("IMAGESHARE_CONSOLE_CLIENT_ID") else { return Ok(authenticator) };
+    let client_secret = match optional_var(SECRET) {
+        None => ClientSecret::None,
+        Some(text) if SecretReference::is_reference(&text) => {
+            ClientSecret::Kept(secret_reader(SECRET, &text, aws)?)
+        }
+        Some(secret) => ClientSecret::Fixed(secret),
+    };
+    let issuer = required_var("IMAGESHARE_ISSUER")?;
+    let settings = ProviderSettings { issuer, client_id, client_secret };
+    authenticator.with_sign_in_provider(settings, authorities).map_err(invalid("IMAGESHARE_ISSUER"))
 }
 
 /// Creates an authenticator that trusts the keys in `IMAGESHARE_JWKS`, or those that it refers to.

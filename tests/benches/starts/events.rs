@@ -52,6 +52,10 @@ impl Fixture {
     fn event(&self, function: &str, number: usize) -> Value {
         let (image, recipient) = (&self.image, &self.recipients[number]);
         let event = match function {
+            "console" => {
+                let cookie = format!("imageshare={}", Deployment::token(recipient, "reader"));
+                HttpEvent::new("GET /console/{page+}", "/console/shared").header("cookie", &cookie)
+            }
             "documents" => HttpEvent::new("GET /health", "/health"),
             // Without a bus: the share's message is written, and nothing published.
             "effects" => {

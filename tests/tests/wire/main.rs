@@ -2,6 +2,7 @@
 //! byte by byte, and the servers that issue tokens.
 
 mod access_keys;
+mod console_link;
 mod deployment_checks;
 mod events;
 mod hostile;

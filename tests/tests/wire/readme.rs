@@ -15,6 +15,7 @@ const EXECUTED: &[&str] = &[
     "shared/src/facade/messages/GUIDE.md",
     "shared/src/facade/share_rules/GUIDE.md",
     "shared/src/auth/CREDENTIALS.md",
+    "functions/console/CONSOLE.md",
     "functions/image-events/EVENTS.md",
     "infra/local/OPERATING.md",
 ];

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 /// The variable of each flag. Functions on AWS have the same names.
-pub(super) const VARIABLES: [(&str, &str); 19] = [
+pub(super) const VARIABLES: [(&str, &str); 20] = [
     ("listen", "IMAGESHARE_LISTEN"),
     ("metrics", "IMAGESHARE_METRICS"),
     ("data", "IMAGESHARE_DATA"),
@@ -21,6 +21,7 @@ pub(super) const VARIABLES: [(&str, &str); 19] = [
     ("issuer", "IMAGESHARE_ISSUER"),
     ("audience", "IMAGESHARE_AUDIENCE"),
     ("claims", "IMAGESHARE_CLAIMS"),
+    ("console-client-id", "IMAGESHARE_CONSOLE_CLIENT_ID"),
     ("keystone", "IMAGESHARE_KEYSTONE_URL"),
     ("issuer-ca", "IMAGESHARE_ISSUER_CA"),
 ];
@@ -31,6 +32,9 @@ pub(super) const CONFIG: &str = "IMAGESHARE_CONFIG";
 /// The variable with the master keys of a server with `--table`. It is no argument, because every user of the machine
 /// can see the arguments of a process.
 pub(crate) const MASTER_KEYS: &str = "IMAGESHARE_MASTER_KEYS";
+
+/// The variable with the secret of the console's client, for the same reason.
+pub(crate) const CONSOLE_CLIENT_SECRET: &str = "IMAGESHARE_CONSOLE_CLIENT_SECRET";
 
 /// The section of the help about variables and the settings file.
 pub(super) fn help() -> String {
@@ -47,7 +51,7 @@ variable, and a variable over the file. The variables:\n"
     let _ = write!(
         help,
         "\n\nThe master keys of a server with --table may also be in {MASTER_KEYS}, as ID:BASE64, separated by commas, in \
-         place of the file in --keys."
+         place of the file in --keys. The secret of --console-client-id, if it has one, is in {CONSOLE_CLIENT_SECRET}."
     );
     help
 }

@@ -1,6 +1,7 @@
 //! The console, page by page and form by form, without a browser.
 
 mod accept;
+mod access;
 mod access_keys;
 mod directory;
 mod jobs;
@@ -8,5 +9,6 @@ mod messages;
 mod owners;
 mod session;
 mod shared;
+mod sign_in;
 mod vaults;
 mod world;

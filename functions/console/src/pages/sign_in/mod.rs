@@ -1,77 +1,76 @@
-//! Sign in with an access key, and sign out.
+//! The ways to sign in, and to sign out. Each way is one file, and ends in the cookie of a session.
 
-use askama::Template;
-use http::StatusCode;
+mod access_key;
+mod link;
+mod provider;
+mod token;
+
+use imageshare::auth::IssuedToken;
 use imageshare::domain::Timestamp;
 use imageshare::function::HttpFunction;
-use imageshare::http::{HttpResponse, IncomingRequest, RejectionReason, session_token};
+use imageshare::http::{HttpResponse, IncomingRequest, session_token};
 
 use super::error;
 use crate::ROOT;
 use crate::fields::Fields;
-use crate::frame::Frame;
 use crate::reply::Reply;
 use crate::session;
-use crate::texts::ENGLISH;
 use crate::wording::Refusal;
 
-/// The path of this page.
+/// The path of the page where one signs in, which begins the paths of the other ways.
 pub(crate) const PATH: &str = "/console/sign-in";
 
-#[derive(Template)]
-#[template(path = "sign_in.html")]
-struct SignIn {
-    frame: Frame,
-    next: String,
-    access_key: String,
-    problem: &'static str,
+/// A request for a page without a session.
+struct SignInVisit<'a> {
+    function: &'a HttpFunction,
+    incoming: &'a IncomingRequest,
+    /// The fields of the query, or of the form.
+    fields: Fields,
+    now: Timestamp,
 }
 
-/// Answers a request for the page, or its form.
-pub(crate) async fn answer(function: &HttpFunction, incoming: IncomingRequest) -> HttpResponse {
-    let reply = match sign_in(function, &incoming).await {
-        Ok(reply) => reply,
-        Err(refusal) => error::outside(&refusal, incoming.request_id()),
+/// Answers a request below [`PATH`], whose further segments are `way`. The only list of the ways to sign in.
+pub(crate) async fn answer(function: &HttpFunction, incoming: IncomingRequest, way: &[&str]) -> HttpResponse {
+    let is_form = incoming.method() == "POST";
+    let reply = match SignInVisit::new(function, &incoming) {
+        Ok(visit) => match (is_form, way) {
+            (false, []) => Ok(access_key::show(&visit)),
+            (true, []) => access_key::sign_in(&visit).await,
+            (false, ["link"]) => link::show(&visit).await,
+            (true, ["link"]) => link::sign_in(&visit).await,
+            (false, ["token"]) => Ok(token::show(&visit)),
+            (true, ["token"]) => token::sign_in(&visit).await,
+            (false, ["provider"]) => provider::begin(&visit).await,
+            (false, ["callback"]) => Ok(provider::end(&visit).await),
+            _ => Err(Refusal::NoSuchPage),
+        },
+        Err(refusal) => Err(refusal),
     };
+    let reply = reply.unwrap_or_else(|refusal| error::outside(&refusal, incoming.request_id()));
     incoming.finish(reply.into_response())
 }
 
-async fn sign_in(function: &HttpFunction, incoming: &IncomingRequest) -> Result<Reply, Refusal> {
-    let fields = if incoming.method() == "POST" { incoming.body() } else { incoming.raw_query().as_bytes() };
-    let fields = Fields::parse(fields).map_err(|_| Refusal::MalformedForm)?;
-    let next = local_path(fields.text("next"));
-    if incoming.method() != "POST" {
-        return Ok(Reply::page(&page(next, "", "")));
+impl<'a> SignInVisit<'a> {
+    fn new(function: &'a HttpFunction, incoming: &'a IncomingRequest) -> Result<Self, Refusal> {
+        let is_form = incoming.method() == "POST";
+        let fields = if is_form { incoming.body() } else { incoming.raw_query().as_bytes() };
+        let fields = Fields::parse(fields).map_err(|_| Refusal::MalformedForm)?;
+        Ok(Self { function, incoming, fields, now: Timestamp::now() })
     }
-    let (id, secret) = (fields.text("access_key"), fields.text("secret"));
-    incoming.record_access_key(id);
-    let (store, now) = (&incoming.app.store, Timestamp::now());
-    let issued = function
-        .authenticator
-        .issue_for_access_key((id, secret), store, now)
-        .await
-        .map_err(|problem| Refusal::Rejected(RejectionReason::Auth(problem)))?;
-    let Some((_, issued)) = issued else {
-        let page = page(next, id, ENGLISH.sign_in_failed);
-        return Ok(Reply::with_status(StatusCode::UNAUTHORIZED, &page).with_error(
-            "401",
-            "the access key or its secret is wrong, or the key is disabled or has expired",
-        ));
-    };
-    Ok(Reply::redirect(next).with_cookie(Some(session::cookie(&incoming.base_url(), &issued.token))))
-}
 
-fn page(next: &str, access_key: &str, problem: &'static str) -> SignIn {
-    SignIn {
-        frame: Frame::outside(&ENGLISH),
-        next: next.to_owned(),
-        access_key: access_key.to_owned(),
-        problem,
+    /// The page to go to after signing in.
+    fn next(&self) -> &str {
+        local_path(self.fields.text("next"))
+    }
+
+    /// Begins the session of a token, at the page `next`.
+    fn signed_in(&self, issued: &IssuedToken, next: &str) -> Reply {
+        let cookie = session::cookie(&self.incoming.base_url(), &issued.token);
+        Reply::redirect(next).with_cookie(Some(cookie))
     }
 }
 
-/// The path to go to after signing in, if it is one of the console; else its first page. So no link leads through here to
-/// another site.
+/// A path of the console, or else its first page. So no link leads through here to another site.
 fn local_path(next: &str) -> &str {
     let is_local =
         next.strip_prefix(ROOT).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']));
@@ -80,9 +79,9 @@ fn local_path(next: &str) -> &str {
 
 /// Ends the session: its token is revoked, and its cookie removed.
 pub(crate) async fn sign_out(function: &HttpFunction, incoming: IncomingRequest) -> HttpResponse {
-    if let Some(token) = session_token(incoming.headers()).map(str::to_owned)
+    if let Some(token) = session_token(incoming.headers())
         && let Err(problem) =
-            function.authenticator.revoke(&token, &incoming.app.store, Timestamp::now()).await
+            function.authenticator.revoke(token, &incoming.app.store, Timestamp::now()).await
     {
         tracing::warn!(%problem, "the token of a session was not revoked");
     }

@@ -15,6 +15,8 @@ pub(crate) enum Section {
     PrivateImages,
     SharedImages,
     Vaults,
+    KeyGrants,
+    ShareRules,
     Owners,
     Messages,
     AccessKeys,
@@ -22,11 +24,13 @@ pub(crate) enum Section {
 }
 
 impl Section {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 9] = [
         Self::PrivateImages,
         Self::SharedImages,
         Self::Messages,
         Self::Vaults,
+        Self::KeyGrants,
+        Self::ShareRules,
         Self::Owners,
         Self::AccessKeys,
         Self::Directory,
@@ -38,6 +42,8 @@ impl Section {
             Self::PrivateImages => "/console/images",
             Self::SharedImages => "/console/shared",
             Self::Vaults => "/console/vaults",
+            Self::KeyGrants => "/console/key-grants",
+            Self::ShareRules => "/console/share-rules",
             Self::Owners => "/console/owners",
             Self::Messages => "/console/messages",
             Self::AccessKeys => "/console/access-keys",
@@ -51,6 +57,8 @@ impl Section {
             Self::PrivateImages => texts.private_images,
             Self::SharedImages => texts.shared_images,
             Self::Vaults => texts.vaults,
+            Self::KeyGrants => texts.own.key_grants,
+            Self::ShareRules => texts.own.share_rules,
             Self::Owners => texts.owners,
             Self::Messages => texts.messages,
             Self::AccessKeys => texts.access_keys.title,
@@ -112,6 +120,13 @@ impl Frame {
             styles: STYLES,
             script: SCRIPT,
             icon: ICON,
+        }
+    }
+
+    /// Marks a section of the navigation as the one that the page is in.
+    pub(crate) fn enter(&mut self, section: Section) {
+        for link in &mut self.links {
+            link.is_current = link.path == section.path();
         }
     }
 

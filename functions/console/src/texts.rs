@@ -35,6 +35,7 @@ mod access_keys;
 mod directory;
 mod errors;
 mod jobs;
+mod own;
 mod received;
 #[cfg(test)]
 mod templates;
@@ -43,12 +44,13 @@ use self::access_keys::AccessKeyTexts;
 use self::directory::DirectoryTexts;
 use self::errors::ErrorTexts;
 use self::jobs::JobTexts;
+use self::own::OwnTexts;
 use self::received::ReceivedTexts;
 
 /// English.
 pub(crate) const ENGLISH: Texts = Texts::ENGLISH;
 
-texts! { Texts { access_keys: AccessKeyTexts, directory: DirectoryTexts, errors: ErrorTexts, jobs: JobTexts, received: ReceivedTexts }
+texts! { Texts { access_keys: AccessKeyTexts, directory: DirectoryTexts, errors: ErrorTexts, jobs: JobTexts, own: OwnTexts, received: ReceivedTexts }
     // What every page has.
     skip_to_content: "Skip to the content",
     navigation: "Main",
@@ -105,6 +107,8 @@ texts! { Texts { access_keys: AccessKeyTexts, directory: DirectoryTexts, errors:
     // Private images.
     share: "Share",
     no_private_images: "No private images in {region} yet.",
+
+    too_many_images: "Select at most {most} images.",
 
     // Images shared with me.
     accept: "Accept",

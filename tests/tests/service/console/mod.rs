@@ -3,10 +3,12 @@
 mod accept;
 mod access_keys;
 mod directory;
+mod image;
 mod jobs;
 mod messages;
 mod owners;
 mod session;
+mod share;
 mod shared;
 mod vaults;
 mod world;

@@ -88,6 +88,16 @@ impl Functions {
         response.body["id"].as_str().expect("an id").to_owned()
     }
 
+    /// Changes an image of a project by operations of a JSON patch.
+    pub async fn patch_image(&self, project: &str, image: &str, operations: &Value) {
+        let target = format!("/v2/images/{image}");
+        let event = HttpEvent::new("PATCH /v2/images/{image_id}", &target)
+            .token(&Deployment::token(project, "member"))
+            .header("content-type", "application/openstack-images-v2.1-json-patch")
+            .text(&operations.to_string());
+        self.send(&event).await.expect_status(200);
+    }
+
     /// Shares images of a project, and waits until the job has ended.
     pub async fn share(&self, owner: &str, images: &[&str], projects: &[&str]) {
         let body = json!({"images": images, "projects": projects});

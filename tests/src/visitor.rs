@@ -127,4 +127,32 @@ impl Page {
         let rest = self.html().split_once(&format!("name=\"{name}\" value=\"")).map_or("", |(_, rest)| rest);
         rest.split('"').next().unwrap_or_default()
     }
+
+    /// Where the first link with a text leads; `None` if there is no such link.
+    pub fn link(&self, text: &str) -> Option<String> {
+        let (before, _) = self.html().split_once(&format!(">{text}</a>"))?;
+        let (_, address) = before.rsplit_once("href=\"")?;
+        address.split('"').next().map(unescape)
+    }
+
+    /// The values of all fields with a name in the page's forms, as a browser sends them.
+    pub fn fields(&self, name: &str) -> Vec<String> {
+        let start = format!("name=\"{name}\" value=\"");
+        let values = self.html().split(&start).skip(1);
+        values.map(|rest| unescape(rest.split('"').next().unwrap_or_default())).collect()
+    }
+}
+
+/// A value of an attribute without its escapes.
+fn unescape(value: &str) -> String {
+    let escapes = [
+        ("&#34;", "\""),
+        ("&#39;", "'"),
+        ("&#60;", "<"),
+        ("&#62;", ">"),
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&#38;", "&"),
+    ];
+    escapes.iter().fold(value.to_owned(), |text, (escape, plain)| text.replace(escape, plain))
 }

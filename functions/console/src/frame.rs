@@ -15,6 +15,8 @@ pub(crate) enum Section {
     PrivateImages,
     SharedImages,
     Vaults,
+    KeyGrants,
+    ShareRules,
     Owners,
     Messages,
     Jobs,
@@ -23,11 +25,13 @@ pub(crate) enum Section {
 }
 
 impl Section {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 10] = [
         Self::PrivateImages,
         Self::SharedImages,
         Self::Messages,
         Self::Vaults,
+        Self::KeyGrants,
+        Self::ShareRules,
         Self::Owners,
         Self::Jobs,
         Self::AccessKeys,
@@ -40,6 +44,8 @@ impl Section {
             Self::PrivateImages => "/console/images",
             Self::SharedImages => "/console/shared",
             Self::Vaults => "/console/vaults",
+            Self::KeyGrants => "/console/key-grants",
+            Self::ShareRules => "/console/share-rules",
             Self::Owners => "/console/owners",
             Self::Messages => "/console/messages",
             Self::Jobs => "/console/jobs",
@@ -54,6 +60,8 @@ impl Section {
             Self::PrivateImages => texts.private_images,
             Self::SharedImages => texts.shared_images,
             Self::Vaults => texts.vaults,
+            Self::KeyGrants => texts.own.key_grants,
+            Self::ShareRules => texts.own.share_rules,
             Self::Owners => texts.owners,
             Self::Messages => texts.messages,
             Self::Jobs => texts.jobs.list_title,
@@ -116,6 +124,13 @@ impl Frame {
             styles: STYLES,
             script: SCRIPT,
             icon: ICON,
+        }
+    }
+
+    /// Marks a section of the navigation as the one that the page is in.
+    pub(crate) fn enter(&mut self, section: Section) {
+        for link in &mut self.links {
+            link.is_current = link.path == section.path();
         }
     }
 

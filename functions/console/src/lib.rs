@@ -10,6 +10,8 @@
 //! pages        one page, one file: what it reads, what its forms do, its template's values; `pages::answer` lists them
 //! frame        what every page has around it: navigation, project, region
 //! notice       what became of the last action
+//! owned        the images that the project owns, as several pages show them
+//! recipients   the projects that a form names, and how its fields find them
 //! problems     what is wrong with a form, beside its fields
 //! wording      errors and outcomes as sentences that say what to do
 //! texts        every text, so that a language is one more file
@@ -23,8 +25,10 @@ mod assets;
 mod fields;
 mod frame;
 mod notice;
+mod owned;
 mod pages;
 mod problems;
+mod recipients;
 mod reply;
 mod same_origin;
 mod session;

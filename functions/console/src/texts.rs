@@ -35,6 +35,7 @@ mod access_keys;
 mod directory;
 mod errors;
 mod jobs;
+mod own;
 mod received;
 mod sign_in;
 #[cfg(test)]
@@ -44,13 +45,14 @@ use self::access_keys::AccessKeyTexts;
 use self::directory::DirectoryTexts;
 use self::errors::ErrorTexts;
 use self::jobs::JobTexts;
+use self::own::OwnTexts;
 use self::received::ReceivedTexts;
 use self::sign_in::SignInTexts;
 
 /// English.
 pub(crate) const ENGLISH: Texts = Texts::ENGLISH;
 
-texts! { Texts { access_keys: AccessKeyTexts, directory: DirectoryTexts, errors: ErrorTexts, jobs: JobTexts, received: ReceivedTexts, sign_in_ways: SignInTexts }
+texts! { Texts { access_keys: AccessKeyTexts, directory: DirectoryTexts, errors: ErrorTexts, jobs: JobTexts, own: OwnTexts, received: ReceivedTexts, sign_in_ways: SignInTexts }
     // What every page has.
     skip_to_content: "Skip to the content",
     navigation: "Main",
@@ -107,6 +109,8 @@ texts! { Texts { access_keys: AccessKeyTexts, directory: DirectoryTexts, errors:
     // Private images.
     share: "Share",
     no_private_images: "No private images in {region} yet.",
+
+    too_many_images: "Select at most {most} images.",
 
     // Images shared with me.
     accept: "Accept",

@@ -82,7 +82,7 @@ pub use self::share_rule::{
 };
 pub use self::step::{
     Change, ExtraReads, Guard, Guards, Plan, PlanItem, Rule, Rules, StepInput, extra_reads,
-    owner_policy_reads, plan, plan_dry_run, plan_failure, reads_recipients,
+    owner_policy_reads, plan, plan_dry_run, plan_failure, reads_recipients, share_obstacle,
 };
 pub use self::tenant::{Inbox, Queue, QueueKind, Tenant};
 pub use self::time::Timestamp;

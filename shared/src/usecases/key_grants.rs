@@ -1,6 +1,8 @@
 //! Grant tenants the use of the keys of encrypted images. An encrypted image is shared only with tenants that have a
 //! grant of its key (seed 003, `contract/decisions.md` 14).
 
+use std::collections::BTreeSet;
+
 use super::{ImagePage, ImageQuery, IndexFilter, Marker, Page, UseCaseError, list_images};
 use crate::App;
 use crate::domain::{
@@ -81,6 +83,28 @@ pub async fn list_key_grants(
 ) -> Result<Page<KeyGrantRecord, TenantId>, KeyGrantError> {
     let (grants, more) = app.store.key_grants((&caller.tenant, key), after, limit).await?;
     Ok(Page::new(grants, more, |last| last.tenant.clone()))
+}
+
+/// Returns the grants that are missing for each of the tenants to use each of the keys of the caller's project. Costs
+/// one batch read for every 100 pairs of a key and a tenant.
+///
+/// # Errors
+/// [`KeyGrantError`] if the table failed.
+pub async fn list_missing_key_grants(
+    app: &App,
+    caller: &Caller,
+    keys: &BTreeSet<KeyId>,
+    tenants: &[TenantId],
+) -> Result<Vec<KeyGrant>, KeyGrantError> {
+    let of_key = |key: &KeyId| {
+        let (owner, key) = (caller.tenant.clone(), key.clone());
+        tenants.iter().map(move |tenant| KeyGrant {
+            owner: owner.clone(),
+            key: key.clone(),
+            tenant: tenant.clone(),
+        })
+    };
+    Ok(app.store.missing_key_grants(keys.iter().flat_map(of_key).collect()).await?)
 }
 
 /// Withdraws a grant of a key of the caller's project: new shares with the tenant of images under the key are refused

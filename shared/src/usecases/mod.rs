@@ -65,7 +65,7 @@ pub use self::images::{
 pub use self::job_status::{job_status, wait_for_job};
 pub use self::key_grants::{
     DependentMemberships, KeyGrantError, grant_key, list_dependent_memberships, list_key_grants,
-    revoke_key_grant, show_key_grant,
+    list_missing_key_grants, revoke_key_grant, show_key_grant,
 };
 pub use self::list_images::{
     Direction, ImagePage, ImageQuery, ImageRow, IndexFilter, ListReason, Sort, SortKey, VisibleImage,

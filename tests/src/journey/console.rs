@@ -31,6 +31,7 @@ impl<S: Stage> Journey<S> {
         self.use_vaults_of_the_console().await;
         self.use_messages_of_the_console().await;
         self.use_owners_of_the_console().await;
+        self.use_owner_pages().await;
     }
 
     async fn use_access_keys_by_console(&mut self) {
@@ -78,15 +79,26 @@ impl<S: Stage> Journey<S> {
     }
 
     /// Opens a page below `/console` as a member of a project, or as an administrator.
-    async fn open_page(&mut self, project: &str, page: &str) {
+    pub(super) async fn open_page(&mut self, project: &str, page: &str) {
         let event = HttpEvent::new("GET /console/{page+}", &format!("/console/{page}"));
         self.visit(project, event, 200).await;
     }
 
     /// Sends a form to a page, which is carried out.
-    async fn send_form(&mut self, project: &str, page: &str, fields: &[(&str, &str)]) {
+    pub(super) async fn send_form(&mut self, project: &str, page: &str, fields: &[(&str, &str)]) {
+        self.show_form(project, page, fields, 303).await;
+    }
+
+    /// Sends a form to a page, which answers with that status.
+    pub(super) async fn show_form(
+        &mut self,
+        project: &str,
+        page: &str,
+        fields: &[(&str, &str)],
+        status: u64,
+    ) {
         let event = Visitor::form(page, fields).header("sec-fetch-site", "same-origin");
-        self.visit(project, event, 303).await;
+        self.visit(project, event, status).await;
     }
 
     async fn visit(&mut self, project: &str, event: HttpEvent, status: u64) -> Value {

@@ -5,6 +5,7 @@
 //! needs a step here. The steps assert little more than their status; other tests look at the responses.
 
 mod console;
+mod console_owner;
 mod crashes;
 mod credentials;
 mod directory;

@@ -3,19 +3,27 @@
 mod accept;
 mod access_keys;
 mod confirm;
+mod delete_image;
 mod directory;
+mod edit_image;
+mod edit_rule;
 pub(crate) mod error;
+mod image;
 mod images;
 mod job;
 mod jobs;
+mod key_grants;
 mod messages;
 mod owner;
 mod owners;
 mod received;
 mod reject;
 mod rejected;
+mod share;
+mod share_rules;
 mod shared;
 pub(crate) mod sign_in;
+mod unshare;
 mod vault;
 mod vaults;
 
@@ -48,6 +56,32 @@ pub(crate) async fn answer(visit: &Visit<'_>, segments: &[&str]) -> Reply {
         (true, ["jobs", id]) => job::try_again(visit, id).await,
         (false, ["jobs", id, "results.csv"]) => job::download(visit, id).await,
         (false, ["images"]) => images::show(visit).await,
+        (false, ["images", "share"]) => share::show(visit).await,
+        (true, ["images", "share"]) => share::submit(visit).await,
+        (false, ["images", "new"]) => edit_image::show_new(visit).await,
+        (true, ["images", "new"]) => edit_image::register(visit).await,
+        (false, ["images", id]) => image::show(visit, id).await,
+        (false, ["images", id, "unshare"]) => unshare::show(visit, id).await,
+        (true, ["images", id, "unshare"]) => unshare::submit(visit, id).await,
+        (false, ["images", id, "edit"]) => edit_image::show(visit, id).await,
+        (true, ["images", id, "edit"]) => edit_image::save(visit, id).await,
+        (false, ["images", id, "delete"]) => delete_image::show(visit, id).await,
+        (true, ["images", id, "delete"]) => delete_image::submit(visit, id).await,
+        (false, ["share-rules"]) => share_rules::show(visit).await,
+        (false, ["share-rules", "new"]) => edit_rule::show_new(visit).await,
+        (true, ["share-rules", "new"]) => edit_rule::create(visit).await,
+        (false, ["share-rule", name]) => share_rules::show_one(visit, name).await,
+        (false, ["share-rule", name, "edit"]) => edit_rule::show(visit, name).await,
+        (true, ["share-rule", name, "edit"]) => edit_rule::save(visit, name).await,
+        (true, ["share-rule", name, "enable"]) => share_rules::set_enabled(visit, name, true).await,
+        (true, ["share-rule", name, "disable"]) => share_rules::set_enabled(visit, name, false).await,
+        (false, ["share-rule", name, "dry-run"]) => share_rules::dry_run(visit, name).await,
+        (false, ["share-rule", name, "delete"]) => share_rules::ask_to_delete(visit, name).await,
+        (true, ["share-rule", name, "delete"]) => share_rules::delete(visit, name).await,
+        (false, ["key-grants"]) => key_grants::show(visit).await,
+        (true, ["key-grants"]) => key_grants::grant(visit).await,
+        (false, ["key-grants", "withdraw"]) => key_grants::ask_to_withdraw(visit).await,
+        (true, ["key-grants", "withdraw"]) => key_grants::withdraw(visit).await,
         (false, ["shared"]) => shared::show(visit).await,
         (true, ["shared"]) => shared::decide(visit).await,
         (false, ["shared", "accept"]) => accept::show(visit).await,

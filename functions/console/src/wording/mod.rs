@@ -38,6 +38,9 @@ pub(crate) enum Refusal {
         /// How many it takes.
         most: usize,
     },
+    /// The form needs a selection of projects.
+    #[error("no project is selected")]
+    NoProjectSelected,
     /// Nothing of the job has failed.
     #[error("nothing of the job has failed")]
     NothingFailed,
@@ -95,6 +98,7 @@ impl Refusal {
             Self::TooManySelected { most } => {
                 (S::BAD_REQUEST, fill(texts.too_many_images, &[("most", &most.to_string())]))
             }
+            Self::NoProjectSelected => fixed(S::BAD_REQUEST, texts.own.select_projects),
             Self::NothingFailed => fixed(S::CONFLICT, texts.jobs.nothing_failed),
             Self::Rejected(reason) => describe_rejection(reason, texts),
             Self::UseCase(error) => errors::use_case(error, texts),

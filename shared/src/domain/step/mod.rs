@@ -23,7 +23,7 @@ use super::job::MAX_ITEMS_PER_PLAN;
 use super::{ImageHead, Job, Outcome, Stamp, TenantId, Transition};
 
 pub use self::guard::{Guard, Guards, PlanItem};
-pub use self::rules::{Rule, extra_reads, owner_policy_reads, reads_recipients};
+pub use self::rules::{Rule, extra_reads, owner_policy_reads, reads_recipients, share_obstacle};
 pub use self::step_input::{ExtraReads, Rules, StepInput};
 pub use self::step_plan::{Change, Plan};
 

@@ -25,6 +25,7 @@ use crate::domain::{ImageId, OwnerPolicyKey, Task, TenantId};
 
 pub(super) use self::owner_policy::trusted_share;
 pub use self::region::reads_recipients;
+pub use self::shareable::share_obstacle;
 pub(super) use self::vault::new_reservation;
 
 /// Defines the list of the rules, with one module for each.

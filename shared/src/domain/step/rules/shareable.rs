@@ -13,13 +13,14 @@ pub(super) fn extra_read(_: &Subject<'_>) -> Option<ExtraRead> {
 
 pub(super) fn check(case: &Case<'_>) -> Verdict {
     let image = case.image()?;
-    match obstacle(image) {
+    match share_obstacle(image) {
         Some(outcome) => violation(outcome, Unguarded::TrueWhenRead),
         None => Ok(case.image_basis(image)),
     }
 }
 
-fn obstacle(image: &ImageHead) -> Option<Outcome> {
+/// Why an image cannot be shared with any tenant, as the outcome of each pair; `None` if it can.
+pub fn share_obstacle(image: &ImageHead) -> Option<Outcome> {
     if !image.visibility.allows_sharing() {
         return Some(Outcome::NotShareable);
     }

@@ -1,6 +1,7 @@
 //! The console: each page, and each form.
 
 mod received;
+mod sign_in;
 
 use serde_json::{Value, json};
 
@@ -32,6 +33,7 @@ impl<S: Stage> Journey<S> {
         self.use_messages_of_the_console().await;
         self.use_owners_of_the_console().await;
         self.use_owner_pages().await;
+        self.sign_in_and_out().await;
     }
 
     async fn use_access_keys_by_console(&mut self) {

@@ -15,7 +15,7 @@ async fn start() -> (Functions, [String; 2]) {
     let functions = Functions::start();
     let details = |name: &str| json!({"name": name, "visibility": "shared"});
     let shared = functions.create_image("own1", &details("golden")).await;
-    let private = functions.create_image("own1", &details("hidden")).await;
+    let private = functions.create_image("own1", &details("undisclosed")).await;
     functions.share("own1", &[&shared], &["mem1"]).await;
     (functions, [shared, private])
 }
@@ -68,7 +68,7 @@ async fn stranger_cannot_tell_existing_pages_from_missing_ones() {
                     stranger.open(&format!("{there}{}", query.replace("ID", image))).await,
                     stranger.open(&format!("{missing}{}", query.replace("ID", MISSING))).await,
                 );
-                there.expect_no_text("golden").expect_no_text("hidden");
+                there.expect_no_text("golden").expect_no_text("undisclosed");
                 assert_eq!(normalized(&there, image), normalized(&missing, MISSING));
             }
         }

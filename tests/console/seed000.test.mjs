@@ -68,6 +68,7 @@ for (const [how, options, act] of hands) {
       await page.getByRole("status").getByText("1 share is made").waitFor();
 
       // The owner sees the project's status, and can stop sharing at any moment.
+      await go.press(page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: "Private Images" }));
       await go.press(page.getByRole("link", { name: "golden", exact: true }));
       const members = page.getByRole("table", { name: "Members" });
       await members.getByRole("row", { name: new RegExp(recipient.id) }).getByText("Pending").waitFor();

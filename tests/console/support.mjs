@@ -146,11 +146,62 @@ export async function expectAccessible(page, where) {
   assert.equal(overflow, 0, `${where}: it is ${overflow} px too wide`);
 }
 
-/** Moves the focus with the key Tab until it is on the element. */
+/** A visitor with a mouse. */
+const mouse = () => ({
+  press: (locator) => locator.click(),
+  check: (locator) => locator.check(),
+  choose: (locator) => locator.check(),
+  fill: (locator, text) => locator.fill(text),
+});
+
+/** A visitor with a keyboard alone. */
+const keyboard = (page) => ({
+  async press(locator) {
+    await tabTo(page, locator);
+    await page.keyboard.press("Enter");
+  },
+  async check(locator) {
+    await tabTo(page, locator);
+    await page.keyboard.press("Space");
+    assert.ok(await locator.isChecked());
+  },
+  async choose(locator) {
+    await chooseByArrows(page, locator);
+  },
+  async fill(locator, text) {
+    await tabTo(page, locator);
+    await page.keyboard.press("ControlOrMeta+A");
+    await page.keyboard.type(text);
+  },
+});
+
+/** The ways in which each journey is made: how, the options of the browser's context, and who acts. */
+export const hands = [
+  ["with a mouse", {}, mouse],
+  ["without script", { javaScriptEnabled: false }, mouse],
+  ["by keyboard alone", {}, keyboard],
+];
+
+/** Chooses a radio button: the key Tab leads to its group, and an arrow to it. */
+async function chooseByArrows(page, locator) {
+  await tabTo(page, locator);
+  for (let presses = 0; presses < 20 && !(await locator.isChecked()); presses += 1) {
+    const isFocused = await locator.evaluate((element) => element === document.activeElement);
+    await page.keyboard.press(isFocused ? "Space" : "ArrowDown");
+  }
+  assert.ok(await locator.isChecked());
+}
+
+/** Moves the focus with the key Tab until it is on the element, or on a radio button of its group. */
 export async function tabTo(page, locator) {
   await locator.waitFor();
   for (let presses = 0; presses < 200; presses += 1) {
-    if (await locator.evaluate((element) => element === document.activeElement)) return;
+    const isThere = await locator.evaluate((element) => {
+      const { activeElement } = document;
+      const isOfGroup = element.type === "radio" && activeElement.type === "radio" && activeElement.name === element.name;
+      return activeElement === element || isOfGroup;
+    });
+    if (isThere) return;
     await page.keyboard.press("Tab");
   }
   assert.fail(`the key Tab does not lead to ${locator}`);

@@ -1,5 +1,4 @@
 "use strict";
-// Everything here is done without a script as well, by a link or a form.
 const parse = (html) => new DOMParser().parseFromString(html, "text/html");
 
 // A notice of a running job is replaced by the next one, after the pause that it names.
@@ -45,7 +44,8 @@ addEventListener("submit", async (event) => {
     if (response.redirected || !next || !old) return location.assign(response.url);
     const focused = document.activeElement?.id;
     old.replaceWith(next);
-    (next.querySelector("[autofocus]") ?? document.getElementById(focused) ?? next).focus();
+    const same = button && next.querySelector(`button[name="${button.name}"][value="${button.value}"]`);
+    (next.querySelector("[autofocus]") ?? document.getElementById(focused) ?? same ?? next).focus();
   } catch {
     delete form.dataset.replace;
     if (button) delete button.dataset.replace;

@@ -129,7 +129,6 @@ texts! { Texts { access_keys: AccessKeyTexts, directory: DirectoryTexts, errors:
     foreign_form: "The form did not come from this page. Open the page again, and send its form.",
     malformed_form: "The address or the form cannot be read. Open the page again.",
     select_images: "Select at least one image.",
-    too_many_images: "Select at most {most} images.",
     too_large: "The form is too large. Select fewer images.",
     not_ready: "The service is not ready. Try again in a moment.",
     unavailable: "The service cannot answer now. Nothing was changed. Try again in a moment.",

@@ -50,6 +50,7 @@ struct ImagePage {
 enum Side {
     Owner,
     Recipient {
+        names: Option<CounterpartNames>,
         owner: String,
         status: Status,
         status_name: &'static str,

@@ -14,6 +14,8 @@ impl<S: Stage> Journey<S> {
         self.share_in_the_console().await;
         self.share_by_policy_in_the_console().await;
         self.share_much_in_the_console().await;
+        self.grant_keys_in_the_console().await;
+        self.use_share_rules_in_the_console().await;
     }
 
     async fn register_and_edit_in_the_console(&mut self) {
@@ -111,6 +113,62 @@ impl<S: Stage> Journey<S> {
         self.put_clock_far_ahead("mem3", &images[0]).await;
         self.console_share("own1", &names[..1], &["mem3"]).await;
         self.console_unshare("own1", names[0], &["mem3"]).await;
+    }
+
+    async fn grant_keys_in_the_console(&mut self) {
+        let image = self.create_encrypted_image("own1", "granted-key").await;
+        self.open_page("own1", "key-grants").await;
+        for naming in [("ids", "mem1 mem2"), ("account", "other")] {
+            self.send_form("own1", "key-grants", &[("key", "granted-key"), naming]).await;
+        }
+        self.console_share("own1", &[&image], &["mem1"]).await;
+        self.open_page("own1", "key-grants?key=granted-key").await;
+        self.open_page("own1", "key-grants/withdraw?key=granted-key&tenant=mem1").await;
+        let grant = [("key", "granted-key"), ("tenant", "mem1")];
+        self.send_form("own1", "key-grants/withdraw", &grant).await;
+    }
+
+    /// Rules of `rule1`, which is in the organization `rules`, and of `own6`.
+    async fn use_share_rules_in_the_console(&mut self) {
+        self.open_page("rule1", "share-rules/new").await;
+        let pattern = r#"{"name": ["console"]}"#;
+        let rule = |organization| {
+            [
+                ("name", "console"),
+                ("pattern", pattern),
+                ("ids", "mem1 new1"),
+                ("accounts", "rules\r\nacme / shop\r\nother / web"),
+                ("organizations", organization),
+                ("enabled", "yes"),
+            ]
+        };
+        self.create_image("rule1", json!({"name": "console"})).await;
+        self.send_form("rule1", "share-rules/new", &rule("rules")).await;
+        self.open_page("rule1", "share-rules").await;
+        self.open_page("rule1", "share-rule/console").await;
+        self.open_page("rule1", "share-rule/console/dry-run").await;
+        self.open_page("rule1", "share-rule/console/edit").await;
+        let edit: Vec<_> = rule("").into_iter().chain([("revision", "1")]).collect();
+        self.send_form("rule1", "share-rule/console/edit", &edit).await;
+        for action in ["disable", "enable"] {
+            self.send_form("rule1", &format!("share-rule/console/{action}"), &[]).await;
+        }
+        self.open_page("rule1", "share-rule/console/delete").await;
+        self.send_form("rule1", "share-rule/console/delete", &[]).await;
+        for details in [
+            json!({"name": "console"}),
+            json!({"name": "console", "__system__cmkid": "key"}),
+            json!({"name": "console", "__whole_image": "true", "__backup_id": "b", "__system_disk_backup_gib": "40"}),
+        ] {
+            self.create_image("own6", details).await;
+        }
+        for projects in ["pol1", "pol3", "pol1 pol2 pol4"] {
+            let name = format!("console-{}", projects.replace(' ', "-"));
+            let rule = [("name", name.as_str()), ("pattern", pattern), ("ids", projects)];
+            self.send_form("own6", "share-rules/new", &rule).await;
+            self.open_page("own6", &format!("share-rule/{name}/dry-run")).await;
+            self.send_form("own6", &format!("share-rule/{name}/delete"), &[]).await;
+        }
     }
 
     /// Shares images with projects, and grants the keys that it takes. Sends the form twice.

@@ -1,7 +1,9 @@
 //! An image: its facts, and to its owner the projects that it is shared with, to a recipient its own decision.
 //!
-//! Costs one read for the frame, one batch read for the image and one for its member count, and one batch read and a query for
-//! the members of an owner's image, all at the same time.
+//! Costs what the frame costs, one batch read for the image and one for its member count, and one batch read and a query for the
+//! members of an owner's image, all at the same time; then one batch read for the names of the other side.
+
+use std::collections::HashMap;
 
 use askama::Template;
 use imageshare::domain::{
@@ -9,7 +11,8 @@ use imageshare::domain::{
 };
 use imageshare::store::List;
 use imageshare::usecases::{
-    self, ImageQuery, IndexFilter, ListReason, MemberCounts, MemberList, UseCaseError, VisibleImage,
+    self, CounterpartNames, ImageQuery, IndexFilter, ListReason, MemberCounts, MemberList, UseCaseError,
+    VisibleImage,
 };
 
 use crate::frame::{Frame, Section};
@@ -47,6 +50,7 @@ struct ImagePage {
 enum Side {
     Owner,
     Recipient {
+        names: Option<CounterpartNames>,
         owner: String,
         status: Status,
         status_name: &'static str,
@@ -82,6 +86,7 @@ struct FilterLink {
 
 struct Row {
     tenant: String,
+    names: Option<CounterpartNames>,
     status: &'static str,
     class: &'static str,
     shared: Moment,
@@ -102,17 +107,22 @@ pub(crate) async fn show(visit: &Visit<'_>, id: &str) -> Result<Reply, Refusal> 
         find(visit, &id),
         members(visit, &id, status, after.as_ref()),
     )?;
+    let listed = list.iter().flat_map(|list| &list.page.items);
+    let (owners, recipients) = tokio::try_join!(
+        usecases::names_of(&visit.app, [&visible]),
+        usecases::names_of(&visit.app, listed.filter(|_| visible.reason == ListReason::Owned))
+    )?;
     let texts = visit.texts;
     let image = &visible.image;
     let members = list.as_ref().filter(|_| visible.reason == ListReason::Owned).map(|list| Members {
-        rows: list.page.items.iter().map(|member| Row::new(member, texts)).collect(),
+        rows: list.page.items.iter().map(|member| Row::new(member, &recipients, texts)).collect(),
         filters: filter_links(list.counts, status, texts),
         filter: status.map(|status| format!("status={}", status.as_str())).unwrap_or_default(),
         next: list.page.next.as_ref().map(|next| listing.encode_marker(next)),
         is_first: marker.is_empty(),
     });
     let own = list.as_ref().and_then(|list| list.page.items.first());
-    let side = side(&visible, own, texts);
+    let side = side(&visible, own, owners.get(&image.owner), texts);
     frame.enter(if side.is_owner() { Section::PrivateImages } else { Section::SharedImages });
     Ok(Reply::page(&ImagePage {
         frame,
@@ -167,12 +177,18 @@ async fn members(
     }
 }
 
-fn side(visible: &VisibleImage, own: Option<&MemberView>, texts: &'static Texts) -> Side {
+fn side(
+    visible: &VisibleImage,
+    own: Option<&MemberView>,
+    names: Option<&CounterpartNames>,
+    texts: &'static Texts,
+) -> Side {
     let owner = visible.image.owner.to_string();
     match visible.reason {
         ListReason::Owned => Side::Owner,
         ListReason::Received(status) => Side::Recipient {
             owner,
+            names: names.cloned(),
             status,
             status_name: show::status_name(status, texts),
             since: own.map(|own| Moment(own.created)),
@@ -234,10 +250,15 @@ fn filter_links(
 }
 
 impl Row {
-    fn new(member: &MemberView, texts: &'static Texts) -> Self {
+    fn new(
+        member: &MemberView,
+        recipients: &HashMap<TenantId, CounterpartNames>,
+        texts: &'static Texts,
+    ) -> Self {
         let name = [("name", member.tenant.as_str())];
         Self {
             tenant: member.tenant.to_string(),
+            names: recipients.get(&member.tenant).cloned(),
             status: show::status_name(member.status, texts),
             class: member.status.as_str(),
             shared: Moment(member.created),

@@ -42,13 +42,18 @@ pub(crate) async fn show(visit: &Visit<'_>, id: &str) -> Result<Reply, Refusal> 
         return Ok(Reply::redirect(path));
     }
     frame.enter(Section::PrivateImages);
+    let names = usecases::names_of(&visit.app, &members.items).await?;
     let texts = visit.texts;
     let count = members.items.len();
     let name = show::image_name(&visible.image);
+    let name_of = |tenant: &TenantId| {
+        let names = names.get(tenant).map(|names| format!("{} / {}", names.account, names.project));
+        names.unwrap_or_default()
+    };
     let items = members.items.iter().map(|row| Item {
+        name: name_of(&row.member.tenant),
         id: row.member.tenant.to_string(),
         note: show::status_name(row.member.status, texts).to_owned(),
-        ..Item::default()
     });
     let confirmation = Confirmation {
         lines: vec![

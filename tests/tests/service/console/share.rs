@@ -4,7 +4,7 @@ use imageshare_tests::in_process::Functions;
 use imageshare_tests::visitor::{Page, Visitor};
 use serde_json::json;
 
-use super::enter;
+use super::world::enter;
 
 /// Sends the form of a page, with other values for some fields, and with the button that is pressed.
 async fn press(visitor: &Visitor<'_>, page: &Page, fields: &[(&str, &str)]) -> Page {

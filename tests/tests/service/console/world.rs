@@ -1,6 +1,9 @@
-//! What several tests of the recipient's pages begin with.
+//! What several tests of the pages begin with.
 
+use imageshare::domain::{Caller, DirectoryEntry, Role};
+use imageshare::usecases;
 use imageshare_tests::in_process::Functions;
+use imageshare_tests::local_service::caller;
 use imageshare_tests::visitor::Visitor;
 use serde_json::{Value, json};
 
@@ -33,4 +36,18 @@ pub async fn accept_into_vault(visitor: &Visitor<'_>, image: &str, vault: &str) 
     let form = [("form", image), ("image", image), ("vault", vault)];
     let page = visitor.follow(&visitor.submit("shared/accept", &form).await).await;
     page.expect_text("1 image is accepted");
+}
+
+/// Enters a project into the directory, under the names of its account and of itself.
+pub async fn enter(functions: &Functions, tenant: &str, (account, project): (&str, &str), region: &str) {
+    let entry = DirectoryEntry {
+        tenant: tenant.parse().expect("an id"),
+        account: account.parse().expect("a name"),
+        project: project.parse().expect("a name"),
+        region: region.parse().expect("a region"),
+        organization: None,
+        cloud_account: None,
+    };
+    let admin = Caller { role: Role::Admin, ..caller("admin") };
+    usecases::put_tenant(&functions.local.service, &admin, &entry).await.expect("an entry");
 }

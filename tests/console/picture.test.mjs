@@ -7,11 +7,11 @@ import { test } from "node:test";
 import { Project, UPDATES, visit } from "./support.mjs";
 
 const PICTURE = new URL("../../.github/console.png", import.meta.url).pathname;
-const SIZE = { width: 1000, height: 620 };
+const SIZE = { width: 1000, height: 560 };
 
 async function makePicture() {
   const [owner, recipient] = [await Project.create("images"), await Project.create("shop")];
-  await owner.enter(`Acme Platform ${owner.id}`, "images");
+  await owner.enter("Acme Platform", "images");
   await recipient.enter("Acme Shops", "web");
   const images = [];
   for (const name of ["ubuntu-24.04-2026-10", "postgres-17", "ubuntu-24.04-2026-11", "debian-13"]) images.push(await owner.image(name));

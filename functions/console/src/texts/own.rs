@@ -45,7 +45,7 @@ texts! { OwnTexts {}
     images_to_share: "Images to share",
     can_be_shared: "Can be shared",
     set_shared: "Set to shared",
-    set_shared_of: "Set {name} to shared",
+    set_shared_of: "Set to shared: {name}",
     check_projects: "Check the list of projects, which has grown, and choose OK again.",
     grant_keys: "Grant the key {keys} to {projects} that cannot use it yet",
     grant_needed: "An encrypted image can be shared only with projects that can use its key. Grant the key, or remove the image or the projects.",

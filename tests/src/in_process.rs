@@ -13,6 +13,7 @@ use imageshare_routes::Document;
 use lambda_http::{Context, RequestExt, request};
 use serde_json::{Value, json};
 
+use crate::counting_table::{CallCounter, CountingTable};
 use crate::deployment::{Deployment, authenticator, master_key};
 use crate::events::HttpEvent;
 use crate::fuzz::table::UnavailableTable;
@@ -50,6 +51,18 @@ impl Functions {
         let keys = MasterKeys::parse(&format!("test:{}", master_key())).expect("a good master key");
         functions.function.authenticator = authenticator().with_master_keys(keys);
         functions
+    }
+
+    /// The functions over an empty table, with the counters of its calls.
+    pub fn start_counted() -> (Self, CallCounter) {
+        let mut counter = CallCounter::default();
+        let local = LocalService::start_with_table(Limits::default(), |table| {
+            let (table, calls) = CountingTable::new(table);
+            counter = calls;
+            table
+        });
+        let function = HttpFunction::new(local.service.clone(), authenticator());
+        (Self { local, function }, counter)
     }
 
     /// The functions over a table that never responds: any response but 503 was made without the table.

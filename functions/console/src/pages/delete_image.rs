@@ -1,6 +1,6 @@
 //! *Delete* an image: who loses it, and the confirmation.
 //!
-//! The page costs one read for the frame and two batch reads; its form what deleting costs.
+//! The page costs what the frame costs and two batch reads; its form what deleting costs.
 
 use imageshare::domain::{ImageId, authorize_write};
 use imageshare::usecases;

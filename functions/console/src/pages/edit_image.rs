@@ -1,6 +1,6 @@
 //! *Register image* and *Edit image*: name, formats, tags and visibility, and what follows from it.
 //!
-//! The page costs one read for the frame, and two batch reads for an image that is there; its form what registering or an update
+//! The page costs what the frame costs, and two batch reads for an image that is there; its form what registering or an update
 //! costs.
 
 use std::collections::BTreeSet;

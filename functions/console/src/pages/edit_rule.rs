@@ -1,6 +1,6 @@
 //! *New share rule* and *Edit share rule*: name, pattern as JSON, recipients.
 //!
-//! The page costs one read for the frame, and one for a rule that is there; its form what the use case says, and one read more.
+//! The page costs what the frame costs, and one for a rule that is there; its form what the use case says, and one read more.
 
 use std::str::FromStr;
 

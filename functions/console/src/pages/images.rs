@@ -1,6 +1,6 @@
 //! *Private Images* (seed 000): the images that the project owns, the newest first.
 //!
-//! Costs one read for the frame, one query, one batch read for the images and one for their member counts; with a filter, which
+//! Costs what the frame costs, one query, one batch read for the images and one for their member counts; with a filter, which
 //! examines images until the page is full, a batch read for every 100 images examined.
 
 use askama::Template;

@@ -1,6 +1,6 @@
 //! *Key Grants* (seed 003): which projects may use a key of the project, *Grant* and *Withdraw*.
 //!
-//! The page costs one read for the frame, a page of images for the keys to choose from, and one query for the grants of a key.
+//! The page costs what the frame costs, a page of images for the keys to choose from, and one query for the grants of a key.
 //! *Withdraw* costs besides what the list of the memberships that rely on the grant costs.
 
 use std::collections::BTreeSet;

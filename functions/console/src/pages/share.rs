@@ -3,7 +3,7 @@
 //! The page is a form that every button sends as a whole: *Add* and *Remove* change the list of projects in it, and *OK* makes
 //! one job. Shows what cannot be shared, and leaves that out only if the visitor has seen it.
 //!
-//! Costs one read for the frame, one batch read for every 50 images and one for their recipients, one batch read for every 100
+//! Costs what the frame costs, one batch read for every 50 images and one for their recipients, one batch read for every 100
 //! key grants, and what the button does.
 
 use std::collections::BTreeSet;
@@ -24,9 +24,6 @@ use crate::show;
 use crate::texts::{fill, plural};
 use crate::visit::{self, FORM_KEY, Visit};
 use crate::wording::Refusal;
-
-/// The path of this page.
-pub(crate) const PATH: &str = "/console/images/share";
 
 /// The most images, and the most projects, of one share.
 const MOST: usize = 100;

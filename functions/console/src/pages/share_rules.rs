@@ -1,6 +1,6 @@
 //! *Share Rules*: the list, a rule with what it did, what it would do, and whether it acts.
 //!
-//! The list costs one read for the frame and one query; a rule one read for the frame, two reads and a query; the dry run what the
+//! The list costs what the frame costs and one query; a rule besides two reads and a query; the dry run what the
 //! use case says.
 
 use askama::Template;

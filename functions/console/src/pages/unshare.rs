@@ -1,6 +1,6 @@
 //! *Stop sharing*: the projects that lose access to an image, and the confirmation.
 //!
-//! The page costs one read for the frame, one batch read for the image and one for each 100 memberships; its form what
+//! The page costs what the frame costs, one batch read for the image and one for each 100 memberships; its form what
 //! unsharing costs.
 
 use std::collections::BTreeSet;

@@ -236,3 +236,36 @@ async fn image_at_its_recipient_limit_cannot_be_shared() {
     let page = owner.open(&format!("images/share?image={image}")).await;
     page.expect_status(200).expect_text("its limit of 1 recipients").expect_no_text("value=\"share\"");
 }
+
+#[tokio::test]
+async fn owners_pages_cost_what_they_say() {
+    let (functions, counter) = Functions::start_counted();
+    let mut image = String::new();
+    for number in 0..60 {
+        image = functions.create_image("own1", &json!({"name": format!("image-{number}")})).await;
+    }
+    let members: Vec<_> = (0..25).map(|number| format!("p-{number}")).collect();
+    let members: Vec<_> = members.iter().map(String::as_str).collect();
+    functions.share("own1", &[&image], &members).await;
+    let owner = Visitor::member(&functions, "own1");
+    // What the frame of each page costs.
+    owner.open("share-rules/new").await.expect_status(200);
+    let cost = async |page: &str| {
+        let (calls, units) = counter.calls_and_read_units();
+        owner.open(page).await.expect_status(200);
+        let (calls_after, units_after) = counter.calls_and_read_units();
+        (calls_after - calls, units_after - units)
+    };
+    let (frame_calls, frame_units) = cost("share-rules/new").await;
+    for (page, most_calls, most_units) in [
+        ("images".to_owned(), 3, 40),
+        ("images?name=image".to_owned(), 3, 60),
+        (format!("images/{image}"), 5, 30),
+        (format!("images/share?image={image}"), 2, 3),
+    ] {
+        let (calls, units) = cost(&page).await;
+        let (calls, units) = (calls - frame_calls, units - frame_units);
+        eprintln!("{page}: {calls} calls, {units} read units");
+        assert!(calls <= most_calls && units <= most_units, "{page}: {calls} calls, {units} read units");
+    }
+}

@@ -26,3 +26,17 @@ pub(crate) fn find(name: &str) -> Option<HttpResponse> {
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
     Some(with_security_headers(response))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn assets_are_small() {
+        for asset in &ASSETS {
+            let most =
+                if asset.name == SCRIPT.trim_start_matches("/console/assets/") { 3_072 } else { 12_288 };
+            assert!(asset.text.len() <= most, "{}: {} bytes", asset.name, asset.text.len());
+        }
+    }
+}

@@ -22,7 +22,6 @@ impl<S: Stage> Journey<S> {
         let job = job["job_id"].as_str().unwrap_or_default().to_owned();
         self.open_page("own1", &format!("images?job={job}")).await;
         self.open_page("own1", &format!("jobs/{job}")).await;
-        self.open_page("own1", "jobs?status=done").await;
         self.open_page("mem1", "shared").await;
         self.send_form("mem1", "shared", &[("form", "1"), ("image", &image), ("decision", "accept")]).await;
         self.repeat_failures().await;

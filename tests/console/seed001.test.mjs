@@ -31,6 +31,7 @@ for (const [how, options, act] of hands) {
       await go.check(pending.getByRole("checkbox", { name: "Select golden" }));
       await go.press(page.getByRole("button", { name: "Accept", exact: true }).first());
       await page.getByRole("status").getByText("1 image is accepted").waitFor();
+      await page.locator("#notice:focus").waitFor();
       await accepted.getByText("golden").waitFor();
 
       // Select the images and click Reject.

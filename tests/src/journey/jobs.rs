@@ -43,6 +43,7 @@ impl<S: Stage> Journey<S> {
         let list = self.call("own5 GET /v1/own5/jobs", Value::Null, 200).await;
         assert_ne!(list["jobs"], json!([]), "effects has listed them");
         self.call("own3 GET /v1/own3/jobs?status=FAIL", Value::Null, 200).await;
+        self.open_page("own5", "jobs").await;
     }
 
     pub(super) async fn queue_job(

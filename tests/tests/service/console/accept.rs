@@ -79,7 +79,7 @@ async fn vault_is_created_on_the_way_and_the_selection_kept() {
 async fn accept_all_is_one_job_and_leaves_out_hidden_images() {
     let functions = Functions::start();
     share_new(&functions, json!({"name": "seen"})).await;
-    let hidden = share_new(&functions, json!({"name": "hidden"})).await;
+    let hidden = share_new(&functions, json!({"name": "concealed"})).await;
     let visitor = Visitor::member(&functions, "mem1");
     hide(&functions, &hidden).await;
     let page = visitor.open("shared/accept?all=1").await;
@@ -92,7 +92,7 @@ async fn accept_all_is_one_job_and_leaves_out_hidden_images() {
     let again = visitor.submit("shared/accept", &form).await;
     assert_eq!(again.location(), accepted.location(), "a form sent twice is one job");
     let page = visitor.follow(&accepted).await;
-    page.expect_text("1 image is accepted").expect_text("seen").expect_no_text("hidden");
+    page.expect_text("1 image is accepted").expect_text("seen").expect_no_text("concealed");
 }
 
 /// Makes an image of `own1` private.

@@ -100,24 +100,30 @@ async fn stranger_form_cannot_tell_existing_from_missing() {
     }
 }
 
+/// Whether a page has a form that changes something and has a button, besides that of signing out.
+fn has_action(html: &str) -> bool {
+    let forms = html.split("<form ").skip(1).filter_map(|rest| rest.split("</form>").next());
+    let mut changing =
+        forms.filter(|form| form.contains("method=\"post\"") && !form.contains("/console/sign-out"));
+    changing.any(|form| form.contains("<button"))
+}
+
 #[tokio::test]
-async fn reader_sees_no_form() {
+async fn reader_sees_no_action() {
     let (functions, [shared, _]) = start().await;
     let console = ConsolePages::load();
-    let mut with_form = Vec::new();
+    let mut with_action = Vec::new();
     for project in ["own1", "mem1"] {
         let reader = Visitor::with_role(&functions, project, "reader");
         for page in console.opened(|_| shared.clone()).iter().filter(|page| !page.starts_with("sign-")) {
             let opened = reader.open(page).await;
             assert!(opened.response().status < 500, "{:?}", opened.response());
-            let forms = opened.html().matches("method=\"post\"").count();
-            let sign_out = opened.html().matches("action=\"/console/sign-out\"").count();
-            if forms != sign_out {
-                with_form.push(format!("{project}: {}", page.replace(&shared, "IMAGE")));
+            if has_action(opened.html()) {
+                with_action.push(format!("{project}: {}", page.replace(&shared, "IMAGE")));
             }
         }
     }
-    assert_eq!(with_form, Vec::<String>::new(), "pages with a form for a reader");
+    assert_eq!(with_action, Vec::<String>::new(), "pages with an action for a reader");
 }
 
 #[tokio::test]

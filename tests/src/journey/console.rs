@@ -80,7 +80,7 @@ impl<S: Stage> Journey<S> {
     }
 
     /// Opens a page below `/console` as a member of a project, or as an administrator.
-    pub(super) async fn open_page(&mut self, project: &str, page: &str) {
+    pub(in crate::journey) async fn open_page(&mut self, project: &str, page: &str) {
         let event = HttpEvent::new("GET /console/{page+}", &format!("/console/{page}"));
         self.visit(project, event, 200).await;
     }

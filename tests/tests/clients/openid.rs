@@ -42,7 +42,8 @@ async fn start_server(provider: &Provider) -> ServerProcess {
     let jwks = format!("{}/jwks", provider.issuer);
     let arguments =
         ["--memory", "--jwks", &jwks, "--issuer", &provider.issuer, "--console-client-id", "console"];
-    ServerProcess::start(&binary("imageshare"), &arguments).await
+    let secret = vec![("IMAGESHARE_CONSOLE_CLIENT_SECRET", "any secret, with /?&".to_owned())];
+    ServerProcess::start_with_env(&binary("imageshare"), &arguments, secret).await
 }
 
 /// A browser, which follows no redirect unless it is told to.

@@ -61,6 +61,7 @@ impl Entered {
 
 /// Shows the form for a new policy. Costs a query, and what the frame does, at the same time.
 pub(crate) async fn show_new(visit: &Visit<'_>) -> Result<Reply, Refusal> {
+    authorize_write(visit.caller())?;
     let owner = visit.query.text("owner").to_owned();
     let entered = Entered { owner, ..Entered::default() };
     form(visit, StatusCode::OK, (entered, true), Problems::default()).await

@@ -70,6 +70,7 @@ impl<'a> Entered<'a> {
 
 /// Shows the form for a new vault. Costs what the frame does.
 pub(crate) async fn show_new(visit: &Visit<'_>) -> Result<Reply, Refusal> {
+    authorize_write(visit.caller())?;
     let (backup, available) = (Protection::Backup.as_str(), VaultStatus::Available.as_str());
     let entered = Entered { id: "", capacity: "", protection: backup, status: available };
     form(visit, StatusCode::OK, (entered, None), Problems::default()).await

@@ -4,7 +4,7 @@ use imageshare_tests::in_process::Functions;
 use imageshare_tests::visitor::Visitor;
 use serde_json::json;
 
-use super::world::{accept_into_vault, create_vault, full_ecs, share_new, vault_fields};
+use super::world::{accept_into_vault, full_ecs, share_new, vault_fields};
 
 #[tokio::test]
 async fn vault_is_asked_for_exactly_if_an_image_needs_one() {

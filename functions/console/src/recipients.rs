@@ -91,31 +91,27 @@ impl Naming {
         }
         if !self.account.is_empty() || !self.project.is_empty() {
             match self.find(visit).await? {
-                Ok(found) => match refuse(visit, list, &found, most) {
-                    Some(message) => problems.add("account", message),
-                    None => {
-                        list.push(found);
+                Ok(found) => {
+                    if let Err(message) = push(visit, list, found, most) {
+                        problems.add("account", message);
+                    } else {
                         self.account.clear();
                         self.project.clear();
                     }
-                },
+                }
                 Err((field, message)) => problems.add(field, message),
             }
         }
         let mut left = Vec::new();
         for text in self.ids.split([',', ';', ' ', '\t', '\r', '\n']).filter(|text| !text.is_empty()) {
-            let message = match text.parse().map(|id| Recipient { id, names: None }) {
-                Ok(recipient) => match refuse(visit, list, &recipient, most) {
-                    Some(message) => message,
-                    None => {
-                        list.push(recipient);
-                        continue;
-                    }
-                },
-                Err(MalformedId { .. }) => fill(visit.texts.own.bad_project_id, &[("id", text)]),
+            let added = match text.parse() {
+                Ok(id) => push(visit, list, Recipient { id, names: None }, most),
+                Err(MalformedId { .. }) => Err(fill(visit.texts.own.bad_project_id, &[("id", text)])),
             };
-            problems.add("ids", message);
-            left.push(text);
+            if let Err(message) = added {
+                problems.add("ids", message);
+                left.push(text);
+            }
         }
         self.ids = left.join(", ");
         Ok(())
@@ -158,19 +154,24 @@ impl Naming {
     }
 }
 
-/// Why a project cannot be added to a list; `None` if it can.
-fn refuse(visit: &Visit<'_>, list: &[Recipient], new: &Recipient, most: usize) -> Option<String> {
+/// Adds a project to a list.
+///
+/// # Errors
+/// Why it cannot be added, for the visitor.
+fn push(visit: &Visit<'_>, list: &mut Vec<Recipient>, new: Recipient, most: usize) -> Result<(), String> {
     let texts = visit.texts;
     let id = [("id", new.id.as_str())];
     if new.id == visit.caller().tenant {
-        Some(fill(texts.own.own_project, &id))
-    } else if list.iter().any(|each| each.id == new.id) {
-        Some(fill(texts.own.added_already, &id))
-    } else if list.len() >= most {
-        Some(fill(texts.own.too_many_projects, &[("most", &most.to_string())]))
-    } else {
-        None
+        return Err(fill(texts.own.own_project, &id));
     }
+    if list.iter().any(|each| each.id == new.id) {
+        return Err(fill(texts.own.added_already, &id));
+    }
+    if list.len() >= most {
+        return Err(fill(texts.own.too_many_projects, &[("most", &most.to_string())]));
+    }
+    list.push(new);
+    Ok(())
 }
 
 #[cfg(test)]

@@ -52,7 +52,7 @@ pub enum ClientSecret {
     /// The secret.
     Fixed(String),
     /// The secret is kept in a parameter or secret of AWS.
-    Kept(SecretReader),
+    Kept(Box<SecretReader>),
 }
 
 impl fmt::Debug for ClientSecret {
@@ -138,7 +138,7 @@ impl SignInProvider {
             ClientSecret::None => CachedSecret::None,
             ClientSecret::Fixed(secret) => CachedSecret::Fixed(secret),
             ClientSecret::Kept(reader) => {
-                CachedSecret::Kept(Refreshed::new(KeptSecret(reader), SECRET_POLICY))
+                CachedSecret::Kept(Refreshed::new(KeptSecret(*reader), SECRET_POLICY))
             }
         };
         let discovery = Discovery { issuer: issuer.clone(), client };

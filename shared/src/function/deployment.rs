@@ -178,7 +178,7 @@ fn with_sign_in_provider(
     let client_secret = match optional_var(SECRET) {
         None => ClientSecret::None,
         Some(text) if SecretReference::is_reference(&text) => {
-            ClientSecret::Kept(secret_reader(SECRET, &text, aws)?)
+            ClientSecret::Kept(Box::new(secret_reader(SECRET, &text, aws)?))
         }
         Some(secret) => ClientSecret::Fixed(secret),
     };

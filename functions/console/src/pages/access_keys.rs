@@ -120,13 +120,13 @@ pub(crate) async fn create(visit: &Visit<'_>) -> Result<Reply, Refusal> {
         Some(request) => usecases::find_created_access_key(app, caller, request).await?,
         None => None,
     };
-    let (key, secret) = match earlier {
-        Some(key) => (key, None),
-        None => {
-            let created =
-                usecases::create_access_key(app, &visit.keyring, caller, new, idempotency.as_ref()).await?;
-            (created.0, Some(created.1.reveal().to_owned()))
-        }
+    let (key, secret) = if let Some(key) = earlier {
+        (key, None)
+    } else {
+        let idempotency = idempotency.as_ref();
+        let (key, secret) =
+            usecases::create_access_key(app, &visit.keyring, caller, new, idempotency).await?;
+        (key, Some(secret.reveal().to_owned()))
     };
     let frame = Frame::load(visit, Some(Section::AccessKeys)).await?;
     Ok(Reply::page(&Created { frame, id: key.id.to_string(), name: key.name, secret }))

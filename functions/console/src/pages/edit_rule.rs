@@ -335,7 +335,7 @@ mod tests {
             ("pattern={\"name\":[\"a\"]}", "ids"),
             ("pattern={\"name\":[\"a\"]}&ids=a/b", "ids"),
             ("pattern={\"name\":[\"a\"]}&ids=p&organizations=a/b", "organizations"),
-            ("pattern={\"name\":[\"a\"]}&ids=p&accounts=Acme+/++", "accounts"),
+            ("pattern={\"name\":[\"a\"]}&ids=p&accounts=Acme+/+%01", "accounts"),
         ] {
             let (rule, problems) = details(fields);
             assert!(rule.is_none() && problems.begin_with(field), "{fields}: {problems:?}");

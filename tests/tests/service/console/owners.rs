@@ -86,7 +86,8 @@ async fn policy_of_another_project_looks_like_none() {
     stranger.open("owners/edit").await.expect_status(404);
     stranger.submit("owners", &[("remove", "own1")]).await.expect_status(303);
     let reader = Visitor::with_role(&functions, "mem1", "reader");
-    for page in ["owners", "owners/new", "owners/edit?owner=own1"] {
+    reader.open("owners/new").await.expect_status(403);
+    for page in ["owners", "owners/edit?owner=own1"] {
         let page = reader.open(page).await;
         page.expect_status(200);
         assert_eq!(page.html().matches("<button").count(), 1, "the only button signs out");

@@ -53,6 +53,9 @@ async fn images_and_projects_by_name_and_id_are_one_job() {
     }
 }
 
+/// The fields of a form, the field that is wrong, and what it says.
+type WrongProject = (&'static [(&'static str, &'static str)], &'static str, &'static str);
+
 #[tokio::test]
 async fn wrong_project_is_told_at_its_field() {
     let functions = Functions::start();
@@ -60,7 +63,7 @@ async fn wrong_project_is_told_at_its_field() {
     let image = functions.create_image("own1", &json!({"name": "golden"})).await;
     let owner = Visitor::member(&functions, "own1");
     let page = owner.open(&format!("images/share?image={image}")).await;
-    let cases: [(&[(&str, &str)], &str, &str); 9] = [
+    let cases: [WrongProject; 9] = [
         (&[], "account", "Enter an account name, or at least one project ID."),
         (&[("account", "Nobody")], "account", "There is no account Nobody in the directory."),
         (

@@ -80,7 +80,8 @@ async fn reader_changes_no_vault() {
     let functions = Functions::start();
     create_vault(&Visitor::member(&functions, "mem1"), "main", "100").await;
     let reader = Visitor::with_role(&functions, "mem1", "reader");
-    for page in ["vaults", "vaults/new", "vaults/edit?vault=main", "vaults/delete?vault=main"] {
+    reader.open("vaults/new").await.expect_status(403);
+    for page in ["vaults", "vaults/edit?vault=main", "vaults/delete?vault=main"] {
         let page = reader.open(page).await;
         page.expect_status(200);
         assert_eq!(page.html().matches("<button").count(), 1, "the only button signs out");

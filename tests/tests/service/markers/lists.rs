@@ -147,14 +147,7 @@ pub fn image_lists() -> Vec<List> {
 }
 
 fn other_lists(image: &str) -> Vec<List> {
-    let messages = List {
-        operation: "listMessages",
-        target: "/v1/messages?unread=true".to_owned(),
-        variations: &[],
-        max_length: 100,
-        items_pointer: "/messages",
-        ..ims_list()
-    };
+    let [all_messages, unread_messages] = message_lists();
     vec![
         List {
             operation: "listImageMembers",
@@ -241,14 +234,22 @@ fn other_lists(image: &str) -> Vec<List> {
             id_field: "project_id",
             ..ims_list()
         },
-        List {
-            operation: "listMessages",
-            target: "/v1/messages?".to_owned(),
-            variations: &["unread=true"],
-            ..messages.clone()
-        },
-        messages,
+        all_messages,
+        unread_messages,
     ]
+}
+
+fn message_lists() -> [List; 2] {
+    let unread = List {
+        operation: "listMessages",
+        target: "/v1/messages?unread=true".to_owned(),
+        variations: &[],
+        max_length: 100,
+        items_pointer: "/messages",
+        ..ims_list()
+    };
+    let all = List { target: "/v1/messages?".to_owned(), variations: &["unread=true"], ..unread.clone() };
+    [all, unread]
 }
 
 /// The same lists for functions without a table, as `own1`: operation, route, and path up to the marker.

@@ -117,7 +117,8 @@ async fn hostile_form_causes_no_server_error() {
             let mut pairs = Vec::new();
             for field in &console.fields {
                 if *dice.choose(&[true, true, false]) {
-                    pairs.push(format!("{field}={}", encode(*dice.choose(&values[..]))));
+                    let value: &str = *dice.choose(&values);
+                    pairs.push(format!("{field}={}", encode(value)));
                 }
             }
             let request = world.form(&page, pairs.join("&"));

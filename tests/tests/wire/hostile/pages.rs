@@ -117,7 +117,7 @@ async fn hostile_form_causes_no_server_error() {
             let mut pairs = Vec::new();
             for field in &console.fields {
                 if *dice.choose(&[true, true, false]) {
-                    let value: &str = *dice.choose(&values);
+                    let value: &&str = dice.choose(&values);
                     pairs.push(format!("{field}={}", encode(value)));
                 }
             }

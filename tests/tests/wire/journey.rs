@@ -193,7 +193,7 @@ async fn every_operation_is_served() {
     for method in ["GET", "POST"] {
         owner.call(method, images, None).await.expect_status(200);
     }
-    exercise_access_keys(&owner).await;
+    own_api::exercise_access_keys(&owner).await;
     let service = owner.get("/v1/service").await.body;
     assert_eq!(
         (&service["project_id"], &service["limits"]["members_per_image"]),
@@ -245,16 +245,6 @@ async fn exercise_keys_and_vaults(owner: &Client<'_>, member: &Client<'_>) {
     member.call("PUT", &answered, Some(&decision("rejected"))).await.expect_status(200);
     assert_eq!(member.get("/v1/vaults").await.body["vaults"][0]["reserved_gib"], 0);
     member.call("DELETE", "/v1/vaults/v-1", None).await.expect_status(204);
-}
-
-async fn exercise_access_keys(owner: &Client<'_>) {
-    let key = owner.call("POST", "/v1/access-keys", Some(&json!({"name": "ci"}))).await;
-    let key = key.body["id"].as_str().unwrap().to_owned();
-    assert_eq!(owner.get("/v1/access-keys").await.body["access_keys"][0]["id"], key.as_str());
-    let key = format!("/v1/access-keys/{key}");
-    owner.call("PATCH", &key, Some(&json!({"name": "pipeline"}))).await.expect_status(200);
-    assert_eq!(owner.get(&key).await.body["name"], "pipeline");
-    owner.call("DELETE", &key, None).await.expect_status(204);
 }
 
 /// A token by an access key, and the requests that clients make with it.

@@ -5,6 +5,17 @@ use serde_json::json;
 
 use super::Client;
 
+/// An access key, until it is disabled.
+pub(super) async fn exercise_access_keys(owner: &Client<'_>) {
+    let key = owner.call("POST", "/v1/access-keys", Some(&json!({"name": "ci"}))).await;
+    let key = key.body["id"].as_str().unwrap().to_owned();
+    assert_eq!(owner.get("/v1/access-keys").await.body["access_keys"][0]["id"], key.as_str());
+    let key = format!("/v1/access-keys/{key}");
+    owner.call("PATCH", &key, Some(&json!({"name": "pipeline"}))).await.expect_status(200);
+    assert_eq!(owner.get(&key).await.body["name"], "pipeline");
+    owner.call("DELETE", &key, None).await.expect_status(204);
+}
+
 /// Memberships, as their owner and their recipient see them.
 pub(super) async fn exercise_memberships(owner: &Client<'_>, member: &Client<'_>) {
     let received = json!({"role": "recipient", "owners": ["own1"], "status": ["pending"]});

@@ -255,22 +255,46 @@ async fn killed_worker_is_resumed_exactly_once() {
     assert!(memberships.iter().all(|membership| membership["rev"] == once), "{memberships:?}");
 }
 
+/// Makes a request for which a function has no route, with a token and with others. Returns the status of the latter.
+async fn call_nowhere(function: &mut LambdaProcess, token: &str) -> u16 {
+    let event = HttpEvent::new("GET /nowhere", "/nowhere");
+    let (status, error) =
+        status_and_body(&function.invoke(&event.clone().token(token).build()).await.unwrap());
+    assert_eq!((status, &error["error"]["title"]), (404, &json!("Not Found")), "{error}");
+    for refused in [event.clone(), event.token(&format!("{token}x"))] {
+        let (status, error) = status_and_body(&function.invoke(&refused.build()).await.unwrap());
+        assert_eq!((status, &error["error"]["title"]), (401, &json!("Unauthorized")), "{error}");
+    }
+    401
+}
+
+/// Opens a page of the console in a session, and with a token that is not accepted. Returns the status of the latter.
+async fn visit_console(function: &mut LambdaProcess, token: &str) -> u16 {
+    let event = HttpEvent::new("GET /console/{page+}", "/console/images");
+    for (token, expected) in [(token.to_owned(), 200), (format!("{token}x"), 303)] {
+        let visit = event.clone().header("cookie", &format!("imageshare={token}"));
+        let response = function.invoke(&visit.build()).await.unwrap();
+        assert_eq!(response["statusCode"], expected, "{response}");
+    }
+    303
+}
+
 #[tokio::test]
 async fn functions_stay_small_and_log_no_token() {
     let world = Deployment::start().await;
     let token = Deployment::token("p1", "member");
     for name in Document::load().unwrap().http_functions() {
         let mut function = world.start_function(name).await;
-        let event = HttpEvent::new("GET /nowhere", "/nowhere");
-        let (status, error) =
-            status_and_body(&function.invoke(&event.clone().token(&token).build()).await.unwrap());
-        assert_eq!((status, &error["error"]["title"]), (404, &json!("Not Found")), "{name}: {error}");
-        for refused in [event.clone(), event.token(&format!("{token}x"))] {
-            let (status, error) = status_and_body(&function.invoke(&refused.build()).await.unwrap());
-            assert_eq!((status, &error["error"]["title"]), (401, &json!("Unauthorized")), "{name}: {error}");
-        }
+        let refused = if name == "console" {
+            visit_console(&mut function, &token).await
+        } else {
+            call_nowhere(&mut function, &token).await
+        };
         let log = function.log();
-        assert!(log.contains(r#""status":401"#) && !log.contains(&token[..20]), "{name}: {log}");
+        assert!(
+            log.contains(&format!(r#""status":{refused}"#)) && !log.contains(&token[..20]),
+            "{name}: {log}"
+        );
         let peak = function.peak_resident_bytes();
         assert!(peak < 40 << 20, "{name} needs {peak} bytes");
         println!("{name}: requests events after {:?}, {} KiB resident", function.init_time(), peak >> 10);

@@ -20,12 +20,12 @@ struct Provider {
 
 /// Starts the provider; `None` where Python or its index cannot be used.
 async fn start_provider() -> Option<Provider> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/openid");
     let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let made = python::with_requirements(&folder.join("openid.txt"), target).await;
+    let made = python::with_requirements(&folder.join("requirements.txt"), target).await;
     let python = python::or_skip("the OpenID provider", made)?;
     let mut process = Command::new(python)
-        .arg(folder.join("openid_provider.py"))
+        .arg(folder.join("provider.py"))
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -29,7 +29,7 @@ pub(crate) fn cookie(base_url: &str, token: &str) -> String {
     format!("{name}={token}; Path=/; HttpOnly; SameSite=Lax{attribute}{age}")
 }
 
-/// The cookie with a new token, if the request's is old; no I/O, since the access key is cached.
+/// The cookie with a new token, if the request's is old. At most one read; none while the access key is cached.
 pub(crate) async fn renewed_cookie(
     function: &HttpFunction,
     request: &AuthenticatedRequest,

@@ -9,9 +9,10 @@ use http::header::COOKIE;
 /// The cookie's name over https, and over http.
 pub const SESSION_COOKIES: [&str; 2] = ["__Host-imageshare", "imageshare"];
 
-/// The token in the cookie, if there is one. Whether it is valid remains to be checked.
+/// The token in the cookie, if there is one. Whether it is valid remains to be checked. The name that is bound to this host
+/// comes first: a cookie of the other name may have been set by another host of the same domain.
 pub fn session_token(headers: &HeaderMap) -> Option<&str> {
-    cookie(headers, &SESSION_COOKIES)
+    SESSION_COOKIES.iter().find_map(|name| cookie(headers, &[name]))
 }
 
 /// The value of the first cookie that has one of these names and a value.
@@ -39,5 +40,10 @@ mod tests {
         for none in ["", "imageshare=", "other=imageshare", "imageshare"] {
             assert_eq!(token_in(none), None, "{none}");
         }
+    }
+
+    #[test]
+    fn cookie_that_is_bound_to_the_host_comes_first() {
+        assert_eq!(token_in("imageshare=other; __Host-imageshare=own").as_deref(), Some("own"));
     }
 }

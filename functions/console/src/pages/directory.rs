@@ -28,7 +28,7 @@ struct Directory {
     rows: Vec<Row>,
     next: Option<String>,
     is_first: bool,
-    /// What is said in place of the rows if there are none.
+    /// What is said in place of the rows, where no project is listed.
     empty: &'static str,
 }
 

@@ -13,7 +13,7 @@ texts! { DirectoryTexts {}
     organization: "Organization",
     organization_hint: "Leave it empty if the project belongs to none. Share rules name an organization to reach all of its projects.",
     cloud_account: "Account at AWS",
-    cloud_account_hint: "Leave it empty if there is none. What the account says of its images is believed as this project’s.",
+    cloud_account_hint: "Leave it empty if no account is bound to the project. What the account says of its images is believed as this project’s.",
     empty: "The directory has no project yet.",
     not_found: "No project in this region has these names, or this ID. If the account has several projects, enter the project name as well.",
     show_all: "Show all",

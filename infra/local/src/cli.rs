@@ -29,7 +29,7 @@ pub use self::remote::{
 pub use self::settings::parse_process_arguments as parse;
 pub use self::tenants::{FileFormat, ListFormat, ServerLocation, TenantsCommand};
 use self::value::{lifetime, region, role};
-pub(crate) use self::variables::{CONSOLE_CLIENT_SECRET, MASTER_KEYS};
+pub(crate) use self::variables::MASTER_KEYS;
 use crate::issuers::IssuerArguments;
 use crate::keys::TokenClaims;
 

@@ -8,8 +8,11 @@ use imageshare::auth::{
     ExpectedClaims, ProviderSettings, loggable_address,
 };
 
-use crate::cli::CONSOLE_CLIENT_SECRET;
 use crate::keys::ISSUER;
+
+/// The variable with the secret of the console's client. It is no argument, because every user of the machine can see the
+/// arguments of a process.
+pub(crate) const CONSOLE_CLIENT_SECRET: &str = "IMAGESHARE_CONSOLE_CLIENT_SECRET";
 
 /// Why an issuer's tokens cannot be verified.
 #[derive(Debug, thiserror::Error)]

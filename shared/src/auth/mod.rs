@@ -41,6 +41,7 @@ mod remote_key_set;
 mod sealed_secret;
 mod secrets;
 mod session_token;
+mod sign_in;
 pub mod signature;
 mod signed_token;
 mod token_hash;

@@ -16,7 +16,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ImageId, JobId, Outcome, Plan, Status, TenantId, Timestamp, Transition, VaultId};
+use super::{ImageId, JobId, Outcome, Status, TenantId, Timestamp, Transition, VaultId};
 
 /// What a job does to each pair.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -209,12 +209,12 @@ pub struct WorkItem {
 }
 
 impl WorkItem {
-    /// Adds the outcomes and transitions of the pairs that a plan executes.
-    pub fn add_plan(&mut self, plan: &Plan) {
+    /// Adds the outcomes and transitions of the pairs that were executed next.
+    pub fn add_results(&mut self, outcomes: &[Outcome], transitions: &[Option<Transition>]) {
         // An older function adds outcomes only.
         self.transitions.resize(self.outcomes.len(), None);
-        self.outcomes.extend(&plan.outcomes);
-        self.transitions.extend(&plan.transitions);
+        self.outcomes.extend(outcomes);
+        self.transitions.extend(transitions);
         self.transitions.resize(self.outcomes.len(), None);
     }
 
@@ -480,12 +480,11 @@ mod tests {
             attempts: 0,
         };
         let began = Some(Transition::Began);
-        let plan = Plan { outcomes: vec![Outcome::Done], transitions: vec![began], ..Plan::default() };
-        work_item.add_plan(&plan);
+        work_item.add_results(&[Outcome::Done], &[began]);
         // An older function executes a pair, and a newer one another.
         work_item.outcomes.push(Outcome::Done);
-        work_item.add_plan(&plan);
-        work_item.add_plan(&Plan { transitions: Vec::new(), ..plan });
+        work_item.add_results(&[Outcome::Done], &[began]);
+        work_item.add_results(&[Outcome::Done], &[]);
         assert_eq!(work_item.transitions, [began, None, began, None]);
         work_item.outcomes.push(Outcome::Done);
         let report = JobReport { job: job(1, 6), work_items: vec![work_item] };

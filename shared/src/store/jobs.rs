@@ -248,7 +248,7 @@ impl Store {
         let now = self.clock.now();
         let mut writes = plan_writes(plan, snapshot, now)?;
         let mut next = open.work_item.clone();
-        next.add_plan(plan);
+        next.add_results(&plan.outcomes, &plan.transitions);
         next.finished_at = next.remaining_pairs().is_empty().then_some(now);
         writes.push(move_cursor(open.job.id, &open.work_item, &next));
         if next.finished_at.is_some() {

@@ -7,7 +7,6 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::idempotency::ReplayError;
 use super::marker::Marker;
 use crate::domain::{
     BadDetail, Denied, ImageId, Outcome, ResolveError, ShareRequestError, TenantId, UnknownValue,
@@ -141,15 +140,6 @@ pub enum UseCaseError {
     /// The table failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-}
-
-impl From<ReplayError> for UseCaseError {
-    fn from(problem: ReplayError) -> Self {
-        match problem {
-            ReplayError::KeyReused => Self::IdempotencyKeyReused,
-            ReplayError::Store(problem) => problem.into(),
-        }
-    }
 }
 
 /// A limit that a tenant has exceeded for now.

@@ -18,6 +18,15 @@ pub(super) enum ReplayError {
     Store(#[from] StoreError),
 }
 
+impl From<ReplayError> for UseCaseError {
+    fn from(problem: ReplayError) -> Self {
+        match problem {
+            ReplayError::KeyReused => Self::IdempotencyKeyReused,
+            ReplayError::Store(problem) => problem.into(),
+        }
+    }
+}
+
 /// Returns the id of what the first request under the idempotency key has created; `None` if the request is new or
 /// has no key. Costs one read if it has a key.
 ///

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::issuers::CONSOLE_CLIENT_SECRET;
+
 /// The variable of each flag. Functions on AWS have the same names.
 pub(super) const VARIABLES: [(&str, &str); 20] = [
     ("listen", "IMAGESHARE_LISTEN"),
@@ -32,9 +34,6 @@ pub(super) const CONFIG: &str = "IMAGESHARE_CONFIG";
 /// The variable with the master keys of a server with `--table`. It is no argument, because every user of the machine
 /// can see the arguments of a process.
 pub(crate) const MASTER_KEYS: &str = "IMAGESHARE_MASTER_KEYS";
-
-/// The variable with the secret of the console's client, for the same reason.
-pub(crate) const CONSOLE_CLIENT_SECRET: &str = "IMAGESHARE_CONSOLE_CLIENT_SECRET";
 
 /// The section of the help about variables and the settings file.
 pub(super) fn help() -> String {

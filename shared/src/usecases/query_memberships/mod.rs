@@ -3,50 +3,20 @@
 //! A query goes through images in order ([`walk`]): those that it names, or those of the project's lists. Every image
 //! is read and authorized, so an image that the project may not see, or whose visibility is not `shared`, is left out.
 //!
-//! A request reads at most [`MAX_READS`] images and memberships beyond its first step, and then returns a page that may
+//! A request reads at most [`MAX_READS`](query::MAX_READS) images and memberships beyond its first step, and then returns a page that may
 //! be shorter than its limit, or empty, with the position where the next one continues.
 
 mod owned;
 mod position;
+mod query;
 mod received;
 mod walk;
 
-use std::collections::BTreeSet;
-
 pub use self::position::MembershipPosition;
-use super::{Page, UseCaseError};
+pub use self::query::{MembershipPage, MembershipQuery, MembershipRow};
+use super::UseCaseError;
 use crate::App;
-use crate::domain::{Audience, Caller, ImageHead, ImageId, MemberView, Status, TenantId, authorize_project};
-
-/// The images and memberships after which a request reads no further ones.
-const MAX_READS: usize = 2_000;
-
-/// Which memberships a query returns.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MembershipQuery {
-    /// The project whose memberships they are.
-    pub project: TenantId,
-    /// Whether the project owns the images, or has received them.
-    pub side: Audience,
-    /// Only those of these images.
-    pub images: Option<BTreeSet<ImageId>>,
-    /// Only those with these tenants on the other side: the recipients, or the owners.
-    pub counterparts: Option<BTreeSet<TenantId>>,
-    /// Only those with one of these statuses.
-    pub statuses: BTreeSet<Status>,
-}
-
-/// A membership, with its image.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MembershipRow {
-    /// The image.
-    pub image: ImageHead,
-    /// The membership.
-    pub member: MemberView,
-}
-
-/// A page of memberships.
-pub type MembershipPage = Page<MembershipRow, MembershipPosition>;
+use crate::domain::{Audience, Caller, authorize_project};
 
 /// Returns the memberships that a query selects: at most `limit`, after `after`. They are in the order of image ids if
 /// the query names images, otherwise the newest image first, by status on the recipient's side; those of one image are

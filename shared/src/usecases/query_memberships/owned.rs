@@ -4,8 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
+use super::position::MembershipPosition;
+use super::query::{MAX_READS, MembershipPage, MembershipQuery, MembershipRow};
 use super::walk::ImageWalk;
-use super::{MAX_READS, MembershipPage, MembershipPosition, MembershipQuery, MembershipRow};
 use crate::App;
 use crate::domain::{Caller, ImageAction, ImageHead, ImageId, MemberView, TenantId};
 use crate::store::{List, ListQuery, Pair, Position, Store, StoreError};

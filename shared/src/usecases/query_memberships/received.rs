@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
+use super::position::MembershipPosition;
+use super::query::{MAX_READS, MembershipPage, MembershipQuery, MembershipRow};
 use super::walk::ImageWalk;
-use super::{MAX_READS, MembershipPage, MembershipPosition, MembershipQuery, MembershipRow};
 use crate::App;
 use crate::domain::{Caller, ImageAction, ImageId, MemberView, NamedMembership, Status};
 use crate::store::{List, ListQuery, Position};

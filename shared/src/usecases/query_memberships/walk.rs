@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::ops::Bound;
 
-use super::{MembershipPosition, MembershipQuery};
+use super::position::MembershipPosition;
+use super::query::MembershipQuery;
 use crate::domain::{ImageId, Timestamp};
 use crate::store::{Cursor, ListQuery, MAX_SKIPPED_ENTRIES, Order, Position, Store};
 use crate::usecases::UseCaseError;

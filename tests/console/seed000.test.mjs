@@ -23,7 +23,7 @@ for (const [how, options, act] of hands) {
       // Select the private images to share and click Share above the image list.
       for (const name of ["golden", "silver"]) await go.check(page.getByRole("checkbox", { name: `Select ${name}` }));
       await go.press(page.getByRole("button", { name: "Share", exact: true }));
-      await page.getByRole("heading", { name: "Share Image" }).waitFor();
+      await page.getByRole("dialog", { name: "Share Image" }).waitFor();
 
       // Enter the account name of the target tenant and click Add.
       await go.fill(page.getByLabel("Account name"), `Single ${single.id}`);
@@ -81,3 +81,15 @@ for (const [how, options, act] of hands) {
     assert.equal(images.length, 0);
   });
 }
+
+test("Esc leaves the dialog, and shares nothing", async () => {
+  const owner = await Project.create("own");
+  const image = await owner.image("golden");
+  await visit(owner, {}, async (page) => {
+    await page.goto(`/console/images/share?image=${image}`);
+    await page.getByRole("dialog", { name: "Share Image" }).waitFor();
+    await page.keyboard.press("Escape");
+    await page.getByRole("heading", { level: 1, name: "Private Images" }).waitFor();
+  });
+  assert.deepEqual((await owner.call("GET", `/v2/images/${image}/members`)).members, []);
+});

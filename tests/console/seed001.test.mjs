@@ -60,7 +60,7 @@ for (const [how, options, act] of hands) {
       const go = act(page);
       await page.goto("/console/shared");
       await go.press(page.getByRole("link", { name: "Accept All" }));
-      await page.getByRole("heading", { level: 1, name: "Accept Full-ECS Image" }).waitFor();
+      await page.getByRole("dialog", { name: "Accept Full-ECS Image" }).waitFor();
       await page.getByText("1 full-ECS image needs 100 GiB").waitFor();
       assert.ok(await page.getByRole("radio", { name: /^small/ }).isDisabled(), "a vault that is too small");
 
@@ -69,7 +69,7 @@ for (const [how, options, act] of hands) {
       await go.fill(page.getByLabel("Vault ID"), "large");
       await go.fill(page.getByLabel("Capacity in GiB"), "200");
       await go.press(page.getByRole("button", { name: "OK" }));
-      await page.getByRole("heading", { level: 1, name: "Accept Full-ECS Image" }).waitFor();
+      await page.getByRole("dialog", { name: "Accept Full-ECS Image" }).waitFor();
       await go.choose(page.getByRole("radio", { name: /^large/ }));
       await go.press(page.getByRole("button", { name: "OK" }));
 

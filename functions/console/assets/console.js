@@ -26,33 +26,33 @@ const poll = () => {
 };
 poll();
 
-// A form or a button with data-replace="#id" replaces only that part of the page by that of the answer.
+// A button with data-replace="#id" sends its form, and replaces only that part of the page by that of the answer.
 addEventListener("submit", async (event) => {
-  const form = event.target, button = event.submitter;
-  const part = button?.dataset.replace ?? form.dataset.replace;
+  const form = event.target, button = event.submitter, part = button?.dataset.replace;
   if (!part || event.defaultPrevented) return;
   event.preventDefault();
-  const address = new URL(button?.hasAttribute("formaction") ? button.formAction : form.action);
-  const fields = new URLSearchParams(new FormData(form, button));
-  const isPost = (button?.getAttribute("formmethod") ?? form.method) === "post";
-  if (!isPost) address.search = fields;
+  const body = new URLSearchParams(new FormData(form, button));
   form.setAttribute("aria-busy", "true");
   try {
-    const response = await fetch(address, isPost ? { method: "POST", body: fields } : {});
+    const response = await fetch(form.action, { method: "POST", body });
     const next = parse(await response.text()).querySelector(part);
     const old = document.querySelector(part);
     if (response.redirected || !next || !old) return location.assign(response.url);
     const focused = document.activeElement?.id;
     old.replaceWith(next);
-    const same = button && next.querySelector(`button[name="${button.name}"][value="${button.value}"]`);
+    const same = next.querySelector(`button[name="${button.name}"][value="${button.value}"]`);
     (next.querySelector("[autofocus]") ?? document.getElementById(focused) ?? same ?? next).focus();
   } catch {
-    delete form.dataset.replace;
-    if (button) delete button.dataset.replace;
+    delete button.dataset.replace;
     form.requestSubmit(button);
   } finally {
     form.removeAttribute("aria-busy");
   }
+});
+
+// Esc leaves a dialog as its Cancel link does.
+addEventListener("keydown", ({ key, isComposing }) => {
+  if (key === "Escape" && !isComposing) document.querySelector("dialog .cancel")?.click();
 });
 
 // A checkbox with data-all selects every row of its table.

@@ -2,9 +2,10 @@
 
 use std::ops::Deref;
 
-use imageshare::domain::authorize_write;
+use imageshare::domain::{JobId, authorize_write};
 use imageshare::http::{AuthenticatedRequest, Listing};
 use imageshare::store::IdempotencyRequest;
+use imageshare::usecases;
 
 use crate::fields::Fields;
 use crate::texts::{ENGLISH, Texts};
@@ -55,7 +56,19 @@ impl<'a> Visit<'a> {
         self.idempotency_of(0)
     }
 
-    /// The same for one of several requests that the form makes, by its number.
+    /// The job of the form, if it was sent before: since then, what the form was about may have changed. Costs one read if the
+    /// form has a key.
+    ///
+    /// # Errors
+    /// [`Refusal`] if the table failed.
+    pub(crate) async fn earlier_job(&self) -> Result<Option<JobId>, Refusal> {
+        match self.idempotency() {
+            Some(request) => Ok(usecases::find_earlier_job(&self.app, &request).await?),
+            None => Ok(None),
+        }
+    }
+
+    /// The digests for one of several requests that the form makes, by its number.
     pub(crate) fn idempotency_of(&self, number: usize) -> Option<IdempotencyRequest> {
         let key = self.form.text(FORM_KEY);
         let content = (self.path(), self.body(), number);

@@ -26,6 +26,7 @@ use tokio::time::{sleep, timeout};
 
 use super::ami_life::ami_is_shared_from_available_to_deregistered;
 use super::client::{Client, JOB_TIMEOUT, token};
+use super::console::pages_share_accept_and_end_their_session;
 use super::terraform_provider::provider_applies_plans_and_destroys;
 use super::{target, tests, workspace};
 
@@ -66,6 +67,7 @@ async fn deployment_serves_real_clients_from_apply_to_destroy() {
     let life = ami_is_shared_from_available_to_deregistered(&world.emulator, &url);
     stages.run("life of an AMI", life).await;
     stages.run("Terraform provider", provider_applies_plans_and_destroys(&url)).await;
+    stages.run("console", pages_share_accept_and_end_their_session(&url)).await;
     stages.run("ten thousand pairs", stream_carries_ten_thousand_pairs(world)).await;
     stages.run("an action less", role_with_an_action_less_cannot_share(world)).await;
     stages.run("upgrade", upgrade_under_load_loses_nothing(world)).await;

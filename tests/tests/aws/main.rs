@@ -4,6 +4,7 @@
 
 mod ami_life;
 mod client;
+mod console;
 mod deployment;
 mod documents;
 mod gateway_errors;

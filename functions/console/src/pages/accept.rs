@@ -124,7 +124,8 @@ pub(crate) async fn show(visit: &Visit<'_>) -> Result<Reply, Refusal> {
 /// vault is chosen, the page is shown again. Costs what [`show`] does before the use case.
 pub(crate) async fn confirm(visit: &Visit<'_>) -> Result<Reply, Refusal> {
     authorize_write(visit.caller())?;
-    if let Some(job) = earlier_job(visit).await? {
+    // Since the form was sent the first time, other images wait.
+    if let Some(job) = visit.earlier_job().await? {
         return Ok(done(job));
     }
     let candidates = Candidates::load(visit, Selection::of(&visit.form)?).await?;
@@ -160,14 +161,6 @@ pub(crate) async fn confirm(visit: &Visit<'_>) -> Result<Reply, Refusal> {
         }
     };
     Ok(done(job))
-}
-
-/// The job of this form, if it was sent before: since then, other images wait.
-async fn earlier_job(visit: &Visit<'_>) -> Result<Option<JobId>, Refusal> {
-    match visit.idempotency() {
-        Some(request) => Ok(usecases::find_earlier_job(&visit.app, &request).await?),
-        None => Ok(None),
-    }
 }
 
 fn done(job: JobId) -> Reply {

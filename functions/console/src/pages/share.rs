@@ -9,6 +9,7 @@
 use std::collections::BTreeSet;
 
 use askama::Template;
+use futures_util::{StreamExt, TryStreamExt, future, stream};
 use http::StatusCode;
 use imageshare::domain::{
     Denied, Encryption, ImageId, JobId, KeyGrant, KeyId, TenantId, Visibility, authorize_write,
@@ -27,6 +28,9 @@ use crate::wording::Refusal;
 
 /// The most images, and the most projects, of one share.
 const MOST: usize = 100;
+
+/// The most key grants that are written concurrently.
+const MAX_CONCURRENT_GRANTS: usize = 16;
 
 #[derive(Template)]
 #[template(path = "share.html")]
@@ -146,7 +150,8 @@ async fn set_shared(visit: &Visit<'_>, image: &ImageId) -> Result<(), Refusal> {
 }
 
 impl Draft {
-    /// Shares the images with the projects. Returns the job; `None` if there are problems, and nothing was shared.
+    /// Shares the images with the projects. Returns the job, or that of the same form before; `None` if there are problems, and
+    /// nothing was shared.
     async fn share(&self, visit: &Visit<'_>, problems: &mut Problems) -> Result<Option<JobId>, Refusal> {
         let texts = visit.texts;
         let images = owned::find(visit, &self.images).await?;
@@ -165,7 +170,8 @@ impl Draft {
             problems.add("grant", texts.own.grant_needed);
         }
         if !problems.is_empty() {
-            return Ok(None);
+            // Of a form that is sent again, the images may be as they are because of the first time.
+            return visit.earlier_job().await;
         }
         grant_keys(visit, missing).await?;
         let ids = can.iter().map(|image| image.image.id.clone()).collect();
@@ -279,7 +285,8 @@ fn key(image: &VisibleImage) -> Option<KeyId> {
 /// Grants keys, one write each.
 async fn grant_keys(visit: &Visit<'_>, grants: Vec<KeyGrant>) -> Result<(), KeyGrantError> {
     let grant = |KeyGrant { key, tenant, .. }| usecases::grant_key(&visit.app, visit.caller(), key, tenant);
-    futures_util::future::try_join_all(grants.into_iter().map(grant)).await.map(drop)
+    let grants = stream::iter(grants).map(grant).buffer_unordered(MAX_CONCURRENT_GRANTS);
+    grants.try_for_each(|_| future::ready(Ok(()))).await
 }
 
 /// What is granted to how many projects.

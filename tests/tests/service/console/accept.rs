@@ -16,7 +16,7 @@ async fn vault_is_asked_for_exactly_if_an_image_needs_one() {
     let asked = visitor.submit("shared", &both).await;
     assert_eq!(asked.location(), format!("/console/shared/accept?image={plain}&image={server}"));
     let page = visitor.follow(&asked).await;
-    page.expect_text("<h1>Accept Full-ECS Image</h1>").expect_text("needs 40 GiB in a vault");
+    page.expect_text(">Accept Full-ECS Image</h1>").expect_text("needs 40 GiB in a vault");
     page.expect_text("You have no vault yet.").expect_text("2 images will be accepted.");
     let accepted = visitor.submit("shared", &[("form", "2"), ("accept", &plain)]).await;
     visitor.follow(&accepted).await.expect_text("1 image is accepted");
@@ -131,7 +131,7 @@ async fn accept_all_goes_on_without_a_vault_if_asked_to() {
     share_new(&functions, full_ecs("server", 40)).await;
     let visitor = Visitor::member(&functions, "mem1");
     let page = visitor.open("shared/accept?all=1").await;
-    page.expect_text("<h1>Accept Full-ECS Image</h1>").expect_text("No vault: full-ECS images go on waiting");
+    page.expect_text(">Accept Full-ECS Image</h1>").expect_text("No vault: full-ECS images go on waiting");
     let seen = page.field("seen");
     let undecided = visitor.submit("shared/accept", &[("form", "1"), ("seen", seen), ("all", "1")]).await;
     undecided.expect_status(400).expect_text("Choose a vault");

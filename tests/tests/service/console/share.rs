@@ -1,5 +1,6 @@
 //! *Share Image*.
 
+use imageshare::domain::Limits;
 use imageshare_tests::in_process::Functions;
 use imageshare_tests::visitor::{Page, Visitor};
 use serde_json::json;
@@ -149,6 +150,22 @@ async fn image_that_changed_meanwhile_is_not_left_out_silently() {
     Visitor::member(&functions, "mem1").open("shared").await.expect_text("Nothing is shared");
     press(&owner, &page, &[("do", "share")]).await.expect_status(303);
     Visitor::member(&functions, "mem1").open("shared").await.expect_text("1 image waits");
+}
+
+#[tokio::test]
+async fn form_that_is_sent_twice_leads_to_its_one_job() {
+    let limits = Limits { members_per_image: 1, ..Limits::default() };
+    let functions = Functions::start_with(limits);
+    let image = functions.create_image("own1", &json!({"name": "golden"})).await;
+    let owner = Visitor::member(&functions, "own1");
+    let page = owner.open(&format!("images/share?image={image}")).await;
+    let page = press(&owner, &page, &[("ids", "mem1"), ("do", "add")]).await;
+    let shared = press(&owner, &page, &[("do", "share")]).await;
+    shared.expect_status(303);
+    let again = press(&owner, &page, &[("do", "share")]).await;
+    assert_eq!(again.location(), shared.location(), "the image has reached its limit by the first");
+    let page = owner.open(&format!("images/share?image={image}")).await;
+    page.expect_text("its limit of 1 recipients is reached");
 }
 
 #[tokio::test]

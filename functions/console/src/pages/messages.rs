@@ -1,9 +1,11 @@
 //! *Messages*: what the requests of other projects did to this one, and where to act on it.
 
+use std::collections::HashMap;
+
 use askama::Template;
 use futures_util::future::join_all;
 use imageshare::domain::{
-    DirectoryEntry, Message, MessageId, MessageKind, Timestamp, UnreadEntry, authorize_write,
+    DirectoryEntry, ImageId, Message, MessageId, MessageKind, Timestamp, UnreadEntry, authorize_write,
 };
 use imageshare::http::Listing;
 use imageshare::usecases::{self, MessageError, MessageList, MessageView, UnreadCount};
@@ -40,8 +42,8 @@ struct Messages {
 struct Row {
     id: String,
     sentence: String,
-    /// The names of the first images, or their ids.
-    images: Vec<String>,
+    /// The first images.
+    images: Vec<NamedImage>,
     further: String,
     counterpart: String,
     entry: Option<DirectoryEntry>,
@@ -50,6 +52,15 @@ struct Row {
     /// What is to be done, and where.
     link: (&'static str, &'static str),
     mark: String,
+}
+
+/// An image that a message names.
+struct NamedImage {
+    id: String,
+    /// Its name, or its id if it has none.
+    name: String,
+    /// Whether its page is there, as far as the messages of this page tell.
+    is_linked: bool,
 }
 
 /// Shows a page of all messages, or of the unread ones. The list and the frame are read concurrently: two steps for all
@@ -67,6 +78,7 @@ pub(crate) async fn show(visit: &Visit<'_>) -> Result<Reply, Refusal> {
     let kept: &[(&str, &str)] = if is_unread_only { &[("unread", "1")] } else { &[] };
     let is_recent = |view: &&MessageView| !view.is_read && view.message.arrived > as_of;
     let recent = views.iter().filter(is_recent).map(|view| view.message.id.to_string()).collect();
+    let withdrawn = withdrawn_images(&views);
     let has_unread = unread.is_some_and(|unread| unread.count > 0);
     Ok(Reply::page(&Messages {
         frame,
@@ -75,7 +87,7 @@ pub(crate) async fn show(visit: &Visit<'_>) -> Result<Reply, Refusal> {
         unread: unread.map(|unread| unread_sentence(unread, visit.texts)).unwrap_or_default(),
         as_of: if has_unread { as_of.unix_millis().to_string() } else { String::new() },
         recent,
-        rows: views.into_iter().map(|view| Row::new(visit.texts, view)).collect(),
+        rows: views.into_iter().map(|view| Row::new(visit.texts, view, &withdrawn)).collect(),
         pager: Pager::new(visit.texts.pages, ("marker", position.is_some()), next.as_deref(), kept),
     }))
 }
@@ -98,6 +110,18 @@ async fn list_unread(visit: &Visit<'_>, position: Option<&str>) -> Result<Listed
 
 fn listed<P: ToString>(MessageList { page, unread, as_of, .. }: MessageList<P>) -> Listed {
     (page.items, unread, as_of, page.next.map(|next| next.to_string()))
+}
+
+/// Of the images that messages name, the latest first, whether the latest message about each withdraws it from the project.
+fn withdrawn_images(views: &[MessageView]) -> HashMap<ImageId, bool> {
+    let mut withdrawn = HashMap::new();
+    for MessageView { message, .. } in views {
+        let withdraws = message.id.kind == MessageKind::ShareWithdrawn;
+        for image in message.images.keys() {
+            withdrawn.entry(image.clone()).or_insert(withdraws);
+        }
+    }
+    withdrawn
 }
 
 /// Marks a message, or all that had arrived some seconds before the page was shown, with the later ones that it shows: a
@@ -136,12 +160,19 @@ fn unread_sentence(unread: UnreadCount, texts: &Texts) -> String {
 }
 
 impl Row {
-    fn new(texts: &'static Texts, MessageView { message, is_read, counterpart }: MessageView) -> Self {
+    fn new(
+        texts: &'static Texts,
+        MessageView { message, is_read, counterpart }: MessageView,
+        withdrawn: &HashMap<ImageId, bool>,
+    ) -> Self {
         let own = &texts.received;
         let sentence = sentence(&message, texts);
-        let names: Vec<_> =
-            message.images.iter().map(|(id, name)| shown_name(id.as_str(), name.as_deref())).collect();
-        let further = names.len().saturating_sub(MAX_NAMED_IMAGES);
+        let images = message.images.iter().take(MAX_NAMED_IMAGES).map(|(id, name)| NamedImage {
+            id: id.to_string(),
+            name: shown_name(id.as_str(), name.as_deref()),
+            is_linked: !withdrawn.get(id).is_some_and(|is_withdrawn| *is_withdrawn),
+        });
+        let further = message.images.len().saturating_sub(MAX_NAMED_IMAGES);
         let link = match message.id.kind {
             MessageKind::ShareOffered => (own.answer, Section::SharedImages.path()),
             MessageKind::ShareWithdrawn | MessageKind::GrantEnded => {
@@ -154,7 +185,7 @@ impl Row {
         let mark = if is_read { own.mark_unread_of } else { own.mark_read_of };
         Self {
             id: message.id.to_string(),
-            images: names.into_iter().take(MAX_NAMED_IMAGES).collect(),
+            images: images.collect(),
             further: if further > 0 {
                 fill(own.further_images, &[("count", &further.to_string())])
             } else {

@@ -24,6 +24,29 @@ async fn share_and_its_answer_are_told_to_the_other_side() {
 }
 
 #[tokio::test]
+async fn message_links_to_an_image_while_it_is_shared() {
+    let functions = Functions::start();
+    let image = share_new(&functions, json!({"name": "golden"})).await;
+    functions.local.carry_out_effects().await;
+    let visitor = Visitor::member(&functions, "mem1");
+    let link = format!("<a href=\"/console/images/{image}\"><bdi>golden</bdi></a>");
+    visitor.open("messages").await.expect_text(&link);
+    visitor.submit("shared", &[("form", "1"), ("accept", &image)]).await.expect_status(303);
+    functions.local.carry_out_effects().await;
+    let owner = Visitor::member(&functions, "own1");
+    owner.open("messages").await.expect_text(&link);
+    let form = [("form", "2"), ("tenant", "mem1")];
+    owner.submit(&format!("images/{image}/unshare"), &form).await.expect_status(303);
+    functions.local.carry_out_effects().await;
+    // Neither the message that it was shared nor the later one leads to a page that is gone.
+    let page = visitor.open("messages").await;
+    page.expect_text("golden is not shared with you any more.").expect_no_text("/console/images/");
+    functions.share("own1", &[&image], &["mem1"]).await;
+    functions.local.carry_out_effects().await;
+    visitor.open("messages").await.expect_text(&link);
+}
+
+#[tokio::test]
 async fn message_is_marked_as_read_and_as_unread() {
     let functions = Functions::start();
     let store = &functions.local.service.store;

@@ -49,6 +49,21 @@ async fn rejected_image_has_its_own_page_and_can_be_accepted() {
 }
 
 #[tokio::test]
+async fn received_image_links_to_its_page_in_every_status() {
+    let functions = Functions::start();
+    let image = share_new(&functions, json!({"name": "golden"})).await;
+    let visitor = Visitor::member(&functions, "mem1");
+    let link = format!("<a href=\"/console/images/{image}\"><bdi>golden</bdi></a> <code>{image}</code>");
+    for (decision, list) in [("", "shared"), ("accept", "shared"), ("reject", "shared/rejected")] {
+        if !decision.is_empty() {
+            visitor.submit("shared", &[("form", decision), (decision, &image)]).await.expect_status(303);
+        }
+        visitor.open(list).await.expect_text(&link);
+        visitor.open(&format!("images/{image}")).await.expect_status(200);
+    }
+}
+
+#[tokio::test]
 async fn rejection_that_frees_a_vault_is_asked_for() {
     let functions = Functions::start();
     let image = share_new(&functions, full_ecs("server", 40)).await;

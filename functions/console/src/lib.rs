@@ -11,6 +11,7 @@
 //! frame        what every page has around it: navigation, project, region
 //! notice       what became of the last action
 //! owned        the images that the project owns, as several pages show them
+//! visible      the images that the project may see, by their ids
 //! recipients   the projects that a form names, and how its fields find them
 //! problems     what is wrong with a form, beside its fields
 //! wording      errors and outcomes as sentences that say what to do
@@ -34,6 +35,7 @@ mod same_origin;
 mod session;
 mod show;
 mod texts;
+mod visible;
 mod visit;
 mod wording;
 

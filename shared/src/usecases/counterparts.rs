@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 use super::list_images::{ListReason, VisibleImage};
 use super::query_memberships::MembershipRow;
 use crate::App;
-use crate::domain::{DirectoryEntry, MemberView, Name, TenantId};
-use crate::store::StoreError;
+use crate::domain::{DirectoryEntry, MemberView, Name, PairResult, TenantId, Transition};
+use crate::store::{KeyGrantRecord, StoreError};
 
 /// The names of a tenant, as the other side of a membership sees them: not its organization or its cloud account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +29,8 @@ mod sealed {
     impl Sealed for super::VisibleImage {}
     impl Sealed for super::MemberView {}
     impl Sealed for super::MembershipRow {}
+    impl Sealed for super::PairResult<'_> {}
+    impl Sealed for super::KeyGrantRecord {}
 }
 
 /// The owner of an image that is shared with the caller. The owner of an image that every tenant can see is no
@@ -51,6 +53,22 @@ impl MembershipSide for MemberView {
 impl MembershipSide for MembershipRow {
     fn tenants(&self) -> impl Iterator<Item = &TenantId> {
         [&self.image.owner, &self.member.tenant].into_iter()
+    }
+}
+
+/// The recipient, if the job has changed a membership. An unshare from a tenant that is no member changes nothing, and a
+/// failed share makes no member.
+impl MembershipSide for PairResult<'_> {
+    fn tenants(&self) -> impl Iterator<Item = &TenantId> {
+        let has_changed = self.transition.is_some_and(|transition| transition != Transition::Unchanged);
+        has_changed.then_some(self.tenant).into_iter()
+    }
+}
+
+/// The recipient of a key of the caller's project.
+impl MembershipSide for KeyGrantRecord {
+    fn tenants(&self) -> impl Iterator<Item = &TenantId> {
+        std::iter::once(&self.tenant)
     }
 }
 

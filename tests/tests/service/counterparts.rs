@@ -89,6 +89,27 @@ async fn both_sides_of_a_membership_see_the_others_names() {
 }
 
 #[tokio::test]
+async fn job_names_only_the_tenants_that_it_reached() {
+    let world = start().await;
+    let image = world.create_image("own1").await;
+    let (owner, tenants) = (caller("own1"), vec![tenant("mem1")]);
+    let job = usecases::unshare(&world.service, &owner, vec![image.clone()], tenants.clone(), None).await;
+    let results = async |job| {
+        world.run_open_work().await;
+        let report = usecases::job_status(&world.service, &owner, job).await.unwrap();
+        let results: Vec<_> = report.results().collect();
+        assert_eq!(results.len(), 1);
+        names(&world, &results).await
+    };
+    // It was no member.
+    assert_eq!(results(job.unwrap()).await, []);
+    let job = usecases::share(&world.service, &owner, vec![image.clone()], tenants.clone(), None).await;
+    assert_eq!(results(job.unwrap()).await, [named("mem1", "Käse & Söhne")]);
+    let job = usecases::unshare(&world.service, &owner, vec![image], tenants, None).await;
+    assert_eq!(results(job.unwrap()).await, [named("mem1", "Käse & Söhne")]);
+}
+
+#[tokio::test]
 async fn owner_of_a_public_image_is_no_counterpart() {
     let world = start().await;
     let details = imageshare::domain::Details::default();

@@ -6,13 +6,9 @@
 use std::collections::HashMap;
 
 use askama::Template;
-use imageshare::domain::{
-    Denied, ImageId, ImageKind, MemberView, Status, TenantId, Visibility, authorize_write,
-};
-use imageshare::store::List;
+use imageshare::domain::{Denied, ImageId, ImageKind, MemberView, Status, TenantId, authorize_write};
 use imageshare::usecases::{
-    self, CounterpartNames, ImageQuery, IndexFilter, ListReason, MemberCounts, MemberList, UseCaseError,
-    VisibleImage,
+    self, CounterpartNames, ListReason, MemberCounts, MemberList, UseCaseError, VisibleImage,
 };
 
 use crate::frame::{Frame, Section};
@@ -20,6 +16,7 @@ use crate::owned;
 use crate::reply::Reply;
 use crate::show::{self, Moment};
 use crate::texts::{Texts, fill};
+use crate::visible;
 use crate::visit::{self, Visit};
 use crate::wording::Refusal;
 
@@ -146,20 +143,8 @@ pub(crate) async fn show(visit: &Visit<'_>, id: &str) -> Result<Reply, Refusal> 
 /// # Errors
 /// [`Refusal::NoSuchPage`] if the project may not see it, or it does not exist.
 pub(crate) async fn find(visit: &Visit<'_>, id: &ImageId) -> Result<VisibleImage, Refusal> {
-    let tenant = &visit.caller().tenant;
-    let received = Status::ALL.into_iter().map(|status| List::Received(tenant.clone(), status));
-    let open = [Visibility::Public, Visibility::Community].map(List::Open);
-    let query = ImageQuery {
-        lists: std::iter::once(List::Owned(tenant.clone())).chain(received).chain(open).collect(),
-        filter: |_: &VisibleImage| true,
-        index_filter: IndexFilter::default(),
-        needs_member_counts: true,
-        sort: Vec::new(),
-        after: None,
-        limit: 1,
-    };
-    let page = usecases::find_images(&visit.app, visit.caller(), std::slice::from_ref(id), query).await?;
-    page.rows.into_iter().next().map(|row| row.visible).ok_or(Refusal::NoSuchPage)
+    let found = visible::find(visit, std::slice::from_ref(id), true).await?;
+    found.into_iter().next().ok_or(Refusal::NoSuchPage)
 }
 
 /// A page of the members that the visitor sees; `None` if the image has no members because of its visibility.

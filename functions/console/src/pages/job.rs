@@ -1,18 +1,20 @@
 //! A job: how far it is, what became of each image and project, and those that failed once more.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use askama::Template;
 use imageshare::domain::{
-    Denied, ImageId, JobId, JobReport, Outcome, PairResult, Task, TenantId, Transition, authorize_write,
+    Denied, Image, ImageId, JobId, JobReport, Outcome, PairResult, Task, TenantId, Transition,
+    authorize_write,
 };
-use imageshare::usecases;
+use imageshare::usecases::{self, CounterpartNames};
 
 use crate::frame::{Frame, Section};
 use crate::notice::{MAX_JOBS, Notice};
 use crate::reply::Reply;
-use crate::show::Moment;
+use crate::show::{self, Moment};
 use crate::texts::{Texts, fill};
+use crate::visible;
 use crate::visit::{self, Visit};
 use crate::wording::{self, Refusal};
 
@@ -46,24 +48,48 @@ struct JobPage {
 
 struct Row {
     image: String,
+    /// The name of the image; `None` if the visitor does not see the image any more.
+    image_name: Option<String>,
     project: String,
+    project_names: Option<CounterpartNames>,
     status: (&'static str, &'static str),
     reason: &'static str,
 }
 
-/// Shows a job: its failed pairs first. Costs one query, besides the frame.
+/// The results that a page shows.
+#[derive(Debug, Clone, Copy)]
+struct Wanted {
+    only_failed: bool,
+    /// The number of the first one.
+    first: usize,
+}
+
+/// What the images and projects of some results are called.
+#[derive(Debug, Default)]
+struct Names {
+    images: HashMap<ImageId, String>,
+    projects: HashMap<TenantId, CounterpartNames>,
+}
+
+/// Shows a job: its failed pairs first. Costs one query, then what [`Names`] do, besides the frame.
 pub(crate) async fn show(visit: &Visit<'_>, id: &str) -> Result<Reply, Refusal> {
-    let (report, mut frame) = tokio::try_join!(load(visit, id), Frame::load(visit, Some(Section::Jobs)))?;
+    let wanted = Wanted {
+        only_failed: visit.query.text("show") == FAILED,
+        first: visit.query.text("from").parse().unwrap_or(0),
+    };
+    let job = async {
+        let report = load(visit, id).await?;
+        let names = Names::load(visit, wanted.page(&wanted.results(&report))).await?;
+        Ok((report, names))
+    };
+    let ((report, names), mut frame) = tokio::try_join!(job, Frame::load(visit, Some(Section::Jobs)))?;
     let texts = visit.texts;
     let now = visit.app.clock().now();
     if report.ended_at().is_none() {
         frame.notice = frame.notice.or_else(|| Notice::of(std::slice::from_ref(&report), now, texts));
     }
-    let only_failed = visit.query.text("show") == FAILED;
-    let first: usize = visit.query.text("from").parse().unwrap_or(0);
-    let results = failed_first(&report);
-    let wanted = || results.iter().filter(|result| !only_failed || result.outcome.is_failure());
-    let (shown, all) = (wanted().count(), results.len());
+    let results = wanted.results(&report);
+    let (shown, all) = (results.len(), report.results().count());
     let can_try = visit.may_write() && report.ended_at().is_some() && !failed_groups(&report).is_empty();
     let job = &report.job;
     Ok(Reply::page(&JobPage {
@@ -73,15 +99,43 @@ pub(crate) async fn show(visit: &Visit<'_>, id: &str) -> Result<Reply, Refusal> 
         requested: Moment(job.accepted_at),
         ended: report.ended_at().map(Moment),
         pairs: pairs(&report, texts),
-        rows: wanted().skip(first).take(PAGE_SIZE).map(|result| Row::new(result, texts)).collect(),
+        rows: wanted.page(&results).iter().map(|result| Row::new(result, &names, texts)).collect(),
         shown: fill(texts.jobs.results_of, &[("shown", &shown.to_string()), ("all", &all.to_string())]),
         has_results: all > 0,
-        only_failed,
-        next: Some(first.saturating_add(PAGE_SIZE)).filter(|next| *next < shown),
-        is_first: first == 0,
+        only_failed: wanted.only_failed,
+        next: Some(wanted.first.saturating_add(PAGE_SIZE)).filter(|next| *next < shown),
+        is_first: wanted.first == 0,
         try_again: can_try.then(visit::new_form_key),
         frame,
     }))
+}
+
+impl Wanted {
+    /// The results of a job that its filter leaves, those that failed first.
+    fn results<'a>(self, report: &'a JobReport) -> Vec<PairResult<'a>> {
+        let mut results = failed_first(report);
+        results.retain(|result| !self.only_failed || result.outcome.is_failure());
+        results
+    }
+
+    /// Those of them on its page.
+    fn page<'a, 'b>(self, results: &'a [PairResult<'b>]) -> &'a [PairResult<'b>] {
+        let rest = results.get(self.first..).unwrap_or_default();
+        rest.get(..PAGE_SIZE).unwrap_or(rest)
+    }
+}
+
+impl Names {
+    /// Reads the names of a page's results: of the images that the visitor still sees, and of the projects that a result shows to
+    /// be a counterpart. Costs one batch read for the images, and one for the projects at the same time.
+    async fn load(visit: &Visit<'_>, results: &[PairResult<'_>]) -> Result<Self, Refusal> {
+        let ids: BTreeSet<&ImageId> = results.iter().map(|result| result.image).collect();
+        let ids: Vec<ImageId> = ids.into_iter().cloned().collect();
+        let projects = async { Ok(usecases::names_of(&visit.app, results).await?) };
+        let (images, projects) = tokio::try_join!(visible::find(visit, &ids, false), projects)?;
+        let name = |image: &Image| (image.id.clone(), show::image_name(image).to_owned());
+        Ok(Self { images: images.iter().map(|visible| name(&visible.image)).collect(), projects })
+    }
 }
 
 /// The results of a job as a file of comma-separated values. Costs one query.
@@ -90,7 +144,7 @@ pub(crate) async fn download(visit: &Visit<'_>, id: &str) -> Result<Reply, Refus
     let texts = visit.texts;
     let mut text = csv_line([texts.jobs.image, texts.project, texts.jobs.result, texts.jobs.reason]);
     for result in failed_first(&report) {
-        let row = Row::new(&result, texts);
+        let row = Row::new(&result, &Names::default(), texts);
         let (status, _) = row.status;
         text.push_str(&csv_line([&row.image, &row.project, status, row.reason]));
     }
@@ -162,12 +216,14 @@ pub(super) fn pairs(report: &JobReport, texts: &'static Texts) -> String {
 }
 
 impl Row {
-    fn new(result: &PairResult<'_>, texts: &'static Texts) -> Self {
+    fn new(result: &PairResult<'_>, names: &Names, texts: &'static Texts) -> Self {
         let t = &texts.jobs;
         let is_failure = result.outcome.is_failure();
         Self {
             image: result.image.to_string(),
+            image_name: names.images.get(result.image).cloned(),
             project: result.tenant.to_string(),
+            project_names: names.projects.get(result.tenant).cloned(),
             status: if is_failure { (t.failed, "failed") } else { (t.done, "done") },
             reason: match (result.outcome, result.transition) {
                 (Outcome::Done, Some(Transition::Unchanged)) => t.unchanged,

@@ -4,6 +4,8 @@ use imageshare_tests::in_process::Functions;
 use imageshare_tests::visitor::{Page, Visitor};
 use serde_json::{Value, json};
 
+use super::world::enter;
+
 const MEMBERS: &str = "/v1/cloudimages/members";
 
 /// Shares an image with projects. Returns the job.
@@ -104,6 +106,51 @@ async fn failed_pairs_are_shown_first_and_tried_again() {
     page.expect_text("1 share is made").expect_text("mem2").expect_no_text("<code>mem1");
     let twice = visitor.submit(&format!("jobs/{job}"), &form).await;
     assert_eq!(twice.location(), again.location());
+}
+
+#[tokio::test]
+async fn job_names_its_images_and_the_projects_that_it_reached() {
+    let functions = Functions::start();
+    for project in ["own1", "mem1", "mem2"] {
+        enter(&functions, project, (&format!("{project} & Co"), "web"), "local").await;
+    }
+    let job = half_failed_job(&functions).await;
+    let page = Visitor::member(&functions, "own1").open(&format!("jobs/{job}")).await;
+    page.expect_text("\"><bdi>sealed</bdi></a> <code>");
+    page.expect_text("<bdi>mem1 &#38; Co</bdi> / <bdi>web</bdi> <code>mem1</code>");
+    // To name a project by its id in a share that fails tells no names.
+    page.expect_text("<code>mem2</code>").expect_no_text("mem2 &#38; Co");
+    let file = Visitor::member(&functions, "own1").open(&format!("jobs/{job}/results.csv")).await;
+    file.expect_no_text("sealed").expect_no_text("Co");
+}
+
+#[tokio::test]
+async fn job_shows_the_id_of_an_image_that_is_gone() {
+    let functions = Functions::start();
+    let image = functions.create_image("own1", &json!({"name": "golden"})).await;
+    let job = share(&functions, &image, &["mem1".to_owned()]).await;
+    let path = format!("/v2/images/{image}");
+    functions.send_without_body("own1", "DELETE /v2/images/{image_id}", &path).await.expect_status(204);
+    let page = Visitor::member(&functions, "own1").open(&format!("jobs/{job}")).await;
+    page.expect_text(&format!("<code>{image}</code>")).expect_no_text(&format!("images/{image}\""));
+}
+
+#[tokio::test]
+async fn page_of_a_job_costs_two_batch_reads_more() {
+    let (functions, counter) = Functions::start_counted();
+    let image = functions.create_image("own1", &json!({"name": "golden"})).await;
+    let projects: Vec<_> = (0..40).map(|number| format!("p{number}")).collect();
+    let job = share(&functions, &image, &projects).await;
+    functions.local.run_open_work().await;
+    let visitor = Visitor::member(&functions, "own1");
+    let calls = async |page: &str| {
+        visitor.open(page).await.expect_status(200);
+        let (before, _) = counter.calls_and_read_units();
+        visitor.open(page).await.expect_status(200);
+        counter.calls_and_read_units().0 - before
+    };
+    let frame = calls("vaults/new").await;
+    assert_eq!(calls(&format!("jobs/{job}")).await, frame + 3);
 }
 
 #[tokio::test]

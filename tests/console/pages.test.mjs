@@ -47,13 +47,13 @@ before(async () => {
 const PAGES = {
   nobody: ["sign-in", "sign-in/token"],
   owner: [
-    "images", "images?job={job}", "images?name=nothing", "images/new", "images/{image}", "images/{image}/edit", "images/{image}/delete",
-    "images/{image}/unshare?tenant={recipient}", "images/share?image={image}&image={private}&image={sealed}",
+    "images", "images?job={job}", "images?name=nothing", "new-image", "images/{image}", "images/{image}/edit", "images/{image}/delete",
+    "images/{image}/unshare?tenant={recipient}", "share-images?image={image}&image={private}&image={sealed}",
     "key-grants", "key-grants?key=key-1", "key-grants/withdraw?key=key-1&tenant={recipient}",
     "share-rules", "share-rules/new", "share-rule/nightly", "share-rule/nightly/edit", "share-rule/nightly/dry-run",
     "share-rule/nightly/delete",
     "jobs", "jobs?kind=respond", "jobs/{job}", "jobs/{job}?show=failed",
-    "access-keys", "access-keys/new", "access-keys/{key}", "access-keys/{key}/disable",
+    "access-keys", "new-access-key", "access-keys/{key}", "access-keys/{key}/disable",
     "messages", "messages?unread=1",
   ],
   reader: ["images", "images/{image}", "jobs/{job}", "access-keys"],
@@ -69,7 +69,7 @@ const PAGES = {
 const REFUSALS = {
   nobody: [],
   owner: [["nothing", 404], ["jobs/unknown", 404], ["images/unknown", 404]],
-  reader: [["access-keys/new", 403], ["directory", 403]],
+  reader: [["new-access-key", 403], ["directory", 403]],
   recipient: [],
   admin: [],
 };
@@ -103,7 +103,7 @@ describe("axe finds nothing", { concurrency: 2 }, () => {
 
     test(`in what a form answers: ${look}`, async () => {
       await visit(world.owner, options, async (page, problems) => {
-        await page.goto("/console/access-keys/new");
+        await page.goto("/console/new-access-key");
         await page.getByLabel("Name").fill("ci");
         await page.getByLabel("Ends after days").fill("soon");
         await page.getByRole("button", { name: "Create access key" }).click();

@@ -86,7 +86,7 @@ test("Esc leaves the dialog, and shares nothing", async () => {
   const owner = await Project.create("own");
   const image = await owner.image("golden");
   await visit(owner, {}, async (page) => {
-    await page.goto(`/console/images/share?image=${image}`);
+    await page.goto(`/console/share-images?image=${image}`);
     await page.getByRole("dialog", { name: "Share Image" }).waitFor();
     await page.keyboard.press("Escape");
     await page.getByRole("heading", { level: 1, name: "Private Images" }).waitFor();

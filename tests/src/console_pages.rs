@@ -126,6 +126,26 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
 mod tests {
     use super::*;
 
+    /// Whether a path that has one of the patterns may have the other as well.
+    fn overlap(one: &str, other: &str) -> bool {
+        let (one, other): (Vec<_>, Vec<_>) = (one.split('/').collect(), other.split('/').collect());
+        let is_parameter = |segment: &str| segment.starts_with('{');
+        let mut pairs = one.iter().zip(&other);
+        one.len() == other.len() && pairs.all(|(a, b)| a == b || is_parameter(a) || is_parameter(b))
+    }
+
+    #[test]
+    fn no_page_hides_that_of_a_thing_with_its_name() {
+        assert!(overlap("images/new", "images/{id}") && !overlap("images/{id}/edit", "images/{id}"));
+        let pages = ConsolePages::load().pages;
+        for (number, page) in pages.iter().enumerate() {
+            let others = pages.iter().skip(number + 1).filter(|other| other.is_form == page.is_form);
+            for other in others.filter(|other| other.path != page.path) {
+                assert!(!overlap(&page.path, &other.path), "{} and {}", page.path, other.path);
+            }
+        }
+    }
+
     #[test]
     fn pages_are_found_in_the_list() {
         let find = |line: &str| {

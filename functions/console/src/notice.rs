@@ -22,12 +22,13 @@ const PAUSES_MILLIS: (i64, i64) = (500, 15_000);
 type Text = fn(&Texts) -> &'static str;
 
 /// What was done at once: the word in the address, and its text.
-const DONE: [(&str, Text); 6] = [
+const DONE: [(&str, Text); 7] = [
     ("saved", |texts| texts.saved),
     ("renamed", |texts| texts.access_keys.was_renamed),
     ("entry-removed", |texts| texts.directory.was_removed),
     ("disabled", |texts| texts.access_keys.was_disabled),
     ("deleted", |texts| texts.received.deleted),
+    ("applied-to-nothing", |texts| texts.own.applied_to_nothing),
     ("removed", |texts| texts.received.removed),
 ];
 

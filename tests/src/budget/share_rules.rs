@@ -41,7 +41,7 @@ pub(super) async fn measure() -> Vec<Measurement> {
     rows.push(measurement("dry run of a share rule, 1 image and 1 project", &service));
 
     let service = metered_service(&world);
-    share_rules::apply(&service, &owner, &name(), None).await.expect("applied");
+    share_rules::apply(&service, &owner, &name(), None, None).await.expect("applied");
     rows.push(measurement("apply a share rule, 1 image and 1 project", &service));
 
     for (call, account) in [

@@ -19,10 +19,10 @@ impl<S: Stage> Journey<S> {
     }
 
     async fn register_and_edit_in_the_console(&mut self) {
-        self.open_page("own1", "images/new").await;
+        self.open_page("own1", "new-image").await;
         let new = [("form", "r1"), ("name", "console-new"), ("tags", "golden"), ("visibility", "shared")];
         for _ in ["new", "replayed"] {
-            self.send_form("own1", "images/new", &new).await;
+            self.send_form("own1", "new-image", &new).await;
         }
         let image = self.create_image("own1", json!({"name": "console", "tags": ["golden"]})).await;
         let page = |name: &str| format!("images/{image}/{name}");
@@ -32,8 +32,8 @@ impl<S: Stage> Journey<S> {
             [("revision", revision), ("name", "edited"), ("tags", "linux"), ("visibility", visibility)]
         };
         self.send_form("own1", &page("edit"), &edit("1", "private")).await;
-        self.show_form("own1", "images/share", &[("image", &image), ("set_shared", &image)], 200).await;
-        self.open_page("own1", &format!("images/share?image={image}")).await;
+        self.show_form("own1", "share-images", &[("image", &image), ("set_shared", &image)], 200).await;
+        self.open_page("own1", &format!("share-images?image={image}")).await;
         self.console_share("own1", &[&image], &["mem1", "mem2"]).await;
         self.open_page("own1", &format!("images/{image}?status=pending")).await;
         self.open_page("mem1", &format!("images/{image}")).await;
@@ -50,10 +50,10 @@ impl<S: Stage> Journey<S> {
         for fields in [&[("account", "acme"), ("project", "shop")][..], &[("account", "other")]] {
             let form: Vec<_> =
                 fields.iter().copied().chain([("image", image.as_str()), ("do", "add")]).collect();
-            self.show_form("own1", "images/share", &form, 200).await;
+            self.show_form("own1", "share-images", &form, 200).await;
         }
         let own_name = [("image", image.as_str()), ("recipient", "shop"), ("do", "share")];
-        self.show_form("own1", "images/share", &own_name, 400).await;
+        self.show_form("own1", "share-images", &own_name, 400).await;
     }
 
     async fn share_in_the_console(&mut self) {
@@ -150,6 +150,10 @@ impl<S: Stage> Journey<S> {
         self.open_page("rule1", "share-rule/console/edit").await;
         let edit: Vec<_> = rule("").into_iter().chain([("revision", "1")]).collect();
         self.send_form("rule1", "share-rule/console/edit", &edit).await;
+        for _ in ["new", "replayed"] {
+            self.send_form("rule1", "share-rule/console/apply", &[("form", "apply")]).await;
+        }
+        self.run_open_work().await;
         for action in ["disable", "enable"] {
             self.send_form("rule1", &format!("share-rule/console/{action}"), &[]).await;
         }
@@ -179,7 +183,7 @@ impl<S: Stage> Journey<S> {
         let button = [("do", "share"), ("grant", "yes"), ("form", key.as_str())];
         let form: Vec<_> = images.chain(projects).chain(button).collect();
         for _ in ["new", "replayed"] {
-            self.send_form(owner, "images/share", &form).await;
+            self.send_form(owner, "share-images", &form).await;
         }
     }
 

@@ -28,10 +28,10 @@ pub(crate) async fn pages_share_accept_and_end_their_session(url: &str) {
     assert_eq!(header(&asked, LOCATION), "/console/sign-in?next=%2Fconsole%2Fshared%3Fx%3D1");
 
     let owner = Browser::signed_in(url, "page-owner").await;
-    let page = owner.open(&format!("/console/images/share?image={image}")).await;
+    let page = owner.open(&format!("/console/share-images?image={image}")).await;
     assert!(page.contains("Share Image"), "{page}");
     let form = [("form", "page-1"), ("image", &image), ("recipient", "page-recipient"), ("do", "share")];
-    owner.submit_and_wait("/console/images/share", &form, "1 share is made").await;
+    owner.submit_and_wait("/console/share-images", &form, "1 share is made").await;
 
     let recipient = Browser::signed_in(url, "page-recipient").await;
     let inbox = recipient.open("/console/shared").await;

@@ -66,7 +66,7 @@ pub async fn change(app: &App, change: &RuleChange, next: &State) -> Result<(), 
 
 /// Applies a rule.
 pub async fn apply(app: &App, owner: &TenantId, rule: u8) -> CallResult {
-    CallResult::Applied(share_rules::apply(app, &caller(owner.as_str()), &rule_name(rule), None).await)
+    CallResult::Applied(share_rules::apply(app, &caller(owner.as_str()), &rule_name(rule), None, None).await)
 }
 
 /// The name of a rule.

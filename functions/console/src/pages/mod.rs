@@ -34,13 +34,15 @@ use crate::visit::Visit;
 use crate::wording::Refusal;
 
 /// Answers a visit with the page at the path with these segments, or with what became of its form. The only list of pages.
+///
+/// No page of an action has a path that a thing's page would have by its id: an image may have the id `new`.
 pub(crate) async fn answer(visit: &Visit<'_>, segments: &[&str]) -> Reply {
     let result = match (visit.is_form(), segments) {
         (false, [] | [""]) => Ok(Reply::redirect(Section::PrivateImages.path())),
         (false, ["notice"]) => notice::part(visit).await.map(|part| Reply::page(&part)),
         (false, ["access-keys"]) => access_keys::show(visit).await,
         (true, ["access-keys"]) => access_keys::create(visit).await,
-        (false, ["access-keys", "new"]) => access_keys::show_new(visit).await,
+        (false, ["new-access-key"]) => access_keys::show_new(visit).await,
         (false, ["access-keys", id]) => access_keys::show_one(visit, id).await,
         (true, ["access-keys", id, "rename"]) => access_keys::rename(visit, id).await,
         (false, ["access-keys", id, "disable"]) => access_keys::ask_to_disable(visit, id).await,
@@ -56,10 +58,10 @@ pub(crate) async fn answer(visit: &Visit<'_>, segments: &[&str]) -> Reply {
         (true, ["jobs", id]) => job::try_again(visit, id).await,
         (false, ["jobs", id, "results.csv"]) => job::download(visit, id).await,
         (false, ["images"]) => images::show(visit).await,
-        (false, ["images", "share"]) => share::show(visit).await,
-        (true, ["images", "share"]) => share::submit(visit).await,
-        (false, ["images", "new"]) => edit_image::show_new(visit).await,
-        (true, ["images", "new"]) => edit_image::register(visit).await,
+        (false, ["share-images"]) => share::show(visit).await,
+        (true, ["share-images"]) => share::submit(visit).await,
+        (false, ["new-image"]) => edit_image::show_new(visit).await,
+        (true, ["new-image"]) => edit_image::register(visit).await,
         (false, ["images", id]) => image::show(visit, id).await,
         (false, ["images", id, "unshare"]) => unshare::show(visit, id).await,
         (true, ["images", id, "unshare"]) => unshare::submit(visit, id).await,
@@ -76,6 +78,7 @@ pub(crate) async fn answer(visit: &Visit<'_>, segments: &[&str]) -> Reply {
         (true, ["share-rule", name, "enable"]) => share_rules::set_enabled(visit, name, true).await,
         (true, ["share-rule", name, "disable"]) => share_rules::set_enabled(visit, name, false).await,
         (false, ["share-rule", name, "dry-run"]) => share_rules::dry_run(visit, name).await,
+        (true, ["share-rule", name, "apply"]) => share_rules::apply(visit, name).await,
         (false, ["share-rule", name, "delete"]) => share_rules::ask_to_delete(visit, name).await,
         (true, ["share-rule", name, "delete"]) => share_rules::delete(visit, name).await,
         (false, ["key-grants"]) => key_grants::show(visit).await,

@@ -7,19 +7,25 @@ use askama::Template;
 use imageshare::domain::{
     RuleDetails, RuleProblemKind, ShareRule, ShareRuleCause, ShareRuleName, TenantName, authorize_write,
 };
-use imageshare::usecases::share_rules::{self, DryRunPair, PairResult};
+use imageshare::http::Listing;
+use imageshare::usecases::Marker;
+use imageshare::usecases::share_rules::{self, Application, DryRunPair, PairResult};
 
 use super::confirm::{Confirmation, Item};
 use crate::frame::{Frame, Section};
+use crate::notice::MAX_JOBS;
 use crate::owned;
 use crate::reply::Reply;
 use crate::show::Moment;
 use crate::texts::{Texts, fill, plural};
-use crate::visit::Visit;
+use crate::visit::{self, Visit};
 use crate::wording::{self, Refusal};
 
 /// The rows of a page.
 const PAGE_SIZE: usize = 25;
+
+/// The field that says where applying a rule continues.
+const REST: &str = "rest";
 
 #[derive(Template)]
 #[template(path = "share_rules.html")]
@@ -55,6 +61,9 @@ struct RulePage {
     created: Moment,
     updated: Moment,
     problem: Option<Problem>,
+    /// Where applying the rule continues; empty if nothing is left.
+    rest: String,
+    form_key: String,
     jobs: Vec<JobRow>,
     next: Option<String>,
     is_first: bool,
@@ -77,6 +86,7 @@ struct JobRow {
 #[template(path = "dry_run.html")]
 struct DryRunPage {
     frame: Frame,
+    form_key: String,
     title: String,
     name: String,
     summary: String,
@@ -151,6 +161,8 @@ pub(crate) async fn show_one(visit: &Visit<'_>, name: &str) -> Result<Reply, Ref
             image: problem.image.to_string(),
             reason: problem_reason(&problem.kind, texts),
         }),
+        rest: rest(visit, &name).map(|_| visit.query.text(REST).to_owned()).unwrap_or_default(),
+        form_key: visit::new_form_key(),
         jobs: rows.collect(),
         next: jobs.next.map(|next| listing.encode_marker(next)),
         is_first: marker.is_empty(),
@@ -171,12 +183,43 @@ pub(crate) async fn dry_run(visit: &Visit<'_>, name: &str) -> Result<Reply, Refu
     );
     Ok(Reply::page(&DryRunPage {
         frame,
+        form_key: visit::new_form_key(),
         title: fill(texts.own.dry_run_title, &[("name", name.as_str())]),
         name: name.to_string(),
         summary,
         is_cut: run.pair_count() > run.first_pairs.len(),
         pairs: run.first_pairs.iter().map(|pair| PairRow::new(pair, texts)).collect(),
     }))
+}
+
+/// Shares the images that a rule matches, and leads to the rule, where it can go on if there are more. The same form, sent
+/// again, makes no other jobs. Costs what the use case says.
+pub(crate) async fn apply(visit: &Visit<'_>, name: &str) -> Result<Reply, Refusal> {
+    authorize_write(visit.caller())?;
+    let name = named(name)?;
+    let after = rest(visit, &name);
+    if after.is_none() && !visit.form.text(REST).is_empty() {
+        return Err(Refusal::MalformedForm);
+    }
+    let key = visit.idempotency().map(|request| request.key_digest);
+    let Application { jobs, next, .. } =
+        share_rules::apply(&visit.app, visit.caller(), &name, after, key.as_deref()).await?;
+    let mut fields: Vec<_> = jobs.iter().take(MAX_JOBS).map(|job| format!("job={job}")).collect();
+    if fields.is_empty() {
+        fields.push("done=applied-to-nothing".to_owned());
+    }
+    fields.extend(next.map(|next| format!("{REST}={}", rest_listing(visit, &name).encode_marker(next))));
+    Ok(Reply::redirect(format!("{}?{}", path_of(&name), fields.join("&"))))
+}
+
+/// Where applying a rule continues, as the form or the query says; `None` if at the beginning, or the text is no marker of it.
+fn rest(visit: &Visit<'_>, name: &ShareRuleName) -> Option<Marker> {
+    let fields = if visit.is_form() { &visit.form } else { &visit.query };
+    rest_listing(visit, name).decode_marker(fields.text(REST))?.parse().ok()
+}
+
+fn rest_listing(visit: &Visit<'_>, name: &ShareRuleName) -> Listing {
+    visit.listing("console apply rule").with(name.as_str())
 }
 
 /// Enables or disables a rule.

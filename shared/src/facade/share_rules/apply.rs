@@ -49,7 +49,7 @@ async fn apply(request: &AuthenticatedRequest) -> Result<HttpResponse, ApiError>
     let parse = |text| listing.decode_marker(text).and_then(|position| position.parse::<Marker>().ok());
     let parse = |text| parse(text).ok_or_else(|| invalid_parameter("after", "next of the request before"));
     let after = query.text("after").map(parse).transpose()?;
-    let application = share_rules::apply(&request.app, request.caller(), &name, after).await?;
+    let application = share_rules::apply(&request.app, request.caller(), &name, after, None).await?;
     let Application { jobs, images, refused, next } = application;
     let body = ApplicationJson {
         job_ids: jobs.iter().map(ToString::to_string).collect(),

@@ -43,7 +43,7 @@ pub struct RefusedImage {
 
 /// Shares the images of the caller's project that a rule matches with the rule's recipients, whether it is enabled or
 /// not. One request makes at most 10 jobs, and the next one continues at the marker. What is shared already stays as
-/// it is, so that a request can be repeated.
+/// it is, so that a request can be repeated. With the `key` of an earlier request, it returns the jobs of that one.
 ///
 /// Costs one read, what the recipients cost, and for each job a page of images, a share and one write.
 ///
@@ -55,6 +55,7 @@ pub async fn apply(
     caller: &Caller,
     name: &ShareRuleName,
     after: Option<Marker>,
+    key: Option<&str>,
 ) -> Result<Application, ShareRuleError> {
     authorize_write(caller)?;
     let rule = show(app, caller, name).await?;
@@ -64,7 +65,8 @@ pub async fn apply(
         return Ok(Application::default());
     }
     let limit = images_per_job(recipients.len());
-    for _ in 0..MAX_PAGES {
+    for number in 0..MAX_PAGES {
+        let key = key.map(|key| format!("{key}\0{number}"));
         let after = application.next.clone();
         let page = matching_images(app, caller, &rule.details.pattern, after, limit).await?;
         let (shareable, hidden): (Vec<_>, Vec<_>) =
@@ -74,7 +76,9 @@ pub async fn apply(
             RefusedImage { image, error: ShareRequestError::from(problem).into() }
         }));
         let images = shareable.into_iter().map(|image| image.id).collect();
-        match share_images(app, caller, (&rule, &recipients), images, &mut application).await {
+        match share_images(app, caller, (&rule, &recipients), (images, key.as_deref()), &mut application)
+            .await
+        {
             Ok(()) => application.next = page.next,
             // What was shared before stands, and the next request continues here.
             Err(UseCaseError::TooManyRequests { .. }) if !application.jobs.is_empty() => {
@@ -94,11 +98,11 @@ async fn share_images(
     app: &App,
     caller: &Caller,
     (rule, recipients): (&ShareRule, &[TenantId]),
-    mut images: Vec<ImageId>,
+    (mut images, key): (Vec<ImageId>, Option<&str>),
     application: &mut Application,
 ) -> Result<(), UseCaseError> {
     while !images.is_empty() {
-        let order = Order { rule, cause: ShareRuleCause::Applied, images: &images, recipients, key: None };
+        let order = Order { rule, cause: ShareRuleCause::Applied, images: &images, recipients, key };
         let error = match execute_order(app, caller, order).await {
             Ok(jobs) => {
                 application.images += images.len();

@@ -5,7 +5,7 @@ use imageshare_tests::visitor::{Page, Visitor};
 
 /// The form for a new access key.
 async fn form_key(visitor: &Visitor<'_>) -> String {
-    visitor.open("access-keys/new").await.expect_status(200).field("form").to_owned()
+    visitor.open("new-access-key").await.expect_status(200).field("form").to_owned()
 }
 
 async fn create(visitor: &Visitor<'_>, form: &str, name: &str) -> Page {
@@ -96,7 +96,7 @@ async fn reader_sees_access_keys_and_changes_none() {
     let list = reader.open("access-keys").await;
     list.expect_status(200).expect_text(&id).expect_no_text("Create access key").expect_no_text(hostile);
     reader.open(&format!("access-keys/{id}")).await.expect_status(200).expect_no_text("Rename");
-    for page in ["access-keys/new".to_owned(), format!("access-keys/{id}/disable")] {
+    for page in ["new-access-key".to_owned(), format!("access-keys/{id}/disable")] {
         reader.open(&page).await.expect_status(403);
     }
     for page in ["access-keys".to_owned(), format!("access-keys/{id}/disable")] {

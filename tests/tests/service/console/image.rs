@@ -1,7 +1,9 @@
 //! *Private Images*, and the page of an image: members, edit, delete.
 
-use imageshare::domain::Limits;
+use imageshare::domain::{Details, Limits, Visibility};
+use imageshare::usecases::{self, NewImage};
 use imageshare_tests::in_process::Functions;
+use imageshare_tests::local_service::caller;
 use imageshare_tests::visitor::Visitor;
 use serde_json::json;
 
@@ -61,7 +63,7 @@ async fn registered_image_is_shown_and_a_second_form_makes_no_other() {
     let functions = Functions::start();
     let owner = Visitor::member(&functions, "own1");
     owner.open("images").await.expect_text("No private images in local yet.").expect_text("/v2/images");
-    let page = owner.open("images/new").await;
+    let page = owner.open("new-image").await;
     let form = [
         ("form", page.field("form")),
         ("name", "golden"),
@@ -70,13 +72,13 @@ async fn registered_image_is_shown_and_a_second_form_makes_no_other() {
         ("tags", "linux\r\nprod"),
         ("visibility", "shared"),
     ];
-    let saved = owner.submit("images/new", &form).await;
+    let saved = owner.submit("new-image", &form).await;
     saved.expect_status(303);
-    assert_eq!(owner.submit("images/new", &form).await.location(), saved.location());
+    assert_eq!(owner.submit("new-image", &form).await.location(), saved.location());
     let page = owner.follow(&saved).await;
     page.expect_status(200).expect_text("golden").expect_text("qcow2").expect_text("40 GiB");
     page.expect_text("<bdi class=\"tag\">prod</bdi>");
-    let wrong = owner.submit("images/new", &[("min_disk", "much"), ("name", "x")]).await;
+    let wrong = owner.submit("new-image", &[("min_disk", "much"), ("name", "x")]).await;
     wrong.expect_status(400).expect_text("A whole number of GiB").expect_text("Choose a visibility.");
 }
 
@@ -158,8 +160,8 @@ async fn reader_sees_images_without_actions() {
         reader.submit(&format!("images/{image}/{page}"), &form).await.expect_status(403);
         reader.open(&format!("images/{image}/{page}?tenant=mem1")).await.expect_status(403);
     }
-    reader.open("images/new").await.expect_status(403);
-    reader.submit("images/new", &[("visibility", "shared")]).await.expect_status(403);
+    reader.open("new-image").await.expect_status(403);
+    reader.submit("new-image", &[("visibility", "shared")]).await.expect_status(403);
 }
 
 #[tokio::test]
@@ -227,13 +229,29 @@ async fn hostile_names_are_text_on_the_owners_pages() {
 }
 
 #[tokio::test]
+async fn image_whose_id_is_a_word_of_the_console_has_its_pages() {
+    let functions = Functions::start();
+    let owner = Visitor::member(&functions, "own1");
+    for id in ["share", "new", "edit"] {
+        let details = Details { name: Some(format!("image {id}")), ..Details::default() };
+        let new = NewImage { id: id.parse().ok(), owner: None, visibility: Visibility::Shared, details };
+        let service = &functions.local.service;
+        usecases::register_image(service, &caller("own1"), new, None).await.expect("an image");
+        for page in ["", "/edit", "/delete"] {
+            let page = owner.open(&format!("images/{id}{page}")).await;
+            page.expect_status(200).expect_text(&format!("image {id}"));
+        }
+    }
+}
+
+#[tokio::test]
 async fn image_at_its_recipient_limit_cannot_be_shared() {
     let limits = Limits { members_per_image: 1, ..Limits::default() };
     let functions = Functions::start_with(limits);
     let image = functions.create_image("own1", &json!({"name": "golden"})).await;
     functions.share("own1", &[&image], &["mem1"]).await;
     let owner = Visitor::member(&functions, "own1");
-    let page = owner.open(&format!("images/share?image={image}")).await;
+    let page = owner.open(&format!("share-images?image={image}")).await;
     page.expect_status(200).expect_text("its limit of 1 recipients").expect_no_text("value=\"share\"");
 }
 
@@ -261,7 +279,7 @@ async fn owners_pages_cost_what_they_say() {
         ("images".to_owned(), 3, 40),
         ("images?name=image".to_owned(), 3, 60),
         (format!("images/{image}"), 5, 30),
-        (format!("images/share?image={image}"), 2, 3),
+        (format!("share-images?image={image}"), 2, 3),
     ] {
         let (calls, units) = cost(&page).await;
         let (calls, units) = (calls - frame_calls, units - frame_units);

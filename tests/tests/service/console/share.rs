@@ -12,7 +12,7 @@ async fn press(visitor: &Visitor<'_>, page: &Page, fields: &[(&str, &str)]) -> P
     let hidden = ["form", "image", "left_out", "recipient"].map(|name| (name, page.fields(name)));
     let hidden = hidden.iter().flat_map(|(name, values)| values.iter().map(|value| (*name, value.as_str())));
     let form: Vec<_> = hidden.chain(fields.iter().copied()).collect();
-    visitor.submit("images/share", &form).await
+    visitor.submit("share-images", &form).await
 }
 
 /// Directory of the tests: Acme with two projects, Bolt with one, and one in another region.
@@ -33,7 +33,7 @@ async fn images_and_projects_by_name_and_id_are_one_job() {
     }
     let owner = Visitor::member(&functions, "own1");
     let query: Vec<_> = images.iter().map(|image| format!("image={image}")).collect();
-    let page = owner.open(&format!("images/share?{}", query.join("&"))).await;
+    let page = owner.open(&format!("share-images?{}", query.join("&"))).await;
     page.expect_status(200).expect_text("Share Image").expect_text("golden");
     let page = press(&owner, &page, &[("account", "Bolt"), ("do", "add")]).await;
     page.expect_status(200).expect_text("<bdi>Bolt</bdi> / <bdi>main</bdi>");
@@ -63,7 +63,7 @@ async fn wrong_project_is_told_at_its_field() {
     directory(&functions).await;
     let image = functions.create_image("own1", &json!({"name": "golden"})).await;
     let owner = Visitor::member(&functions, "own1");
-    let page = owner.open(&format!("images/share?image={image}")).await;
+    let page = owner.open(&format!("share-images?image={image}")).await;
     let cases: [WrongProject; 9] = [
         (&[], "account", "Enter an account name, or at least one project ID."),
         (&[("account", "Nobody")], "account", "There is no account Nobody in the directory."),
@@ -105,7 +105,7 @@ async fn ok_with_a_new_name_shows_the_project_first() {
     directory(&functions).await;
     let image = functions.create_image("own1", &json!({"name": "golden"})).await;
     let owner = Visitor::member(&functions, "own1");
-    let page = owner.open(&format!("images/share?image={image}")).await;
+    let page = owner.open(&format!("share-images?image={image}")).await;
     let page = press(&owner, &page, &[("account", "Bolt"), ("do", "share")]).await;
     page.expect_status(200).expect_text("choose OK again").expect_text("<bdi>Bolt</bdi>");
     press(&owner, &page, &[("do", "share")]).await.expect_status(303);
@@ -121,7 +121,7 @@ async fn image_that_cannot_be_shared_says_why() {
     let plain = functions.create_image("own1", &json!({"name": "plain"})).await;
     let owner = Visitor::member(&functions, "own1");
     let query = [&private, &community, &service_key, &whole, &plain].map(|id| format!("image={id}"));
-    let page = owner.open(&format!("images/share?{}", query.join("&"))).await;
+    let page = owner.open(&format!("share-images?{}", query.join("&"))).await;
     page.expect_status(200)
         .expect_text("it is private")
         .expect_text("every project can use it already")
@@ -141,7 +141,7 @@ async fn image_that_changed_meanwhile_is_not_left_out_silently() {
     let image = functions.create_image("own1", &json!({"name": "golden"})).await;
     let other = functions.create_image("own1", &json!({"name": "other"})).await;
     let owner = Visitor::member(&functions, "own1");
-    let page = owner.open(&format!("images/share?image={image}&image={other}")).await;
+    let page = owner.open(&format!("share-images?image={image}&image={other}")).await;
     let page = press(&owner, &page, &[("ids", "mem1"), ("do", "add")]).await;
     let private = json!([{"op": "replace", "path": "/visibility", "value": "private"}]);
     functions.patch_image("own1", &image, &private).await;
@@ -158,13 +158,13 @@ async fn form_that_is_sent_twice_leads_to_its_one_job() {
     let functions = Functions::start_with(limits);
     let image = functions.create_image("own1", &json!({"name": "golden"})).await;
     let owner = Visitor::member(&functions, "own1");
-    let page = owner.open(&format!("images/share?image={image}")).await;
+    let page = owner.open(&format!("share-images?image={image}")).await;
     let page = press(&owner, &page, &[("ids", "mem1"), ("do", "add")]).await;
     let shared = press(&owner, &page, &[("do", "share")]).await;
     shared.expect_status(303);
     let again = press(&owner, &page, &[("do", "share")]).await;
     assert_eq!(again.location(), shared.location(), "the image has reached its limit by the first");
-    let page = owner.open(&format!("images/share?image={image}")).await;
+    let page = owner.open(&format!("share-images?image={image}")).await;
     page.expect_text("its limit of 1 recipients is reached");
 }
 
@@ -173,7 +173,7 @@ async fn key_is_granted_with_the_share() {
     let functions = Functions::start();
     let image = functions.create_image("own1", &json!({"name": "secret", "__system__cmkid": "key-1"})).await;
     let owner = Visitor::member(&functions, "own1");
-    let page = owner.open(&format!("images/share?image={image}")).await;
+    let page = owner.open(&format!("share-images?image={image}")).await;
     let page = press(&owner, &page, &[("ids", "mem1, mem2"), ("do", "add")]).await;
     page.expect_text("Grant the key key-1 to 2 projects that cannot use it yet");
     let refused = press(&owner, &page, &[("do", "share")]).await;
@@ -190,15 +190,15 @@ async fn share_of_others_images_is_the_page_of_none() {
     let functions = Functions::start();
     let foreign = functions.create_image("own2", &json!({"name": "theirs"})).await;
     let visitor = Visitor::member(&functions, "own1");
-    let theirs = visitor.open(&format!("images/share?image={foreign}")).await;
-    let none = visitor.open("images/share?image=no-such-image").await;
+    let theirs = visitor.open(&format!("share-images?image={foreign}")).await;
+    let none = visitor.open("share-images?image=no-such-image").await;
     theirs.expect_status(404).expect_no_text("theirs");
     none.expect_status(404);
-    visitor.open("images/share").await.expect_status(400).expect_text("Select at least one image.");
+    visitor.open("share-images").await.expect_status(400).expect_text("Select at least one image.");
     let form = [("form", "f"), ("image", foreign.as_str()), ("recipient", "mem1"), ("do", "share")];
-    visitor.submit("images/share", &form).await.expect_status(404);
+    visitor.submit("share-images", &form).await.expect_status(404);
     visitor
-        .submit("images/share", &[("image", foreign.as_str()), ("set_shared", &foreign)])
+        .submit("share-images", &[("image", foreign.as_str()), ("set_shared", &foreign)])
         .await
         .expect_status(404);
 }
@@ -208,9 +208,9 @@ async fn reader_shares_nothing() {
     let functions = Functions::start();
     let image = functions.create_image("own1", &json!({"name": "golden"})).await;
     let reader = Visitor::with_role(&functions, "own1", "reader");
-    reader.open(&format!("images/share?image={image}")).await.expect_status(403);
+    reader.open(&format!("share-images?image={image}")).await.expect_status(403);
     let form = [("form", "f"), ("image", image.as_str()), ("recipient", "mem1"), ("do", "share")];
-    reader.submit("images/share", &form).await.expect_status(403);
+    reader.submit("share-images", &form).await.expect_status(403);
     Visitor::member(&functions, "mem1").open("shared").await.expect_text("Nothing is shared");
 }
 
@@ -221,7 +221,7 @@ async fn hostile_names_are_text_in_the_share_dialog() {
     enter(&functions, "evil", ("<b>Evil</b> \"'", "javascript:alert(1)"), "local").await;
     let image = functions.create_image("own1", &json!({"name": hostile})).await;
     let owner = Visitor::member(&functions, "own1");
-    let page = owner.open(&format!("images/share?image={image}")).await;
+    let page = owner.open(&format!("share-images?image={image}")).await;
     let page = press(&owner, &page, &[("account", "<b>Evil</b> \"'"), ("do", "add")]).await;
     page.expect_status(200)
         .expect_no_text("<script>alert")

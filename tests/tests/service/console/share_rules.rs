@@ -1,5 +1,6 @@
 //! *Share Rules*.
 
+use imageshare::domain::Limits;
 use imageshare_tests::in_process::Functions;
 use imageshare_tests::visitor::Visitor;
 use serde_json::json;
@@ -41,6 +42,61 @@ async fn rule_is_created_tried_disabled_and_deleted() {
     owner.submit("share-rule/golden/delete", &[]).await.expect_status(303);
     owner.open("share-rule/golden").await.expect_status(404);
     owner.open(&format!("images/{image}")).await.expect_status(200);
+}
+
+#[tokio::test]
+async fn rule_is_applied_after_its_dry_run() {
+    let functions = Functions::start();
+    functions.create_image("own1", &json!({"name": "golden-1"})).await;
+    let owner = Visitor::member(&functions, "own1");
+    owner.submit("share-rules/new", &rule("golden", PATTERN, "mem1")).await.expect_status(303);
+    owner.submit("share-rule/golden/disable", &[]).await.expect_status(303);
+    let run = owner.open("share-rule/golden/dry-run").await;
+    run.expect_text("Apply rule</button>");
+    let form = [("form", run.field("form"))];
+    let applied = owner.submit("share-rule/golden/apply", &form).await;
+    applied.expect_status(303);
+    let twice = owner.submit("share-rule/golden/apply", &form).await;
+    assert_eq!(twice.location(), applied.location(), "the same form makes no other job");
+    let page = owner.follow(&applied).await;
+    page.expect_text("1 share is made").expect_text("Applied by its owner").expect_no_text("to the rest");
+    Visitor::member(&functions, "mem1").open("shared").await.expect_text("1 image waits");
+    let again = owner.submit("share-rule/golden/apply", &[("form", "2")]).await;
+    assert_ne!(again.location(), applied.location());
+}
+
+#[tokio::test]
+async fn rule_that_shares_nothing_says_so() {
+    let functions = Functions::start();
+    let owner = Visitor::member(&functions, "own1");
+    owner.submit("share-rules/new", &rule("golden", PATTERN, "mem1")).await.expect_status(303);
+    owner.open("share-rule/golden/dry-run").await.expect_text("share nothing").expect_no_text("Apply rule");
+    let applied = owner.submit("share-rule/golden/apply", &[("form", "1")]).await;
+    owner.follow(&applied).await.expect_text("Nothing was shared: the rule has no recipients");
+}
+
+#[tokio::test]
+async fn rule_that_matches_much_is_applied_in_parts() {
+    let limits = Limits { images_per_tenant: 1_001, pending_per_owner: 1_001, ..Limits::default() };
+    let functions = Functions::start_with(limits);
+    let owner = Visitor::member(&functions, "own1");
+    owner.submit("share-rules/new", &rule("golden", PATTERN, "mem1")).await.expect_status(303);
+    owner.submit("share-rule/golden/disable", &[]).await.expect_status(303);
+    for number in 0..1_001 {
+        functions.create_image("own1", &json!({"name": format!("golden-{number}")})).await;
+    }
+    let first = owner.submit("share-rule/golden/apply", &[("form", "1")]).await;
+    first.expect_status(303);
+    assert_eq!(first.location().matches("job=").count(), 10);
+    let page = owner.open(first.location().strip_prefix("/console/").expect("a page")).await;
+    page.expect_text("Apply to the rest");
+    let rest = page.fields("rest").concat();
+    let form = [("form", page.field("form")), ("rest", &rest)];
+    let second = owner.submit("share-rule/golden/apply", &form).await;
+    assert_eq!(second.location().matches("job=").count(), 1, "{}", second.location());
+    assert!(!second.location().contains("rest="));
+    let altered = [("form", "3"), ("rest", "i-1~5~x")];
+    owner.submit("share-rule/golden/apply", &altered).await.expect_status(400);
 }
 
 #[tokio::test]
@@ -104,14 +160,16 @@ async fn rules_of_others_and_of_readers_stay_as_they_are() {
         stranger.open(&format!("share-rule/golden{page}")).await.expect_status(404);
         stranger.open(&format!("share-rule/none{page}")).await.expect_status(404);
     }
-    stranger.submit("share-rule/golden/disable", &[]).await.expect_status(404);
+    for action in ["disable", "apply"] {
+        stranger.submit(&format!("share-rule/golden/{action}"), &[]).await.expect_status(404);
+    }
     let reader = Visitor::with_role(&functions, "own1", "reader");
     let page = reader.open("share-rule/golden").await;
     page.expect_status(200).expect_no_text("/edit").expect_no_text("/delete").expect_no_text("<button>Dis");
     for page in ["edit", "dry-run", "delete"] {
         reader.open(&format!("share-rule/golden/{page}")).await.expect_status(403);
     }
-    for action in ["edit", "enable", "disable", "delete"] {
+    for action in ["edit", "enable", "disable", "apply", "delete"] {
         let form = [("revision", "1"), ("pattern", PATTERN)];
         reader.submit(&format!("share-rule/golden/{action}"), &form).await.expect_status(403);
     }

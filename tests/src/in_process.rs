@@ -8,7 +8,7 @@ use imageshare::domain::{Clock, Limits, Timestamp};
 use imageshare::facade::ims;
 use imageshare::function::HttpFunction;
 use imageshare::store::Store;
-use imageshare_local::functions::entry_point;
+use imageshare_local::functions::{CURRENT_FUNCTION, entry_point};
 use imageshare_routes::Document;
 use lambda_http::{Context, RequestExt, request};
 use serde_json::{Value, json};
@@ -23,6 +23,9 @@ pub use crate::response::ApiResponse;
 /// How much of a request is shown when a test fails.
 const MAX_DESCRIPTION_CHARS: usize = 600;
 
+/// The texts of the console, each of them marked.
+static MARKED: LazyLock<console::Texts> = LazyLock::new(console::Texts::marked);
+
 static DOCUMENT: LazyLock<Document> = LazyLock::new(|| Document::load().expect("the routes"));
 
 /// The functions and their table.
@@ -30,6 +33,8 @@ pub struct Functions {
     /// The use cases and the table behind them.
     pub local: LocalService,
     function: HttpFunction,
+    /// Whether the calls of the table are counted, so that nothing may be sent twice.
+    is_counted: bool,
 }
 
 impl Functions {
@@ -42,7 +47,7 @@ impl Functions {
     pub fn start_with(limits: Limits) -> Self {
         let local = LocalService::start(limits);
         let function = HttpFunction::new(local.service.clone(), authenticator());
-        Self { local, function }
+        Self { local, function, is_counted: false }
     }
 
     /// The functions over an empty table, which can create access keys.
@@ -62,7 +67,7 @@ impl Functions {
             table
         });
         let function = HttpFunction::new(local.service.clone(), authenticator());
-        (Self { local, function }, counter)
+        (Self { local, function, is_counted: true }, counter)
     }
 
     /// The functions over a table that never responds: any response but 503 was made without the table.
@@ -81,6 +86,18 @@ impl Functions {
     /// Sends a request to the function of its route.
     pub async fn send(&self, event: &HttpEvent) -> ApiResponse {
         send_event(&self.function, event, None).await
+    }
+
+    /// Sends a request to the console once more, for the same page with its texts marked; `None` if the calls of the table
+    /// are counted.
+    pub async fn page_with_marked_texts(&self, event: &HttpEvent) -> Option<ApiResponse> {
+        if self.is_counted {
+            return None;
+        }
+        let request = request::from_str(&event.build().to_string()).expect("an event of the gateway");
+        let reply = console::handle_in(&MARKED, &self.function, request);
+        let reply = CURRENT_FUNCTION.scope("console", reply).await;
+        Some(ApiResponse { request: format!("{event:?}"), ..ApiResponse::from(reply) })
     }
 
     /// Sends a request without a body, as a member of a project.

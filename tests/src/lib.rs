@@ -17,6 +17,7 @@ pub mod bus_server;
 pub mod checked_bus;
 pub mod conflicting_table;
 pub mod console_pages;
+pub mod console_texts;
 pub mod counting_table;
 mod delegate;
 pub mod deployment;

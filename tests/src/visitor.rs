@@ -3,6 +3,7 @@
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::console_texts::unmarked_words;
 use crate::deployment::Deployment;
 use crate::events::HttpEvent;
 use crate::in_process::Functions;
@@ -57,13 +58,27 @@ impl<'a> Visitor<'a> {
             .text(&pairs.join("&"))
     }
 
-    /// Sends a request with the cookie of the session.
+    /// Sends a request with the cookie of the session. A page is also rendered with marked texts: none of its words may come
+    /// from elsewhere.
+    ///
+    /// # Panics
+    /// If a word is not one of the texts.
     pub async fn send(&self, event: &HttpEvent) -> Page {
         let event = match &self.cookie {
             Some(cookie) => event.clone().header("cookie", cookie),
             None => event.clone(),
         };
-        Page(self.functions.send(&event).await)
+        let page = Page(self.functions.send(&event).await);
+        let is_html = page.0.headers.get("content-type").is_some_and(|kind| kind.starts_with("text/html"));
+        if is_html
+            && !page.html().is_empty()
+            && let Some(marked) = self.functions.page_with_marked_texts(&event).await
+        {
+            marked.expect_status(page.0.status);
+            let unmarked = unmarked_words(marked.body.as_str().unwrap_or_default());
+            assert_eq!(unmarked, Vec::<String>::new(), "no texts of the console: {}", marked.request);
+        }
+        page
     }
 
     /// Opens the page that a form has led to, once the work that it has left open is done.

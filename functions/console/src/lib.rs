@@ -44,6 +44,7 @@ use imageshare::function::HttpFunction;
 use imageshare::http::{HttpResponse, IncomingRequest, session_token};
 use lambda_http::Request;
 
+pub use self::texts::Texts;
 use self::visit::Visit;
 use self::wording::Refusal;
 
@@ -53,20 +54,25 @@ const ROOT: &str = "/console";
 /// The routes of the console. Which pages there are is known to [`pages`].
 const ROUTES: [&str; 3] = ["GET /console", "GET /console/{page+}", "POST /console/{page+}"];
 
-/// Handles one request.
+/// Handles one request, in English.
 pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
+    handle_in(&texts::ENGLISH, function, request).await
+}
+
+/// Handles one request, in the language of `texts`.
+pub async fn handle_in(texts: &'static Texts, function: &HttpFunction, request: Request) -> HttpResponse {
     let incoming = match function.receive(request) {
         Ok(incoming) => incoming,
         Err(rejected) => {
-            let reply =
-                pages::error::outside(&Refusal::Rejected(rejected.reason().clone()), rejected.request_id());
+            let refusal = Refusal::Rejected(rejected.reason().clone());
+            let reply = pages::error::outside(texts, &refusal, rejected.request_id());
             return rejected.finish(reply.into_response());
         }
     };
     let path = incoming.path().to_owned();
     let segments = segments(&path);
     if !ROUTES.contains(&incoming.route()) {
-        return finish(incoming, &Refusal::NoSuchPage);
+        return finish(texts, incoming, &Refusal::NoSuchPage);
     }
     if let ["assets", name] = segments.as_slice()
         && let Some(asset) = assets::find(name)
@@ -75,10 +81,10 @@ pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
     }
     let is_form = incoming.method() == Method::POST;
     if is_form && let Err(foreign) = same_origin::check(incoming.headers(), &incoming.base_url()) {
-        return finish(incoming, &foreign.into());
+        return finish(texts, incoming, &foreign.into());
     }
     match (segments.as_slice(), is_form) {
-        (["sign-in", way @ ..], _) => return pages::sign_in::answer(function, incoming, way).await,
+        (["sign-in", way @ ..], _) => return pages::sign_in::answer(texts, function, incoming, way).await,
         (["sign-out"], true) => return pages::sign_in::sign_out(function, incoming).await,
         _ => {}
     }
@@ -89,13 +95,13 @@ pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
     let request = match function.authenticate_session(incoming, &token).await {
         Ok(request) => request,
         Err(rejected) => {
-            let reply = session::rejected(&rejected);
+            let reply = session::rejected(texts, &rejected);
             return rejected.finish(reply.into_response());
         }
     };
-    let reply = match Visit::new(&request) {
+    let reply = match Visit::new(&request, texts) {
         Ok(visit) => pages::answer(&visit, &segments).await,
-        Err(refusal) => pages::error::outside(&refusal, request.request_id()),
+        Err(refusal) => pages::error::outside(texts, &refusal, request.request_id()),
     };
     let renewed = session::renewed_cookie(function, &request, &token).await;
     request.finish(reply.with_cookie(renewed).into_response())
@@ -106,7 +112,7 @@ fn segments(path: &str) -> Vec<&str> {
     path.strip_prefix(ROOT).unwrap_or_default().split('/').skip(1).collect()
 }
 
-fn finish(incoming: IncomingRequest, refusal: &Refusal) -> HttpResponse {
-    let reply = pages::error::outside(refusal, incoming.request_id());
+fn finish(texts: &'static Texts, incoming: IncomingRequest, refusal: &Refusal) -> HttpResponse {
+    let reply = pages::error::outside(texts, refusal, incoming.request_id());
     incoming.finish(reply.into_response())
 }

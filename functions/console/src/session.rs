@@ -15,6 +15,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::pages;
 use crate::reply::Reply;
+use crate::texts::Texts;
 use crate::wording::Refusal;
 
 /// How old a token is when it is replaced by a new one.
@@ -47,12 +48,12 @@ pub(crate) fn ask_to_sign_in(incoming: &IncomingRequest) -> Reply {
 }
 
 /// The answer to a visitor whose session is not accepted.
-pub(crate) fn rejected(rejected: &RejectedRequest) -> Reply {
+pub(crate) fn rejected(texts: &'static Texts, rejected: &RejectedRequest) -> Reply {
     match rejected.reason() {
         RejectionReason::Auth(AuthError::Credential(_)) => {
             Reply::redirect(sign_in_path(rejected)).with_cookie(Some(cookie(&rejected.base_url(), "")))
         }
-        reason => pages::error::outside(&Refusal::Rejected(reason.clone()), rejected.request_id()),
+        reason => pages::error::outside(texts, &Refusal::Rejected(reason.clone()), rejected.request_id()),
     }
 }
 

@@ -7,21 +7,21 @@ use imageshare::domain::Role;
 
 /// Defines a table of texts: each is a field. The groups in braces are tables of their own, in files of their own.
 macro_rules! texts {
-    ($type:ident { $($group:ident: $group_type:ident),* } $($name:ident: $text:literal,)+) => {
+    ($vis:vis $type:ident { $($group:ident: $group_type:ident),* } $($name:ident: $text:literal,)+) => {
         /// The texts of a language.
         #[derive(Debug)]
-        pub(crate) struct $type {
+        $vis struct $type {
             $(pub(crate) $name: &'static str,)+
             $(pub(crate) $group: $group_type,)*
         }
 
         impl $type {
             /// English.
-            pub(crate) const ENGLISH: Self = Self { $($name: $text,)+ $($group: $group_type::ENGLISH,)* };
+            $vis const ENGLISH: Self = Self { $($name: $text,)+ $($group: $group_type::ENGLISH,)* };
 
-            /// A language in which every text of this file is marked, so that a test finds those from elsewhere.
-            #[cfg(test)]
-            pub(crate) fn marked() -> Self {
+            /// A language in which every text is between `⟦` and `⟧`, so that a test of the pages finds those from elsewhere.
+            #[must_use]
+            $vis fn marked() -> Self {
                 Self {
                     $($name: Box::leak(format!("⟦{}⟧", $text).into_boxed_str()),)+
                     $($group: $group_type::marked(),)*
@@ -50,9 +50,13 @@ use self::received::ReceivedTexts;
 use self::sign_in::SignInTexts;
 
 /// English.
-pub(crate) const ENGLISH: Texts = Texts::ENGLISH;
+pub(crate) static ENGLISH: Texts = Texts::ENGLISH;
 
-texts! { Texts { access_keys: AccessKeyTexts, directory: DirectoryTexts, errors: ErrorTexts, jobs: JobTexts, own: OwnTexts, received: ReceivedTexts, sign_in_ways: SignInTexts }
+texts! { pub Texts { access_keys: AccessKeyTexts, directory: DirectoryTexts, errors: ErrorTexts, jobs: JobTexts, own: OwnTexts, received: ReceivedTexts, sign_in_ways: SignInTexts }
+    // The language of the texts (BCP 47), and its direction.
+    language: "en",
+    direction: "ltr",
+
     // What every page has.
     skip_to_content: "Skip to the content",
     navigation: "Main",

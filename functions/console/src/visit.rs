@@ -8,7 +8,7 @@ use imageshare::store::IdempotencyRequest;
 use imageshare::usecases;
 
 use crate::fields::Fields;
-use crate::texts::{ENGLISH, Texts};
+use crate::texts::Texts;
 use crate::wording::Refusal;
 
 /// A request for a page. Derefs to the [`AuthenticatedRequest`].
@@ -28,10 +28,10 @@ impl<'a> Visit<'a> {
     ///
     /// # Errors
     /// [`Refusal`] if the query or the form cannot be decoded.
-    pub(crate) fn new(request: &'a AuthenticatedRequest) -> Result<Self, Refusal> {
+    pub(crate) fn new(request: &'a AuthenticatedRequest, texts: &'static Texts) -> Result<Self, Refusal> {
         let query = Fields::parse(request.raw_query().as_bytes()).map_err(|_| Refusal::MalformedForm)?;
         let form = Fields::parse(request.body()).map_err(|_| Refusal::MalformedForm)?;
-        Ok(Self { request, query, form, texts: &ENGLISH })
+        Ok(Self { request, query, form, texts })
     }
 
     /// Whether the request sends a form.

@@ -57,6 +57,7 @@ struct Created {
 #[template(path = "access_key.html")]
 struct KeyPage {
     frame: Frame,
+    title: String,
     row: Row,
     problems: Problems,
     may_change: bool,
@@ -211,7 +212,8 @@ async fn key_page(visit: &Visit<'_>, key: &AccessKey, problems: Problems) -> Res
     let strongest = key.roles.iter().max();
     let may_change =
         row.is_enabled && visit.may_write() && strongest.is_none_or(|role| *role <= visit.caller().role);
-    Ok(KeyPage { frame, row, problems, may_change })
+    let title = fill(visit.texts.access_keys.title_of_key, &[("name", &row.name)]);
+    Ok(KeyPage { frame, title, row, problems, may_change })
 }
 
 /// The access key that the form describes; `None` if something is wrong.

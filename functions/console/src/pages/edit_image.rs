@@ -218,15 +218,12 @@ impl Draft {
         let texts = visit.texts;
         let frame = Frame::load(visit, Some(Section::PrivateImages)).await?;
         let status = if problems.is_empty() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
-        let (title, action, cancel) = match subject {
-            Some((image, _)) => {
-                let path = owned::image_path(&image.id);
-                (texts.own.edit_image, format!("{path}/edit"), path)
-            }
-            None => {
-                let list = Section::PrivateImages.path().to_owned();
-                (texts.own.register_image, "/console/new-image".to_owned(), list)
-            }
+        let (title, action, cancel) = if let Some((image, _)) = subject {
+            let path = owned::image_path(&image.id);
+            (texts.own.edit_image, format!("{path}/edit"), path)
+        } else {
+            let list = Section::PrivateImages.path().to_owned();
+            (texts.own.register_image, "/console/new-image".to_owned(), list)
         };
         let page = EditImage {
             frame,

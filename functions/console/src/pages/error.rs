@@ -4,7 +4,7 @@ use askama::Template;
 
 use crate::frame::{Frame, Section};
 use crate::reply::Reply;
-use crate::texts::{ENGLISH, fill};
+use crate::texts::{Texts, fill};
 use crate::visit::Visit;
 use crate::wording::Refusal;
 
@@ -18,8 +18,8 @@ struct ErrorPage {
 }
 
 /// The page for a refusal without a session.
-pub(crate) fn outside(refusal: &Refusal, request_id: &str) -> Reply {
-    page(Frame::outside(&ENGLISH), refusal, request_id)
+pub(crate) fn outside(texts: &'static Texts, refusal: &Refusal, request_id: &str) -> Reply {
+    page(Frame::outside(texts), refusal, request_id)
 }
 
 /// The page for a refusal of a visit. Its frame is left out if that cannot be read.

@@ -28,6 +28,7 @@ const PAGE_SIZE: usize = 100;
 struct ImagePage {
     frame: Frame,
     form_key: String,
+    title: String,
     id: String,
     name: String,
     facts: Vec<(&'static str, String)>,
@@ -121,11 +122,13 @@ pub(crate) async fn show(visit: &Visit<'_>, id: &str) -> Result<Reply, Refusal> 
     let own = list.as_ref().and_then(|list| list.page.items.first());
     let side = side(&visible, own, owners.get(&image.owner), texts);
     frame.enter(if side.is_owner() { Section::PrivateImages } else { Section::SharedImages });
+    let name = show::image_name(image);
     Ok(Reply::page(&ImagePage {
         frame,
         form_key: visit::new_form_key(),
         id: id.to_string(),
-        name: show::image_name(image).to_owned(),
+        title: fill(texts.own.title_of_image, &[("name", name)]),
+        name: name.to_owned(),
         facts: facts(visit, &visible),
         tags: image.details.tags.iter().cloned().collect(),
         created: Moment(image.created),

@@ -112,7 +112,7 @@ pub(crate) async fn show(visit: &Visit<'_>, id: &str) -> Result<Reply, Refusal> 
 
 impl Wanted {
     /// The results of a job that its filter leaves, those that failed first.
-    fn results<'a>(self, report: &'a JobReport) -> Vec<PairResult<'a>> {
+    fn results(self, report: &JobReport) -> Vec<PairResult<'_>> {
         let mut results = failed_first(report);
         results.retain(|result| !self.only_failed || result.outcome.is_failure());
         results

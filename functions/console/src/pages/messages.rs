@@ -116,9 +116,9 @@ fn listed<P: ToString>(MessageList { page, unread, as_of, .. }: MessageList<P>) 
 fn withdrawn_images(views: &[MessageView]) -> HashMap<ImageId, bool> {
     let mut withdrawn = HashMap::new();
     for MessageView { message, .. } in views {
-        let withdraws = message.id.kind == MessageKind::ShareWithdrawn;
+        let is_end = message.id.kind == MessageKind::ShareWithdrawn;
         for image in message.images.keys() {
-            withdrawn.entry(image.clone()).or_insert(withdraws);
+            withdrawn.entry(image.clone()).or_insert(is_end);
         }
     }
     withdrawn

@@ -1,6 +1,7 @@
 //! Access keys.
 
-texts! { AccessKeyTexts {}
+texts! { pub(crate) AccessKeyTexts {}
+    title_of_key: "Access key {name}",
     title: "Access Keys",
     about: "A program signs in, or signs its requests, with an access key of the project.",
     create: "Create access key",

@@ -1,6 +1,6 @@
 //! The directory.
 
-texts! { DirectoryTexts {}
+texts! { pub(crate) DirectoryTexts {}
     title: "Directory",
     about: "The names of projects. An image can be shared with a project by the names of its account and of the project.",
     add: "Add project",

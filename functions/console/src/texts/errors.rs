@@ -1,6 +1,6 @@
 //! The errors of the use cases.
 
-texts! { ErrorTexts {}
+texts! { pub(crate) ErrorTexts {}
     // Access.
     image_not_found: "There is no image {image}, or your project may not see it. Check its ID and the region.",
     image_public: "Image {image} is public: every project can use it, so it is not shared.",

@@ -1,6 +1,6 @@
 //! Jobs, and what became of their pairs of an image and a project.
 
-texts! { JobTexts {}
+texts! { pub(crate) JobTexts {}
     // Kinds of jobs.
     share: "Share",
     unshare: "Stop sharing",

@@ -1,6 +1,6 @@
 //! The owner's side: private images, the share dialog, key grants, share rules.
 
-texts! { OwnTexts {}
+texts! { pub(crate) OwnTexts {}
     register_or: "Register one here, or through the API:",
     register_command: "curl -X POST {url}/v2/images -H \"X-Auth-Token: $TOKEN\" -H \"Content-Type: application/json\" -d '{body}'",
     filter: "Filter",
@@ -82,6 +82,7 @@ texts! { OwnTexts {}
     min_disk: "Minimum disk",
     min_disk_gib: "Minimum disk in GiB",
     protected: "Protected from deletion",
+    title_of_image: "Image {name}",
     image_id: "Image ID",
     updated: "Updated",
     tags: "Tags",

@@ -1,6 +1,6 @@
 //! The recipient's side: images shared with the project, vaults, messages, trusted and blocked owners.
 
-texts! { ReceivedTexts {}
+texts! { pub(crate) ReceivedTexts {}
     // Images shared with me.
     pending_more: "More than {count} images wait for your answer. Until you accept them, they cannot be used.",
     key: "Key",

@@ -1,6 +1,6 @@
 //! The texts of the ways to sign in.
 
-texts! { SignInTexts {}
+texts! { pub(crate) SignInTexts {}
     other_ways: "Other ways to sign in",
     with_provider: "Sign in with {provider}",
     use_token: "Use a token",

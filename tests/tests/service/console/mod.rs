@@ -14,5 +14,6 @@ mod share;
 mod share_rules;
 mod shared;
 mod sign_in;
+mod texts;
 mod vaults;
 mod world;

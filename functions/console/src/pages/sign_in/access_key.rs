@@ -7,7 +7,7 @@ use imageshare::http::RejectionReason;
 use super::SignInVisit;
 use crate::frame::Frame;
 use crate::reply::Reply;
-use crate::texts::{ENGLISH, fill};
+use crate::texts::fill;
 use crate::wording::Refusal;
 
 #[derive(Template)]
@@ -37,7 +37,7 @@ pub(super) async fn sign_in(visit: &SignInVisit<'_>) -> Result<Reply, Refusal> {
     let issued = issued.map_err(|problem| Refusal::Rejected(RejectionReason::Auth(problem)))?;
     Ok(match issued {
         Some((_, issued)) => visit.signed_in(&issued, visit.next()),
-        None => refused(visit, ENGLISH.sign_in_failed).with_error(
+        None => refused(visit, visit.texts.sign_in_failed).with_error(
             "401",
             "the access key or its secret is wrong, or the key is disabled or has expired",
         ),
@@ -51,10 +51,10 @@ pub(super) fn refused(visit: &SignInVisit<'_>, problem: &'static str) -> Reply {
 
 fn page(visit: &SignInVisit<'_>, next: &str, problem: &'static str) -> SignIn {
     let provider = visit.function.authenticator.sign_in_provider();
-    let with_provider =
-        provider.map(|provider| fill(ENGLISH.sign_in_ways.with_provider, &[("provider", provider.name())]));
+    let with_provider = provider
+        .map(|provider| fill(visit.texts.sign_in_ways.with_provider, &[("provider", provider.name())]));
     SignIn {
-        frame: Frame::outside(&ENGLISH),
+        frame: Frame::outside(visit.texts),
         next: next.to_owned(),
         next_query: percent_encoding::utf8_percent_encode(next, percent_encoding::NON_ALPHANUMERIC)
             .to_string(),

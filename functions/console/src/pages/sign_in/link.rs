@@ -8,7 +8,7 @@ use imageshare::http::RejectionReason;
 use super::{SignInVisit, access_key};
 use crate::frame::Frame;
 use crate::reply::Reply;
-use crate::texts::{ENGLISH, fill};
+use crate::texts::fill;
 use crate::wording::Refusal;
 
 /// The field with the link's token.
@@ -27,9 +27,9 @@ pub(super) async fn show(visit: &SignInVisit<'_>) -> Result<Reply, Refusal> {
     let link = visit.fields.text(LINK);
     match visit.function.authenticator.link_caller(link, visit.now).await {
         Ok(caller) => Ok(Reply::page(&SignInLink {
-            frame: Frame::outside(&ENGLISH),
+            frame: Frame::outside(visit.texts),
             link: link.to_owned(),
-            title: fill(ENGLISH.sign_in_ways.as_project, &[("project", caller.tenant.as_str())]),
+            title: fill(visit.texts.sign_in_ways.as_project, &[("project", caller.tenant.as_str())]),
         })),
         Err(problem) => refused(visit, problem),
     }
@@ -46,7 +46,7 @@ pub(super) async fn sign_in(visit: &SignInVisit<'_>) -> Result<Reply, Refusal> {
 
 fn refused(visit: &SignInVisit<'_>, problem: AuthError) -> Result<Reply, Refusal> {
     match problem {
-        AuthError::Credential(_) => Ok(access_key::refused(visit, ENGLISH.sign_in_ways.link_refused)
+        AuthError::Credential(_) => Ok(access_key::refused(visit, visit.texts.sign_in_ways.link_refused)
             .with_error("401", "the link is wrong, too old, or has been used")),
         problem => Err(Refusal::Rejected(RejectionReason::Auth(problem))),
     }

@@ -15,6 +15,7 @@ use crate::ROOT;
 use crate::fields::Fields;
 use crate::reply::Reply;
 use crate::session;
+use crate::texts::Texts;
 use crate::wording::Refusal;
 
 /// The path of the page where one signs in, which begins the paths of the other ways.
@@ -22,6 +23,7 @@ pub(crate) const PATH: &str = "/console/sign-in";
 
 /// A request for a page without a session.
 struct SignInVisit<'a> {
+    texts: &'static Texts,
     function: &'a HttpFunction,
     incoming: &'a IncomingRequest,
     /// The fields of the query, or of the form.
@@ -30,9 +32,14 @@ struct SignInVisit<'a> {
 }
 
 /// Answers a request below [`PATH`], whose further segments are `way`. The only list of the ways to sign in.
-pub(crate) async fn answer(function: &HttpFunction, incoming: IncomingRequest, way: &[&str]) -> HttpResponse {
+pub(crate) async fn answer(
+    texts: &'static Texts,
+    function: &HttpFunction,
+    incoming: IncomingRequest,
+    way: &[&str],
+) -> HttpResponse {
     let is_form = incoming.method() == "POST";
-    let reply = match SignInVisit::new(function, &incoming) {
+    let reply = match SignInVisit::new(texts, function, &incoming) {
         Ok(visit) => match (is_form, way) {
             (false, []) => Ok(access_key::show(&visit)),
             (true, []) => access_key::sign_in(&visit).await,
@@ -46,16 +53,20 @@ pub(crate) async fn answer(function: &HttpFunction, incoming: IncomingRequest, w
         },
         Err(refusal) => Err(refusal),
     };
-    let reply = reply.unwrap_or_else(|refusal| error::outside(&refusal, incoming.request_id()));
+    let reply = reply.unwrap_or_else(|refusal| error::outside(texts, &refusal, incoming.request_id()));
     incoming.finish(reply.into_response())
 }
 
 impl<'a> SignInVisit<'a> {
-    fn new(function: &'a HttpFunction, incoming: &'a IncomingRequest) -> Result<Self, Refusal> {
+    fn new(
+        texts: &'static Texts,
+        function: &'a HttpFunction,
+        incoming: &'a IncomingRequest,
+    ) -> Result<Self, Refusal> {
         let is_form = incoming.method() == "POST";
         let fields = if is_form { incoming.body() } else { incoming.raw_query().as_bytes() };
         let fields = Fields::parse(fields).map_err(|_| Refusal::MalformedForm)?;
-        Ok(Self { function, incoming, fields, now: Timestamp::now() })
+        Ok(Self { texts, function, incoming, fields, now: Timestamp::now() })
     }
 
     /// The page to go to after signing in.

@@ -10,7 +10,6 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode
 
 use super::{SignInVisit, access_key, local_path};
 use crate::reply::Reply;
-use crate::texts::ENGLISH;
 use crate::wording::Refusal;
 
 /// The name of the cookie over https, and over http.
@@ -57,7 +56,7 @@ async fn finish(visit: &SignInVisit<'_>, attempt: &SignInAttempt, next: &str) ->
 }
 
 fn refused(visit: &SignInVisit<'_>, problem: &SignInError) -> Reply {
-    let texts = &ENGLISH.sign_in_ways;
+    let texts = &visit.texts.sign_in_ways;
     let text = match problem {
         SignInError::Token(AuthError::Credential(CredentialError::NoProject | CredentialError::NoRole)) => {
             texts.provider_no_project

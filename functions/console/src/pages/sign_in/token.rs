@@ -8,7 +8,6 @@ use imageshare::http::RejectionReason;
 use super::SignInVisit;
 use crate::frame::Frame;
 use crate::reply::Reply;
-use crate::texts::ENGLISH;
 use crate::wording::Refusal;
 
 #[derive(Template)]
@@ -30,7 +29,7 @@ pub(super) async fn sign_in(visit: &SignInVisit<'_>) -> Result<Reply, Refusal> {
     match visit.function.authenticator.begin_session(visit.fields.text("token"), store, visit.now).await {
         Ok(issued) => Ok(visit.signed_in(&issued, visit.next())),
         Err(AuthError::Credential(problem)) => {
-            let page = page(visit, ENGLISH.sign_in_ways.token_refused);
+            let page = page(visit, visit.texts.sign_in_ways.token_refused);
             Ok(Reply::with_status(StatusCode::UNAUTHORIZED, &page).with_error("401", &problem.to_string()))
         }
         Err(problem) => Err(Refusal::Rejected(RejectionReason::Auth(problem))),
@@ -38,5 +37,5 @@ pub(super) async fn sign_in(visit: &SignInVisit<'_>) -> Result<Reply, Refusal> {
 }
 
 fn page(visit: &SignInVisit<'_>, problem: &'static str) -> SignInToken {
-    SignInToken { frame: Frame::outside(&ENGLISH), next: visit.next().to_owned(), problem }
+    SignInToken { frame: Frame::outside(visit.texts), next: visit.next().to_owned(), problem }
 }

@@ -22,7 +22,8 @@ async fn images_of_a_trusted_owner_are_accepted_at_once() {
     visitor.open("shared").await.expect_text("server").expect_no_text("for your answer");
     let page = visitor.open("owners/edit?owner=own1").await;
     assert_eq!(page.field("owner"), "own1");
-    page.expect_text("value=\"trusted\" checked").expect_text("<option value=\"main\" selected>main</option>");
+    page.expect_text("value=\"trusted\" checked")
+        .expect_text("<option value=\"main\" selected>main</option>");
     let blocked =
         visitor.submit("owners/edit", &[("owner", "own1"), ("policy", "blocked"), ("vault", "main")]).await;
     visitor.follow(&blocked).await.expect_text("Blocked").expect_no_text("<code>main</code>");

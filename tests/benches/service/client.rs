@@ -8,23 +8,33 @@ use tokio::net::TcpStream;
 /// One connection with one token.
 pub struct Client {
     stream: BufReader<TcpStream>,
-    token: String,
+    /// The header that has the token.
+    credential: String,
 }
 
 impl Client {
     /// Connects to `127.0.0.1:PORT`.
     pub async fn connect(address: &str, token: &str) -> Self {
+        Self::with_credential(address, format!("x-auth-token: {token}")).await
+    }
+
+    /// Connects as the browser of a visitor of the console, whose session has that token.
+    pub async fn connect_browser(address: &str, token: &str) -> Self {
+        Self::with_credential(address, format!("cookie: imageshare={token}")).await
+    }
+
+    async fn with_credential(address: &str, credential: String) -> Self {
         let stream = TcpStream::connect(address).await.expect("a connection");
         stream.set_nodelay(true).expect("no delay");
-        Self { stream: BufReader::new(stream), token: token.to_owned() }
+        Self { stream: BufReader::new(stream), credential }
     }
 
     /// Sends a request and returns its status and body.
     pub async fn send(&mut self, method: &str, target: &str, body: &str) -> (u16, Vec<u8>) {
         let head = format!(
-            "{method} {target} HTTP/1.1\r\nhost: bench\r\nx-auth-token: {}\r\ncontent-type: application/json\r\n\
+            "{method} {target} HTTP/1.1\r\nhost: bench\r\n{}\r\ncontent-type: application/json\r\n\
              content-length: {}\r\n\r\n{body}",
-            self.token,
+            self.credential,
             body.len()
         );
         self.stream.get_mut().write_all(head.as_bytes()).await.expect("a request sent");

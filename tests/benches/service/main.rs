@@ -1,7 +1,7 @@
 //! How fast the service is, and what it uses of the table. `cargo bench --bench service` builds the release binary,
 //! runs it, loads it over HTTP, and prints each figure beside its target. `cargo bench --bench service -- share list`
 //! runs only these parts; the parts are `signature`, `capacity`, `share` (or its half `disk`), `slow-disk`, `job`,
-//! `list`, `messages`, `glance`, `plan` and `idle`. The part `plan` needs Terraform, and says so if it does not run.
+//! `list`, `messages`, `glance`, `pages`, `plan` and `idle`. The part `plan` needs Terraform, and says so if it does not run.
 //!
 //! The load comes from this process, on the same cores as the server, so the figures are those of both together.
 
@@ -14,6 +14,7 @@ mod job;
 mod list;
 mod load;
 mod messages;
+mod pages;
 mod plan;
 mod server;
 mod share;
@@ -80,6 +81,9 @@ fn main() {
         }
         if is_wanted("glance") {
             glance::run().await;
+        }
+        if is_wanted("pages") {
+            pages::run().await;
         }
         if is_wanted("plan") {
             plan::run().await;

@@ -6,7 +6,7 @@ use super::list_images::{ListReason, VisibleImage};
 use super::query_memberships::MembershipRow;
 use crate::App;
 use crate::domain::{DirectoryEntry, MemberView, Name, PairResult, TenantId, Transition};
-use crate::store::{KeyGrantRecord, StoreError};
+use crate::store::StoreError;
 
 /// The names of a tenant, as the other side of a membership sees them: not its organization or its cloud account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +30,6 @@ mod sealed {
     impl Sealed for super::MemberView {}
     impl Sealed for super::MembershipRow {}
     impl Sealed for super::PairResult<'_> {}
-    impl Sealed for super::KeyGrantRecord {}
 }
 
 /// The owner of an image that is shared with the caller. The owner of an image that every tenant can see is no
@@ -62,13 +61,6 @@ impl MembershipSide for PairResult<'_> {
     fn tenants(&self) -> impl Iterator<Item = &TenantId> {
         let has_changed = self.transition.is_some_and(|transition| transition != Transition::Unchanged);
         has_changed.then_some(self.tenant).into_iter()
-    }
-}
-
-/// The recipient of a key of the caller's project.
-impl MembershipSide for KeyGrantRecord {
-    fn tenants(&self) -> impl Iterator<Item = &TenantId> {
-        std::iter::once(&self.tenant)
     }
 }
 

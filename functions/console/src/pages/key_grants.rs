@@ -1,18 +1,16 @@
 //! *Key Grants* (seed 003): which projects may use a key of the project, *Grant* and *Withdraw*.
 //!
-//! The page costs what the frame costs, a page of images for the keys to choose from, and one query for the grants of a key,
-//! then a batch read for the names of their projects.
+//! The page costs what the frame costs, a page of images for the keys to choose from, and one query for the grants of a key.
 //! *Withdraw* costs besides what the list of the memberships that rely on the grant costs.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use askama::Template;
 use http::StatusCode;
 use imageshare::domain::{Encryption, KeyId, TenantId, authorize_write};
 use imageshare::store::List;
 use imageshare::usecases::{
-    self, CounterpartNames, ImagePage, ImageQuery, IndexFilter, KeyGrantError, Page, UseCaseError,
-    VisibleImage,
+    self, ImagePage, ImageQuery, IndexFilter, KeyGrantError, Page, UseCaseError, VisibleImage,
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -53,7 +51,6 @@ struct KeyGrants {
 
 struct Row {
     tenant: String,
-    names: Option<CounterpartNames>,
     granted: Moment,
     withdraw: String,
     withdraw_path: String,
@@ -164,19 +161,16 @@ async fn render(
         match &key {
             Some(key) => {
                 let (app, caller) = (&visit.app, visit.caller());
-                let page = usecases::list_key_grants(app, caller, key, after.as_ref(), PAGE_SIZE).await?;
-                let names = usecases::names_of(app, &page.items).await?;
-                Ok((page, names))
+                Ok(usecases::list_key_grants(app, caller, key, after.as_ref(), PAGE_SIZE).await?)
             }
-            None => Ok((Page { items: Vec::new(), next: None }, HashMap::new())),
+            None => Ok(Page { items: Vec::new(), next: None }),
         }
     };
-    let (frame, keys, (grants, names)) =
+    let (frame, keys, grants) =
         tokio::try_join!(Frame::load(visit, Some(Section::KeyGrants)), own_keys(visit), grants)?;
     let rows = grants.items.iter().zip(key.iter().cycle()).map(|(grant, key)| {
         let tenant = grant.tenant.to_string();
         Row {
-            names: names.get(&grant.tenant).cloned(),
             granted: Moment(grant.created),
             withdraw: fill(visit.texts.own.withdraw_from, &[("name", &tenant)]),
             withdraw_path: format!(

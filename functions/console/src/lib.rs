@@ -39,7 +39,7 @@ mod wording;
 
 use http::Method;
 use imageshare::function::HttpFunction;
-use imageshare::http::{HttpResponse, IncomingRequest, session_token};
+use imageshare::http::{HttpResponse, IncomingRequest};
 use lambda_http::Request;
 
 use self::visit::Visit;
@@ -80,7 +80,7 @@ pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
         (["sign-out"], true) => return pages::sign_in::sign_out(function, incoming).await,
         _ => {}
     }
-    let Some(token) = session_token(incoming.headers()).map(str::to_owned) else {
+    let Some(token) = incoming.session_token().map(str::to_owned) else {
         let reply = session::ask_to_sign_in(&incoming);
         return incoming.finish(reply.into_response());
     };

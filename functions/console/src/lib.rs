@@ -37,7 +37,7 @@ mod texts;
 mod visit;
 mod wording;
 
-use http::Method;
+use http::{Method, StatusCode};
 use imageshare::function::HttpFunction;
 use imageshare::http::{HttpResponse, IncomingRequest};
 use lambda_http::Request;
@@ -97,6 +97,12 @@ pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
     };
     let renewed = session::renewed_cookie(function, &request, &token).await;
     request.finish(reply.with_cookie(renewed).into_response())
+}
+
+/// The page for a request for the console that a gateway refuses itself, with that status and that id, or to which it has got no
+/// answer.
+pub fn error_page(status: StatusCode, request_id: &str) -> HttpResponse {
+    pages::error::outside(&Refusal::Gateway(status), request_id).into_response()
 }
 
 /// The parts of a path below [`ROOT`], percent-decoded. A trailing slash makes another path.

@@ -8,6 +8,7 @@
 pub(crate) mod any_json;
 mod base_url;
 mod body_limit;
+mod browser;
 mod cookies;
 pub(crate) mod entity_tag;
 mod error;
@@ -38,6 +39,7 @@ pub(crate) mod vault_id;
 pub use self::base_url::{BadPublicUrl, base_url, parse_public_url};
 pub(crate) use self::body_limit::check_body_size;
 pub use self::body_limit::{BodyTooLarge, DEFAULT_BODY_LIMIT, body_limit, effective_body_limit};
+pub use self::browser::{prefers_html, redirect_to_console};
 pub use self::cookies::{CookieName, SESSION_COOKIE};
 pub use self::error::ApiError;
 pub(crate) use self::error_table::{stale, still_shared, unresolved_names, wrong_project};

@@ -76,6 +76,14 @@ const REFUSALS = {
 
 const fill = (path) => path.replace(/\{(\w+)\}/g, (_, name) => world.ids[name]);
 
+/** Asserts that a page of an error says under which id its request is found, and leads back. */
+async function expectErrorPage(page, where) {
+  await page.getByRole("heading", { level: 1, name: "This did not work" }).waitFor();
+  await page.getByText(/^Request ID: [0-9a-f-]{36}$/).waitFor();
+  await page.getByRole("link", { name: "Back" }).waitFor();
+  await expectAccessible(page, where);
+}
+
 // Two at a time: a page is rendered by a process of its own.
 describe("axe finds nothing", { concurrency: 2 }, () => {
   for (const [look, options] of Object.entries(LOOKS)) {
@@ -100,6 +108,31 @@ describe("axe finds nothing", { concurrency: 2 }, () => {
         });
       });
     }
+
+    test(`on the pages of errors: ${look}`, async () => {
+      await visit(world.recipient, options, async (page, problems) => {
+        await page.goto("/console/shared/rejected");
+        // More than a form may have, from the page itself.
+        await page.evaluate(() => {
+          const form = document.createElement("form");
+          Object.assign(form, { method: "post", action: "/console/shared" });
+          const field = Object.assign(document.createElement("textarea"), { name: "image", value: "x".repeat(70_000) });
+          document.body.append(form);
+          form.append(field);
+          form.submit();
+        });
+        await page.getByText("The form is too large").waitFor();
+        expectError(problems, 413);
+        await expectErrorPage(page, `413, ${look}`);
+      });
+      const failing = { ...options, baseURL: process.env.CONSOLE_FAILING_URL };
+      await visit(world.recipient, failing, async (page, problems) => {
+        await page.goto("/console/shared");
+        await page.getByText("The service cannot answer now").waitFor();
+        expectError(problems, 503);
+        await expectErrorPage(page, `503, ${look}`);
+      });
+    });
 
     test(`in what a form answers: ${look}`, async () => {
       await visit(world.owner, options, async (page, problems) => {

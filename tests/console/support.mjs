@@ -98,7 +98,8 @@ export async function visit(project, options, test) {
   const own = await browser.newContext({ baseURL: URL_OF_SERVER, reducedMotion: "reduce", ...context });
   own.setDefaultTimeout(60_000);
   try {
-    if (project) await own.addCookies([{ name: "imageshare", value: project.token, url: URL_OF_SERVER }]);
+    const url = context.baseURL ?? URL_OF_SERVER;
+    if (project) await own.addCookies([{ name: "imageshare", value: project.token, url }]);
     const page = await own.newPage();
     const problems = watch(page);
     if (textZoom !== 1) {

@@ -32,7 +32,7 @@ impl<'a> Visitor<'a> {
     /// A visitor who is signed in with a role in a project.
     pub fn with_role(functions: &'a Functions, project: &str, role: &str) -> Self {
         Self {
-            cookie: Some(format!("imageshare={}", Deployment::token(project, role))),
+            cookie: Some(format!("__Host-imageshare={}", Deployment::token(project, role))),
             ..Self::stranger(functions)
         }
     }

@@ -39,9 +39,9 @@ mod visible;
 mod visit;
 mod wording;
 
-use http::Method;
+use http::{Method, StatusCode};
 use imageshare::function::HttpFunction;
-use imageshare::http::{HttpResponse, IncomingRequest, session_token};
+use imageshare::http::{HttpResponse, IncomingRequest};
 use lambda_http::Request;
 
 pub use self::texts::Texts;
@@ -88,7 +88,7 @@ pub async fn handle_in(texts: &'static Texts, function: &HttpFunction, request: 
         (["sign-out"], true) => return pages::sign_in::sign_out(function, incoming).await,
         _ => {}
     }
-    let Some(token) = session_token(incoming.headers()).map(str::to_owned) else {
+    let Some(token) = incoming.session_token().map(str::to_owned) else {
         let reply = session::ask_to_sign_in(&incoming);
         return incoming.finish(reply.into_response());
     };
@@ -105,6 +105,12 @@ pub async fn handle_in(texts: &'static Texts, function: &HttpFunction, request: 
     };
     let renewed = session::renewed_cookie(function, &request, &token).await;
     request.finish(reply.with_cookie(renewed).into_response())
+}
+
+/// The page for a request for the console that a gateway refuses itself, with that status and that id, or to which it has got no
+/// answer.
+pub fn error_page(status: StatusCode, request_id: &str) -> HttpResponse {
+    pages::error::outside(&Refusal::Gateway(status), request_id).into_response()
 }
 
 /// The parts of a path below [`ROOT`], percent-decoded. A trailing slash makes another path.

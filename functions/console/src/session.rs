@@ -9,7 +9,7 @@ use imageshare::auth::AuthError;
 use imageshare::domain::Timestamp;
 use imageshare::function::HttpFunction;
 use imageshare::http::{
-    AuthenticatedRequest, IncomingRequest, RejectedRequest, RejectionReason, SESSION_COOKIES,
+    AuthenticatedRequest, IncomingRequest, RejectedRequest, RejectionReason, SESSION_COOKIE,
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -23,11 +23,9 @@ const RENEWED_AFTER: Duration = Duration::from_mins(20);
 
 /// The cookie of a session, for the header `Set-Cookie`. `token` is empty to end the session.
 pub(crate) fn cookie(base_url: &str, token: &str) -> String {
-    let is_secure = base_url.starts_with("https://");
-    let [secure, plain] = SESSION_COOKIES;
-    let (name, attribute) = if is_secure { (secure, "; Secure") } else { (plain, "") };
+    let (name, attributes) = SESSION_COOKIE.at(base_url);
     let age = if token.is_empty() { "; Max-Age=0" } else { "" };
-    format!("{name}={token}; Path=/; HttpOnly; SameSite=Lax{attribute}{age}")
+    format!("{name}={token}; {attributes}{age}")
 }
 
 /// The cookie with a new token, if the request's is old. At most one read; none while the access key is cached.

@@ -4,8 +4,8 @@ mod paths;
 
 use imageshare::facade::{self, glance, identity, ims};
 use imageshare::function::HttpFunction;
-use imageshare::http::{AuthenticatedRequest, HttpResponse, route_key};
-use lambda_http::Request;
+use imageshare::http::{AuthenticatedRequest, HttpResponse, prefers_html, redirect_to_console, route_key};
+use lambda_http::{Request, RequestExt};
 
 use self::paths::{DEFAULT_ROUTE, allowed_methods, route_by_path};
 
@@ -19,6 +19,11 @@ pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
     // A route of `identity` with a trailing slash, which an HTTP API of API Gateway does not have.
     if identity::version::ROUTES.contains(&route.as_str()) {
         return function.handle_public(request, identity::version::handle);
+    }
+    // The path of the console with a trailing slash.
+    let is_console = route == DEFAULT_ROUTE && request.raw_http_path() == "/console/";
+    if is_console && request.body().is_empty() && prefers_html(request.headers()) {
+        return function.handle_public(request, |_, _| redirect_to_console());
     }
     // An unknown path is 404 with or without a credential.
     if route == DEFAULT_ROUTE {

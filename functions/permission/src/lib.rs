@@ -1,11 +1,9 @@
 //! The function `permission`: Alibaba's actions, all at the path `/`, where Glance's clients get the API versions and
 //! browsers the way to the console.
 
-mod browser;
-
 use imageshare::facade::{self, alibaba, glance, ims};
 use imageshare::function::HttpFunction;
-use imageshare::http::{HttpResponse, route_key};
+use imageshare::http::{HttpResponse, prefers_html, redirect_to_console, route_key};
 use lambda_http::Request;
 
 /// Handles one request.
@@ -13,8 +11,8 @@ pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
     match route_key(&request).as_str() {
         alibaba::POST_ROUTE => handle_action(function, request).await,
         alibaba::GET_ROUTE if alibaba::has_action(&request) => handle_action(function, request).await,
-        alibaba::GET_ROUTE if browser::is_browser_request(&request) => {
-            function.handle_public(request, |_, _| browser::to_console())
+        alibaba::GET_ROUTE if prefers_html(request.headers()) && request.body().is_empty() => {
+            function.handle_public(request, |_, _| redirect_to_console())
         }
         route => match glance::versions::handler(route) {
             Some(handler) => function.handle_public(request, handler),

@@ -22,8 +22,13 @@ use super::token_hash::TokenHash;
 use crate::domain::{AccessKey, AccessKeyId, AccessKeyState, Caller, TenantId, Timestamp};
 use crate::store::Store;
 
-/// How long an issued token is valid. Its clients get a new one without being asked to.
-const TOKEN_LIFETIME: Duration = Duration::from_hours(1);
+/// How long an issued token is valid, as is that of a session. Its clients get a new one without being asked to, and browsers
+/// get one while they are used.
+pub(super) const TOKEN_LIFETIME: Duration = Duration::from_hours(1);
+
+/// How long after a token was revoked a new one may still be issued in its place: by an answer under way, or by a process that
+/// has cached that it was not. An upper bound.
+const MAX_RENEWAL_DELAY: Duration = Duration::from_mins(10);
 
 /// The prefix of the `kid` of our own tokens, before the id of the master key.
 const KID_PREFIX: &str = "imageshare:";
@@ -56,11 +61,31 @@ struct Claims {
     /// Makes each token of an access key unique, even within a second, so that it can be revoked alone.
     #[serde(default)]
     jti: String,
+    /// The hash of the first token of a session in the console, under which all of them are revoked. Others have no such claim.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    first: Option<String>,
+}
+
+impl Claims {
+    /// The hash under which the token with these claims is revoked.
+    fn revocation_hash(&self, token: &str) -> TokenHash {
+        TokenHash::for_revocation(token, self.first.as_deref())
+    }
 }
 
 impl Keyring {
     /// Issues a token for an access key, which expires no later than the key; `None` if the access key's master key is no longer listed. No I/O.
     pub fn issue_token(&self, key: &AccessKey, now: Timestamp) -> Option<IssuedToken> {
+        self.issue_next_token(key, now, None)
+    }
+
+    /// Issues a token in a session that began with the token of the hash `first`.
+    fn issue_next_token(
+        &self,
+        key: &AccessKey,
+        now: Timestamp,
+        first: Option<TokenHash>,
+    ) -> Option<IssuedToken> {
         let expires = now.plus(TOKEN_LIFETIME);
         let expires = key.expires_at.map_or(expires, |end| end.min(expires));
         let header = Header { alg: "HS256".to_owned(), kid: format!("{KID_PREFIX}{}", key.master_key_id) };
@@ -70,6 +95,7 @@ impl Keyring {
             iat: now.unix_seconds(),
             exp: expires.unix_seconds(),
             jti: uuid::Uuid::new_v4().simple().to_string(),
+            first: first.map(TokenHash::to_base64),
         };
         let message = format!("{}.{}", encode_part(&header)?, encode_part(&claims)?);
         let signature = token_mac(&self.master_keys(), &key.master_key_id, &message)?.finalize().into_bytes();
@@ -124,7 +150,7 @@ impl Authenticator {
         };
         let (credential, is_revoked) = tokio::try_join!(
             self.keyring().find(store, &claims.sub, now),
-            self.keyring().is_revoked(store, TokenHash::from_token(token), now),
+            self.keyring().is_revoked(store, claims.revocation_hash(token), now),
         )?;
         if is_revoked {
             return Err(CredentialError::Revoked.into());
@@ -205,11 +231,12 @@ impl Authenticator {
             return Ok(None);
         }
         let credential = self.keyring().find(store, &claims.sub, now).await?;
-        Ok(credential.and_then(|credential| self.keyring().issue_token(&credential.key, now)))
+        let first = Some(claims.revocation_hash(token));
+        Ok(credential.and_then(|found| self.keyring().issue_next_token(&found.key, now, first)))
     }
 
-    /// Revokes a token that this deployment or its Keystone issued. An own token costs one put; Keystone's, one
-    /// request.
+    /// Revokes a token that this deployment or its Keystone issued, and with one of a session all others of that session, also
+    /// those that answers under way are about to issue. An own token costs one put; Keystone's, one request.
     ///
     /// # Errors
     /// [`CredentialError::NotRevocable`] for a token of another issuer; any other [`AuthError`] if the token is
@@ -217,8 +244,8 @@ impl Authenticator {
     pub async fn revoke(&self, token: &str, store: &Store, now: Timestamp) -> Result<(), AuthError> {
         match self.own_claims(token, store, now).await? {
             Some(claims) => {
-                let expires = timestamp(claims.exp);
-                Ok(self.keyring().revoke(store, TokenHash::from_token(token), expires).await?)
+                let (hash, end) = (claims.revocation_hash(token), revoked_until(claims.exp, now));
+                Ok(self.keyring().revoke(store, hash, end).await?)
             }
             None if self.revoke_session(token, store, now).await? => Ok(()),
             None => self.revoke_with_keystone(token, now).await,
@@ -230,6 +257,11 @@ impl Authenticator {
 fn claimed_access_key(token: &str) -> Option<AccessKeyId> {
     let claims = token.split('.').nth(1)?;
     decode_part::<Claims>(claims).map(|claims| claims.sub)
+}
+
+/// Until when a revocation is kept: until the token has expired, and each that was or will be issued in its place.
+pub(super) fn revoked_until(expires: i64, now: Timestamp) -> Timestamp {
+    timestamp(expires).max(now.plus(TOKEN_LIFETIME).plus(MAX_RENEWAL_DELAY))
 }
 
 pub(super) fn timestamp(unix_seconds: i64) -> Timestamp {
@@ -307,6 +339,7 @@ mod tests {
             iat: 0,
             exp: i64::MAX,
             jti: String::new(),
+            first: None,
         });
         let error = |token: &str| keys.verify_own_token(token, now).unwrap().err().unwrap();
         let forged = format!("{header}.{}.{signature}", forged.unwrap());

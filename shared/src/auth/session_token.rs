@@ -17,15 +17,12 @@ use sha2::Sha256;
 use super::authenticator::Authenticator;
 use super::bearer::Bearer;
 use super::error::{AuthError, CredentialError, MAX_TOKEN_BYTES};
-use super::issued_token::{IssuedToken, decode_part, encode_part, timestamp};
+use super::issued_token::{IssuedToken, TOKEN_LIFETIME, decode_part, encode_part, revoked_until, timestamp};
 use super::keyring::Keyring;
 use super::master_keys::MasterKeys;
 use super::token_hash::TokenHash;
 use crate::domain::{AccessKeyId, Caller, Role, TenantId, Timestamp};
 use crate::store::Store;
-
-/// How long a session token is valid. A browser gets a new one while it is used.
-const TOKEN_LIFETIME: Duration = Duration::from_hours(1);
 
 /// How long a session may last that is renewed again and again.
 pub(super) const MAX_SESSION: Duration = Duration::from_hours(12);
@@ -84,6 +81,9 @@ struct Claims {
     end: i64,
     /// Makes each token unique, so that it can be revoked, or used once.
     jti: String,
+    /// The hash of the session's first token, under which all of them are revoked. The first one has no such claim.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    first: Option<String>,
 }
 
 impl Claims {
@@ -93,22 +93,29 @@ impl Claims {
         let (account, user) = (self.account_id.clone(), self.sub.clone());
         Some(Caller { tenant: self.project_id.clone(), account, user, access_key: None, role })
     }
+
+    /// The hash under which the token with these claims is revoked.
+    fn revocation_hash(&self, token: &str) -> TokenHash {
+        TokenHash::for_revocation(token, self.first.as_deref())
+    }
 }
 
 impl MasterKeys {
     /// Returns a link's token, which begins one session as this caller within a minute; `None` without master keys. No I/O.
     pub fn issue_link(&self, caller: &Caller, now: Timestamp) -> Option<IssuedToken> {
         let end = now.plus(LINK_LIFETIME);
-        self.sign(Purpose::Link, self.newest()?, caller, (now, end, end))
+        self.sign(Purpose::Link, self.newest()?, caller, (now, end, end), None)
     }
 
-    /// Signs a token that was issued, expires and ends at these moments.
+    /// Signs a token that was issued, expires and ends at these moments, in a session that began with the token of the hash
+    /// `first`.
     fn sign(
         &self,
         purpose: Purpose,
         master_id: &str,
         caller: &Caller,
         (issued, expires, end): (Timestamp, Timestamp, Timestamp),
+        first: Option<TokenHash>,
     ) -> Option<IssuedToken> {
         let header = Header { alg: "HS256".to_owned(), kid: format!("{}{master_id}", purpose.kid_prefix()) };
         let claims = Claims {
@@ -120,6 +127,7 @@ impl MasterKeys {
             exp: expires.unix_seconds(),
             end: end.unix_seconds(),
             jti: uuid::Uuid::new_v4().simple().to_string(),
+            first: first.map(TokenHash::to_base64),
         };
         let message = format!("{}.{}", encode_part(&header)?, encode_part(&claims)?);
         let signature = self.mac(purpose, master_id, &message)?.finalize().into_bytes();
@@ -165,13 +173,19 @@ impl Keyring {
     /// Issues the token of a session as this caller, which lasts until `end` and at most twelve hours; `None` if the deployment
     /// has no master key. No I/O.
     pub fn issue_session(&self, caller: &Caller, end: Timestamp, now: Timestamp) -> Option<IssuedToken> {
-        self.issue_session_until(caller, end.min(now.plus(MAX_SESSION)), now)
+        self.issue_session_until(caller, end.min(now.plus(MAX_SESSION)), now, None)
     }
 
-    fn issue_session_until(&self, caller: &Caller, end: Timestamp, now: Timestamp) -> Option<IssuedToken> {
+    fn issue_session_until(
+        &self,
+        caller: &Caller,
+        end: Timestamp,
+        now: Timestamp,
+        first: Option<TokenHash>,
+    ) -> Option<IssuedToken> {
         let master_keys = self.master_keys();
         let expires = end.min(now.plus(TOKEN_LIFETIME));
-        master_keys.sign(Purpose::Session, master_keys.newest()?, caller, (now, expires, end))
+        master_keys.sign(Purpose::Session, master_keys.newest()?, caller, (now, expires, end), first)
     }
 }
 
@@ -188,7 +202,7 @@ impl Authenticator {
         now: Timestamp,
     ) -> Result<Option<Bearer>, AuthError> {
         let Some(claims) = self.verified_claims(Purpose::Session, token, now).await? else { return Ok(None) };
-        if self.keyring().is_revoked(store, TokenHash::from_token(token), now).await? {
+        if self.keyring().is_revoked(store, claims.revocation_hash(token), now).await? {
             return Err(CredentialError::Revoked.into());
         }
         Ok(Some(Bearer {
@@ -216,10 +230,11 @@ impl Authenticator {
             return Ok(None);
         }
         let caller = claims.caller().ok_or(CredentialError::Malformed)?;
-        Ok(self.keyring().issue_session_until(&caller, timestamp(claims.end), now))
+        let first = Some(claims.revocation_hash(token));
+        Ok(self.keyring().issue_session_until(&caller, timestamp(claims.end), now, first))
     }
 
-    /// Revokes a session token. One put. Returns whether the token is one.
+    /// Revokes a session token, and with it all tokens of its session. One put. Returns whether the token is one.
     ///
     /// # Errors
     /// [`AuthError`] if the token is invalid, or could not be revoked.
@@ -232,7 +247,7 @@ impl Authenticator {
         let Some(claims) = self.verified_claims(Purpose::Session, token, now).await? else {
             return Ok(false);
         };
-        self.keyring().revoke(store, TokenHash::from_token(token), timestamp(claims.exp)).await?;
+        self.keyring().revoke(store, claims.revocation_hash(token), revoked_until(claims.exp, now)).await?;
         Ok(true)
     }
 
@@ -367,12 +382,18 @@ mod tests {
         let (start, authenticator) = (Timestamp::from_unix_millis(NOW_MILLIS), authenticator());
         let after = Duration::from_mins(20);
         let end = start.plus(Duration::from_mins(90));
-        let first = authenticator.keyring().issue_session(&caller(), end, start).unwrap();
+        let first_token = authenticator.keyring().issue_session(&caller(), end, start).unwrap();
         let at = |minutes| start.plus(Duration::from_mins(minutes));
-        assert_eq!(authenticator.renew_session(&first.token, after, at(19)).await.unwrap(), None);
-        let second = authenticator.renew_session(&first.token, after, at(25)).await.unwrap().unwrap();
+        assert_eq!(authenticator.renew_session(&first_token.token, after, at(19)).await.unwrap(), None);
+        let second = authenticator.renew_session(&first_token.token, after, at(25)).await.unwrap().unwrap();
         assert_eq!(second.expires, at(85));
         let third = authenticator.renew_session(&second.token, after, at(50)).await.unwrap().unwrap();
+        let first = |token: &str| claims(Purpose::Session, token, at(50)).unwrap().unwrap().first;
+        let hash = TokenHash::from_token(&first_token.token).to_base64();
+        assert_eq!(
+            [&first_token, &second, &third].map(|issued| first(&issued.token)),
+            [None, Some(hash.clone()), Some(hash)]
+        );
         assert_eq!(third.expires, end);
         assert_eq!(authenticator.renew_session(&third.token, after, at(80)).await.unwrap(), None);
         assert!(authenticator.renew_session(&third.token, after, end).await.is_err());

@@ -17,6 +17,16 @@ impl TokenHash {
         Self(Sha256::digest(token).into())
     }
 
+    /// The hash under which a token is revoked: that of the first token of its session, if it names one, or else its own. So
+    /// all tokens of a session are revoked with each of them.
+    pub(super) fn for_revocation(token: &str, first: Option<&str>) -> Self {
+        first.and_then(Self::from_base64).unwrap_or_else(|| Self::from_token(token))
+    }
+
+    fn from_base64(text: &str) -> Option<Self> {
+        Some(Self(URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?))
+    }
+
     /// Encodes the hash in base64url, as the table stores it.
     pub(super) fn to_base64(self) -> String {
         URL_SAFE_NO_PAD.encode(self.0)

@@ -4,7 +4,7 @@
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
-use super::session_cookie::session_token;
+use super::cookies::SESSION_COOKIE;
 
 /// The limit, in bytes, of an operation that states none, and of every request without a credential: its body may be
 /// that of a login.
@@ -52,7 +52,7 @@ pub fn body_limit(route: &str) -> usize {
 pub fn effective_body_limit(limit: usize, headers: &HeaderMap) -> usize {
     let has_credential = headers.contains_key("x-auth-token")
         || headers.contains_key(AUTHORIZATION)
-        || session_token(headers).is_some();
+        || SESSION_COOKIE.is_in(headers);
     if has_credential { limit } else { limit.min(DEFAULT_BODY_LIMIT) }
 }
 

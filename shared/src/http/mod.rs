@@ -8,6 +8,8 @@
 pub(crate) mod any_json;
 mod base_url;
 mod body_limit;
+mod browser;
+mod cookies;
 pub(crate) mod entity_tag;
 mod error;
 mod error_table;
@@ -28,7 +30,6 @@ mod rejection;
 mod request;
 pub(crate) mod response;
 pub(crate) mod server_error;
-mod session_cookie;
 pub mod strict_json;
 pub(crate) mod time_filter;
 mod trace;
@@ -38,6 +39,8 @@ pub(crate) mod vault_id;
 pub use self::base_url::{BadPublicUrl, base_url, parse_public_url};
 pub(crate) use self::body_limit::check_body_size;
 pub use self::body_limit::{BodyTooLarge, DEFAULT_BODY_LIMIT, body_limit, effective_body_limit};
+pub use self::browser::{prefers_html, redirect_to_console};
+pub use self::cookies::{CookieName, SESSION_COOKIE};
 pub use self::error::ApiError;
 pub(crate) use self::error_table::{stale, still_shared, unresolved_names, wrong_project};
 pub(crate) use self::field_value::FieldValue;
@@ -52,6 +55,5 @@ pub use self::request::{AuthenticatedRequest, IncomingRequest, UnexpectedBody};
 pub use self::response::{
     ErrorInfo, HttpResponse, error_response, json_response, no_content, with_auth_challenge,
 };
-pub use self::session_cookie::{SESSION_COOKIES, cookie, session_token};
 pub use self::trace::{METRICS_TARGET, redact_path};
 pub use self::unready::Unready;

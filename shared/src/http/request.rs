@@ -8,6 +8,7 @@ use http::header::HeaderValue;
 use lambda_http::{Body, Request, RequestExt};
 
 use super::base_url::base_url;
+use super::cookies::SESSION_COOKIE;
 use super::read_limiter::{ReadCharge, ReadLimiter};
 use super::trace::RequestTrace;
 use super::unready::Unready;
@@ -64,6 +65,11 @@ impl IncomingRequest {
     /// The URL at which clients reach the service, without a slash at the end.
     pub fn base_url(&self) -> String {
         base_url(&self.app.settings, &self.request)
+    }
+
+    /// The token in the cookie of a session, if there is one. Whether it is valid remains to be checked.
+    pub fn session_token(&self) -> Option<&str> {
+        SESSION_COOKIE.value(self.headers(), &self.base_url())
     }
 
     /// The HTTP method.

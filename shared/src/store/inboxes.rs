@@ -25,8 +25,7 @@ impl Store {
         Ok(inbox)
     }
 
-    /// Returns the number of pending images of a tenant: from the cache, or up to `limit` in one query of at most that
-    /// many keys, whose result is not cached.
+    /// Returns the number of pending images of a tenant: from the cache, or counted up to `limit`, which is not cached.
     ///
     /// # Errors
     /// [`StoreError`] if the table fails.

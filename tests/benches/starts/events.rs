@@ -53,7 +53,7 @@ impl Fixture {
         let (image, recipient) = (&self.image, &self.recipients[number]);
         let event = match function {
             "console" => {
-                let cookie = format!("imageshare={}", Deployment::token(recipient, "reader"));
+                let cookie = format!("__Host-imageshare={}", Deployment::token(recipient, "reader"));
                 HttpEvent::new("GET /console/{page+}", "/console/shared").header("cookie", &cookie)
             }
             "documents" => HttpEvent::new("GET /health", "/health"),

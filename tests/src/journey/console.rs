@@ -104,7 +104,7 @@ impl<S: Stage> Journey<S> {
 
     async fn visit(&mut self, project: &str, event: HttpEvent, status: u64) -> Value {
         let role = if project == super::ADMIN { "admin" } else { "member" };
-        let cookie = format!("imageshare={}", Deployment::token(project, role));
+        let cookie = format!("__Host-imageshare={}", Deployment::token(project, role));
         self.send("console", event.header("cookie", &cookie), status).await
     }
 }

@@ -9,14 +9,35 @@ use std::env;
 use std::path::Path;
 use std::time::Duration;
 
+use imageshare_local::TABLE;
 use imageshare_tests::binaries::binary;
 use imageshare_tests::browser::{find_chromium, install_packages};
 use imageshare_tests::python::or_skip;
 use imageshare_tests::server_process::ServerProcess;
+use imageshare_tests::table_server::{Fault, TableServer};
 use tokio::process::Command;
 
 /// However slow the machine.
 const TIMEOUT: Duration = Duration::from_mins(30);
+
+/// More reads of each kind than the tests make of the table that fails.
+const FAULTS: usize = 10_000;
+
+/// Starts a server with the keys in a directory, whose table answers no read once it has started.
+async fn start_failing_server(binary: &Path, keys: &str, table: &TableServer) -> ServerProcess {
+    let endpoint = table.endpoint();
+    let arguments = ["--table", TABLE, "--endpoint-url", &endpoint, "--keys", keys];
+    let environment = [
+        ("AWS_ACCESS_KEY_ID", "test".to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
+        ("AWS_REGION", "eu-west-1".to_owned()),
+    ];
+    let server = ServerProcess::start_with_env(binary, &arguments, environment.to_vec()).await;
+    for operation in ["GetItem", "BatchGetItem", "Query"] {
+        table.fail(operation, Fault::InternalError, FAULTS);
+    }
+    server
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn console_works_in_a_browser() {
@@ -26,6 +47,8 @@ async fn console_works_in_a_browser() {
     let Some((packages, chromium)) = or_skip("the console's browser", found) else { return };
     let binary = binary("imageshare");
     let server = ServerProcess::start(&binary, &["--memory", "--region", "eu-de"]).await;
+    let table = TableServer::start().await;
+    let failing = start_failing_server(&binary, server.data_directory(), &table).await;
     let mut command = Command::new("node");
     let only = env::var("CONSOLE_TESTS").map(|name| format!("{name}.test.mjs"));
     command
@@ -33,6 +56,7 @@ async fn console_works_in_a_browser() {
         .args(only.ok())
         .current_dir(&folder)
         .env("CONSOLE_URL", format!("http://{}", server.address))
+        .env("CONSOLE_FAILING_URL", format!("http://{}", failing.address))
         .env("CONSOLE_PACKAGES", packages)
         .env("CONSOLE_CHROMIUM", chromium)
         .env("IMAGESHARE", binary)

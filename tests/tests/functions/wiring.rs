@@ -272,7 +272,7 @@ async fn call_nowhere(function: &mut LambdaProcess, token: &str) -> u16 {
 async fn visit_console(function: &mut LambdaProcess, token: &str) -> u16 {
     let event = HttpEvent::new("GET /console/{page+}", "/console/images");
     for (token, expected) in [(token.to_owned(), 200), (format!("{token}x"), 303)] {
-        let visit = event.clone().header("cookie", &format!("imageshare={token}"));
+        let visit = event.clone().header("cookie", &format!("__Host-imageshare={token}"));
         let response = function.invoke(&visit.build()).await.unwrap();
         assert_eq!(response["statusCode"], expected, "{response}");
     }

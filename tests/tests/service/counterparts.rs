@@ -129,7 +129,7 @@ async fn own_decision_and_new_shares_are_counted_at_once() {
     let me = caller("mem1");
     let count = async || {
         let service = App { store: world.service.store.metered(), ..world.service.clone() };
-        let PendingCount { count, is_more } = usecases::pending_count(&service, &me).await.unwrap();
+        let PendingCount { count, is_more } = usecases::pending_count(&service, &me, 10).await.unwrap();
         assert!(!is_more);
         (count, service.store.usage().round_trips)
     };

@@ -4,7 +4,7 @@ use askama::Template;
 use imageshare::domain::{ImageId, Status, authorize_write};
 use imageshare::http::Listing;
 use imageshare::store::Position;
-use imageshare::usecases::{self, Page, PendingCount, ReceivedImage};
+use imageshare::usecases::{self, MAX_PENDING_COUNT, Page, PendingCount, ReceivedImage};
 
 use super::received::{self, Facts, MAX_SELECTED, PAGE_SIZE, Row, Selection};
 use crate::frame::{Frame, Section};
@@ -35,8 +35,8 @@ struct SharedImages {
 const MARKERS: [&str; 2] = ["pending", "marker"];
 
 /// Shows a page of the pending images, and a page of the accepted ones. The two lists and the frame, which counts the
-/// pending ones, are read concurrently, then the names of the owners and the grants of encrypted images' keys: four steps at most,
-/// however many images wait.
+/// pending ones, are read concurrently, then the names of the owners and the grants of encrypted images' keys: four steps at most.
+/// Only this page counts all pending images, with one query more for every 7,000.
 pub(crate) async fn show(visit: &Visit<'_>) -> Result<Reply, Refusal> {
     let listings = ["console pending", "console accepted"].map(|name| visit.listing(name));
     let [pending_listing, accepted_listing] = &listings;
@@ -44,7 +44,7 @@ pub(crate) async fn show(visit: &Visit<'_>) -> Result<Reply, Refusal> {
     let pending_after = received::position(pending_listing, pending_marker);
     let accepted_after = received::position(accepted_listing, accepted_marker);
     let (frame, pending, accepted) = tokio::try_join!(
-        Frame::load(visit, Some(Section::SharedImages)),
+        Frame::load_counting(visit, Some(Section::SharedImages), MAX_PENDING_COUNT),
         list(visit, Status::Pending, pending_after.as_ref()),
         list(visit, Status::Accepted, accepted_after.as_ref()),
     )?;

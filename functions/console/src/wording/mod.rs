@@ -44,6 +44,9 @@ pub(crate) enum Refusal {
     /// Nothing of the job has failed.
     #[error("nothing of the job has failed")]
     NothingFailed,
+    /// The gateway refused the request, with that status, or the console did not answer it.
+    #[error("the gateway refused the request, or got no answer: {0}")]
+    Gateway(StatusCode),
     /// The request was rejected before its page.
     #[error(transparent)]
     Rejected(RejectionReason),
@@ -100,6 +103,7 @@ impl Refusal {
             }
             Self::NoProjectSelected => fixed(S::BAD_REQUEST, texts.own.select_projects),
             Self::NothingFailed => fixed(S::CONFLICT, texts.jobs.nothing_failed),
+            Self::Gateway(status) => (*status, gateway_text(*status, texts).to_owned()),
             Self::Rejected(reason) => describe_rejection(reason, texts),
             Self::UseCase(error) => errors::use_case(error, texts),
             Self::AccessKey(error) => errors::access_key(error, texts),
@@ -110,6 +114,19 @@ impl Refusal {
             Self::ShareRule(error) => errors::share_rule(error, texts),
             Self::Vault(error) => errors::vault(error, texts),
         }
+    }
+}
+
+/// The sentence for a request that has got no further than the gateway, or no answer from behind it.
+fn gateway_text(status: StatusCode, texts: &'static Texts) -> &'static str {
+    match status {
+        StatusCode::BAD_REQUEST => texts.malformed_form,
+        StatusCode::REQUEST_TIMEOUT => texts.form_late,
+        StatusCode::PAYLOAD_TOO_LARGE => texts.too_large,
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => texts.long_headers,
+        StatusCode::SERVICE_UNAVAILABLE => texts.busy,
+        StatusCode::GATEWAY_TIMEOUT => texts.in_doubt,
+        _ => texts.failed,
     }
 }
 

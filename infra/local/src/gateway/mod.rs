@@ -5,6 +5,7 @@ mod body;
 mod bus_routes;
 mod connections;
 mod error;
+mod error_page;
 mod event;
 mod handlers;
 mod memory_budget;
@@ -150,7 +151,8 @@ impl Gateway {
         };
         let mut response = match result {
             Ok(response) => response,
-            Err(mut own) => {
+            Err(own) => {
+                let mut own = error_page::for_reader(own, &head, &request_id);
                 set_request_id(&mut own, &request_id);
                 let problem = own.extensions().get::<ErrorInfo>();
                 tracing::info!(

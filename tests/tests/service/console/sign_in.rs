@@ -58,7 +58,7 @@ async fn link_signs_in_once_and_only_by_its_button() {
 async fn link_is_no_session_and_no_token_of_an_api() {
     let functions = Functions::start();
     let token = link_token(Role::Admin, Timestamp::now());
-    let page = open_with(&functions, &format!("imageshare={token}"), "images").await;
+    let page = open_with(&functions, &format!("__Host-imageshare={token}"), "images").await;
     page.expect_status(303);
     let event = HttpEvent::new("GET /v2/images", "/v2/images").token(&token);
     functions.send(&event).await.expect_status(401);

@@ -2,8 +2,9 @@
 
 use super::world::{World, image_count, image_id, read_only_world};
 
-/// The most read units by which counting many pending images costs more than counting few.
-const MAX_COUNT_UNITS: u64 = 21;
+/// The most calls and read units by which counting many pending images costs more than counting few: all of them on the page that
+/// lists them, 1,000 on others.
+const MAX_COUNT_COSTS: [(u64, u64); 2] = [(0, 100), (0, 21)];
 
 #[tokio::test]
 async fn pages_of_many_pending_images_cost_what_few_do() {
@@ -16,12 +17,12 @@ async fn pages_of_many_pending_images_cost_what_few_do() {
     few.share("own", &ids).await;
     let few = few.open_pending_pages().await;
     let many = &read_only_world().await.console;
-    for ((few, (few_calls, few_units)), (many, (many_calls, many_units))) in few.iter().zip(many) {
+    for (((few, few_cost), (many, many_cost)), (calls, units)) in few.iter().zip(many).zip(MAX_COUNT_COSTS) {
         few.expect_status(200);
         many.expect_status(200);
-        assert_eq!(many_calls, few_calls, "{}", many.request);
-        let most = few_units + MAX_COUNT_UNITS;
-        assert!(*many_units <= most, "{many_units} read units instead of {few_units}: {}", many.request);
+        let most = (few_cost.0 + calls, few_cost.1 + units);
+        let is_cheap = many_cost.0 <= most.0 && many_cost.1 <= most.1;
+        assert!(is_cheap, "(calls, read units): {many_cost:?} instead of {few_cost:?}: {}", many.request);
     }
 }
 
@@ -29,7 +30,9 @@ async fn pages_of_many_pending_images_cost_what_few_do() {
 async fn number_of_many_pending_images_is_right() {
     let (page, _) = &read_only_world().await.console[0];
     let html = page.body.as_str().unwrap();
-    assert!(image_count() > 1_000 && html.contains("More than 1000 images wait for your answer"), "{html}");
+    // Those of one owner, and one of another.
+    let message = format!("{} images wait for your answer", image_count() + 1);
+    assert!(html.contains(&message), "{html}");
     let (page, _) = &read_only_world().await.console[1];
     let html = page.body.as_str().unwrap();
     assert!(html.contains("All images that wait for your answer will be accepted, more than 100."), "{html}");

@@ -205,7 +205,7 @@ impl World {
 
 /// The session of a member of `me`.
 fn cookie() -> String {
-    format!("imageshare={}", Tokens::token("me", "member"))
+    format!("__Host-imageshare={}", Tokens::token("me", "member"))
 }
 
 /// The ids of the images on a page of any facade.

@@ -235,3 +235,22 @@ async fn size_of_a_form_depends_on_the_session() {
     world.visit(&sign_in(16_385)).await.expect_status(413);
     Failures::default().assert_none();
 }
+
+#[tokio::test]
+async fn refusal_of_the_gateway_is_a_page_for_a_browser() {
+    let world = World::start().await;
+    let large = world.form("shared", "x".repeat(65_537));
+    let long = world.page("GET", "images").header("Cookie", "x".repeat(11_000));
+    for (request, status) in [(large, 413), (long, 431)] {
+        let json = world.visit(&request).await;
+        json.expect_status(status);
+        assert!(json.body["error"]["code"].is_string(), "{json:?}");
+        let page = world.visit(&request.header("Accept", "text/html,*/*;q=0.8")).await;
+        page.expect_status(status);
+        let html = page.body.as_str().unwrap();
+        let (id, policy) = (&page.headers["x-request-id"], &page.headers["content-security-policy"]);
+        assert!(html.contains("<h1>") && html.contains(&**id), "{html}");
+        assert!(policy.contains("default-src 'none'"), "{policy}");
+    }
+    Failures::default().assert_none();
+}

@@ -62,6 +62,10 @@ async fn browser_is_led_to_the_console_and_clients_get_the_versions() {
         response.expect_status(300);
         assert!(response.body["versions"].is_array());
     }
+    let with_slash = api.send(&ApiRequest::new("GET", "/console/").header("Accept", browser)).await;
+    with_slash.expect_status(303);
+    assert_eq!(with_slash.headers["location"], "/console");
+    api.send(&ApiRequest::new("GET", "/console/").header("Accept", "*/*")).await.expect_status(404);
     // A request with an action is executed, even for a browser.
     let query = "Action=DescribeImages&Version=2020-09-30&RegionId=local";
     let action = ApiRequest::new("GET", format!("/?{query}")).header("Accept", browser);

@@ -8,7 +8,7 @@ mod token;
 use imageshare::auth::IssuedToken;
 use imageshare::domain::Timestamp;
 use imageshare::function::HttpFunction;
-use imageshare::http::{HttpResponse, IncomingRequest, session_token};
+use imageshare::http::{HttpResponse, IncomingRequest};
 
 use super::error;
 use crate::ROOT;
@@ -90,7 +90,7 @@ fn local_path(next: &str) -> &str {
 
 /// Ends the session: its token is revoked, and its cookie removed.
 pub(crate) async fn sign_out(function: &HttpFunction, incoming: IncomingRequest) -> HttpResponse {
-    if let Some(token) = session_token(incoming.headers())
+    if let Some(token) = incoming.session_token()
         && let Err(problem) =
             function.authenticator.revoke(token, &incoming.app.store, Timestamp::now()).await
     {

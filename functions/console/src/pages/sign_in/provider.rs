@@ -5,15 +5,16 @@
 //! refused.
 
 use imageshare::auth::{AuthError, CredentialError, SignInAttempt, SignInError};
-use imageshare::http::cookie;
+use imageshare::http::CookieName;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::{SignInVisit, access_key, local_path};
 use crate::reply::Reply;
 use crate::wording::Refusal;
 
-/// The name of the cookie over https, and over http.
-const COOKIES: [&str; 2] = ["__Host-imageshare-sign-in", "imageshare-sign-in"];
+/// The cookie of an attempt.
+const ATTEMPT_COOKIE: CookieName =
+    CookieName { over_https: "__Host-imageshare-sign-in", over_http: "imageshare-sign-in" };
 
 /// How long a visitor may take at the provider, in seconds.
 const ATTEMPT_SECONDS: u32 = 600;
@@ -79,9 +80,7 @@ fn redirect_uri(visit: &SignInVisit<'_>) -> String {
 
 /// The cookie of an attempt and the page to go to, for the header `Set-Cookie`; without an attempt, the one that removes it.
 fn attempt_cookie(visit: &SignInVisit<'_>, attempt: Option<(&SignInAttempt, &str)>) -> String {
-    let is_secure = visit.incoming.base_url().starts_with("https://");
-    let [secure, plain] = COOKIES;
-    let (name, attribute) = if is_secure { (secure, "; Secure") } else { (plain, "") };
+    let (name, attributes) = ATTEMPT_COOKIE.at(&visit.incoming.base_url());
     let (value, age) = match attempt {
         Some((SignInAttempt { state, nonce, verifier }, next)) => {
             let next = utf8_percent_encode(next, NON_ALPHANUMERIC);
@@ -89,12 +88,13 @@ fn attempt_cookie(visit: &SignInVisit<'_>, attempt: Option<(&SignInAttempt, &str
         }
         None => (String::new(), 0),
     };
-    format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age}{attribute}")
+    format!("{name}={value}; {attributes}; Max-Age={age}")
 }
 
 /// The attempt in the cookie, and the page to go to.
 fn attempt(visit: &SignInVisit<'_>) -> Option<(SignInAttempt, String)> {
-    let mut parts = cookie(visit.incoming.headers(), &COOKIES)?.splitn(4, '.');
+    let incoming = visit.incoming;
+    let mut parts = ATTEMPT_COOKIE.value(incoming.headers(), &incoming.base_url())?.splitn(4, '.');
     let mut next = || parts.next().map(str::to_owned);
     let attempt = SignInAttempt { state: next()?, nonce: next()?, verifier: next()? };
     let page = next()?;

@@ -110,7 +110,7 @@ pub async fn handle_in(texts: &'static Texts, function: &HttpFunction, request: 
 /// The page for a request for the console that a gateway refuses itself, with that status and that id, or to which it has got no
 /// answer.
 pub fn error_page(status: StatusCode, request_id: &str) -> HttpResponse {
-    pages::error::outside(&Refusal::Gateway(status), request_id).into_response()
+    pages::error::outside(&texts::ENGLISH, &Refusal::Gateway(status), request_id).into_response()
 }
 
 /// The parts of a path below [`ROOT`], percent-decoded. A trailing slash makes another path.

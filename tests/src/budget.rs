@@ -9,6 +9,7 @@ mod lists;
 mod memberships;
 mod messages;
 mod owner_policies;
+mod pages;
 mod share_rules;
 
 use imageshare::App;
@@ -131,6 +132,7 @@ pub async fn measure_calls() -> Vec<Measurement> {
     rows.push(idle::measure_sweep().await);
     rows.extend(messages::message_calls().await);
     rows.extend(effects::effects_calls().await);
+    rows.extend(pages::measure().await);
     rows
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use imageshare::store::Usage;
 use imageshare::table::{
     BatchRead, Key, Page, Query, ReadOutput, Table, TableFuture, TransactionToken, Write, WriteOutput,
 };
@@ -16,6 +17,14 @@ impl CallCounter {
     pub fn calls_and_read_units(&self) -> (u64, u64) {
         let [calls, half_units] = self.0.as_ref();
         (calls.load(Ordering::Relaxed), half_units.load(Ordering::Relaxed).div_ceil(2))
+    }
+
+    /// What was read since the start. Writes count as calls only.
+    pub fn usage(&self) -> Usage {
+        let [calls, half_units] = self.0.as_ref();
+        #[expect(clippy::cast_precision_loss, reason = "exact below 2^53 half units")]
+        let read_units = half_units.load(Ordering::Relaxed) as f64 / 2.0;
+        Usage { round_trips: calls.load(Ordering::Relaxed), read_units, write_units: 0.0 }
     }
 
     fn record_call(&self, units: f64) {

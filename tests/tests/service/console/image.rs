@@ -276,9 +276,9 @@ async fn owners_pages_cost_what_they_say() {
     };
     let (frame_calls, frame_units) = cost("share-rules/new").await;
     for (page, most_calls, most_units) in [
-        ("images".to_owned(), 3, 40),
-        ("images?name=image".to_owned(), 3, 60),
-        (format!("images/{image}"), 5, 30),
+        ("images".to_owned(), 2, 26),
+        ("images?name=image".to_owned(), 2, 26),
+        (format!("images/{image}"), 5, 20),
         (format!("share-images?image={image}"), 2, 3),
     ] {
         let (calls, units) = cost(&page).await;

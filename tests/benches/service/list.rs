@@ -57,7 +57,8 @@ pub async fn run() {
     );
 }
 
-async fn create_images(server: &ServerProcess, count: usize) -> Vec<String> {
+/// Registers images of the project `owner`, by several clients.
+pub async fn create_images(server: &ServerProcess, count: usize) -> Vec<String> {
     let token = server.token("owner", "member");
     let tasks: Vec<_> = (0..CLIENTS)
         .map(|number| {

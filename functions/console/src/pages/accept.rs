@@ -5,7 +5,7 @@ use askama::Template;
 use http::StatusCode;
 use imageshare::domain::{JobId, Outcome, Status, VaultId, authorize_write};
 use imageshare::store::VaultRecord;
-use imageshare::usecases::{self, Page, ReceivedImage};
+use imageshare::usecases::{self, MAX_BRIEF_COUNT, MAX_PENDING_COUNT, Page, PendingCount, ReceivedImage};
 
 use super::received::{self, Facts, Row, Selection};
 use super::{shared, vaults};
@@ -176,8 +176,9 @@ async fn page(
 ) -> Result<Reply, Refusal> {
     let (count_full_ecs, gib) = candidates.needed();
     let may_need_vault = count_full_ecs > 0 || candidates.has_more;
+    let most_counted = if candidates.has_more { MAX_PENDING_COUNT } else { MAX_BRIEF_COUNT };
     let (frame, facts, vaults) = tokio::try_join!(
-        Frame::load(visit, Some(Section::SharedImages)),
+        Frame::load_counting(visit, Some(Section::SharedImages), most_counted),
         Facts::load(visit, candidates.images.iter()),
         async { if may_need_vault { list_vaults(visit).await.map(Some) } else { Ok(None) } },
     )?;
@@ -195,7 +196,7 @@ async fn page(
             selection: candidates.remaining().fields(),
             selection_query: candidates.remaining().query(),
             seen: if is_all { candidates.digest(visit) } else { String::new() },
-            sentences: sentences(visit, &candidates),
+            sentences: sentences(visit, &candidates, frame.pending),
             rows: candidates.images.iter().map(|image| facts.row(visit, image)).collect(),
             vaults,
             frame,
@@ -208,12 +209,14 @@ async fn list_vaults(visit: &Visit<'_>) -> Result<Page<VaultRecord, VaultId>, Re
 }
 
 /// What will be done, and what it needs.
-fn sentences(visit: &Visit<'_>, candidates: &Candidates) -> Vec<String> {
+fn sentences(visit: &Visit<'_>, candidates: &Candidates, pending: PendingCount) -> Vec<String> {
     let texts = &visit.texts.received;
-    let count = candidates.images.len();
+    // Those that were looked at, or all that wait. Their number may be older than the page.
+    let looked_at = candidates.images.len();
+    let count = if candidates.has_more { pending.count.max(looked_at) } else { looked_at };
     let (full_ecs, gib) = candidates.needed();
     let mut sentences = Vec::new();
-    if candidates.has_more {
+    if candidates.has_more && pending.is_more {
         sentences.push(fill(texts.accept_more, &[("count", &count.to_string())]));
     } else if count > 0 {
         sentences.push(plural(count, texts.accept_one, texts.accept_many));

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::{Request, Response, StatusCode};
+use reqwest::redirect::Policy;
 
 use crate::http_server::HttpServer;
 
@@ -23,8 +24,8 @@ impl ApiAddress {
     pub async fn start(emulator: String) -> Self {
         let api = Arc::new(OnceLock::<String>::new());
         let found = Arc::clone(&api);
-        let client =
-            reqwest::Client::builder().no_proxy().timeout(Duration::from_mins(2)).build().expect("a client");
+        let client = reqwest::Client::builder().no_proxy().redirect(Policy::none());
+        let client = client.timeout(Duration::from_mins(2)).build().expect("a client");
         let server = HttpServer::start(move |request: Request<Bytes>| {
             let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
             let api = found.get().map_or("none", String::as_str);

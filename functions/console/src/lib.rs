@@ -17,12 +17,14 @@
 //! wording      errors and outcomes as sentences that say what to do
 //! texts        every text, so that a language is one more file
 //! reply        the response and its headers
+//! compression  makes it shorter for browsers that accept that
 //! ```
 //!
 //! A page that changes something is a form, answered with a redirect (303), so that to reload it does nothing again. What is
 //! shown of another tenant is escaped by the templates, which have no filter that would let it through.
 
 mod assets;
+mod compression;
 mod fields;
 mod frame;
 mod notice;
@@ -61,6 +63,12 @@ pub async fn handle(function: &HttpFunction, request: Request) -> HttpResponse {
 
 /// Handles one request, in the language of `texts`.
 pub async fn handle_in(texts: &'static Texts, function: &HttpFunction, request: Request) -> HttpResponse {
+    let accepts_gzip = compression::accepts_gzip(request.headers());
+    let response = respond(texts, function, request).await;
+    if accepts_gzip { compression::compress(response) } else { response }
+}
+
+async fn respond(texts: &'static Texts, function: &HttpFunction, request: Request) -> HttpResponse {
     let incoming = match function.receive(request) {
         Ok(incoming) => incoming,
         Err(rejected) => {

@@ -18,9 +18,10 @@ impl Client {
         Self::with_credential(address, format!("x-auth-token: {token}")).await
     }
 
-    /// Connects as the browser of a visitor of the console, whose session has that token.
-    pub async fn connect_browser(address: &str, token: &str) -> Self {
-        Self::with_credential(address, format!("cookie: imageshare={token}")).await
+    /// Connects as the browser of a visitor of the console, whose session has that token, and that accepts an encoding.
+    pub async fn connect_browser(address: &str, token: &str, encoding: &str) -> Self {
+        Self::with_credential(address, format!("accept-encoding: {encoding}\r\ncookie: imageshare={token}"))
+            .await
     }
 
     async fn with_credential(address: &str, credential: String) -> Self {

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::header::{CONTENT_TYPE, COOKIE, HeaderName, LOCATION, SET_COOKIE};
+use reqwest::header::{
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, HeaderName, LOCATION, SET_COOKIE,
+};
 use reqwest::redirect::Policy;
 use reqwest::{RequestBuilder, Response, StatusCode};
 use tokio::time::{Instant, sleep};
@@ -26,6 +28,11 @@ pub(crate) async fn pages_share_accept_and_end_their_session(url: &str) {
     assert_eq!(header(&root, LOCATION), "/console");
     let asked = stranger.get("/console/shared?x=1").await;
     assert_eq!(header(&asked, LOCATION), "/console/sign-in?next=%2Fconsole%2Fshared%3Fx%3D1");
+
+    let packed = stranger.http.get(format!("{url}/console/sign-in")).header(ACCEPT_ENCODING, "gzip");
+    let packed = packed.send().await.unwrap();
+    assert_eq!(header(&packed, CONTENT_ENCODING), "gzip");
+    assert!(packed.bytes().await.unwrap().starts_with(&[0x1f, 0x8b]), "no gzip");
 
     let owner = Browser::signed_in(url, "page-owner").await;
     let page = owner.open(&format!("/console/share-images?image={image}")).await;

@@ -57,6 +57,8 @@ async fn browser_is_led_to_the_console_and_clients_get_the_versions() {
     let sign_in = api.send(&ApiRequest::new("GET", &*first.headers["location"])).await;
     sign_in.expect_status(200);
     assert!(sign_in.body.as_str().unwrap().contains("href=\"/docs\""), "the API is found from there");
+    let packed = ApiRequest::new("GET", "/console/sign-in").header("Accept-Encoding", "gzip, br");
+    assert_eq!(api.send(&packed).await.headers["content-encoding"], "gzip");
     for accept in ["*/*", "application/json", "application/json, text/html", ""] {
         let response = api.send(&ApiRequest::new("GET", "/").header("Accept", accept)).await;
         response.expect_status(300);

@@ -4,6 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
+use std::io::Read;
+use std::mem;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -12,6 +14,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use dynoxide::types::AttributeValue;
+use flate2::read::GzDecoder;
 use imageshare::domain::{Clock, Role, Timestamp};
 use imageshare::store::Store;
 use imageshare::table::Table;
@@ -412,9 +415,14 @@ fn parse_response(request: &ApiRequest, bytes: &[u8]) -> ApiResponse {
     let headers = lines.filter_map(|line| line.split_once(": "));
     let headers: BTreeMap<String, String> =
         headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
-    let body = match &bytes[end + 4..] {
+    let mut body = bytes[end + 4..].to_vec();
+    if headers.get("content-encoding").is_some_and(|encoding| encoding == "gzip") {
+        let packed = mem::take(&mut body);
+        GzDecoder::new(packed.as_slice()).read_to_end(&mut body).expect("a body in gzip");
+    }
+    let body = match body.as_slice() {
         [] => Value::Null,
-        body if is_text_body(&headers) => Value::String(String::from_utf8(body.to_vec()).expect("a text")),
+        _ if is_text_body(&headers) => Value::String(String::from_utf8(body).expect("a text")),
         body => serde_json::from_slice(body).expect("a JSON body"),
     };
     ApiResponse { request: format!("{request:?}"), status, headers, body }

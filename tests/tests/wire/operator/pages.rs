@@ -58,7 +58,9 @@ async fn browser_is_led_to_the_console_and_clients_get_the_versions() {
     sign_in.expect_status(200);
     assert!(sign_in.body.as_str().unwrap().contains("href=\"/docs\""), "the API is found from there");
     let packed = ApiRequest::new("GET", "/console/sign-in").header("Accept-Encoding", "gzip, br");
-    assert_eq!(api.send(&packed).await.headers["content-encoding"], "gzip");
+    let packed = api.send(&packed).await;
+    assert_eq!(packed.headers["content-encoding"], "gzip");
+    assert_eq!(packed.body, sign_in.body);
     for accept in ["*/*", "application/json", "application/json, text/html", ""] {
         let response = api.send(&ApiRequest::new("GET", "/").header("Accept", accept)).await;
         response.expect_status(300);

@@ -10,6 +10,9 @@ use crate::table::{Projection, Query};
 /// Counting stops here: far above any inbox limit that a deployment is likely to set.
 const MAX_COUNTED: usize = 20_000;
 
+/// The smallest number of pending images that is kept for people to read. To count fewer costs a page little.
+const MIN_CACHED: usize = 1_000;
+
 impl Store {
     /// Returns the number of pending images of a tenant: from the cache, or in one query for about 7,000 of them.
     ///
@@ -34,6 +37,24 @@ impl Store {
             Some(inbox) => Ok(inbox.pending as usize),
             None => self.count_list(&List::Received(tenant.clone(), Status::Pending), limit).await,
         }
+    }
+
+    /// Returns the number of pending images of a tenant, up to [`MAX_COUNTED`] or a little more: from the cache, or counted.
+    /// Only a large number is cached, since that it is a little old is not noticed.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table fails.
+    pub async fn full_pending_count(&self, tenant: &TenantId) -> Result<usize, StoreError> {
+        let now = self.clock.now();
+        if let Some(inbox) = self.inbox_cache.get(tenant, now) {
+            return Ok(inbox.pending as usize);
+        }
+        let inbox = self.count_inbox(tenant).await?;
+        let pending = inbox.pending as usize;
+        if pending >= MIN_CACHED {
+            self.inbox_cache.insert(tenant.clone(), inbox, now);
+        }
+        Ok(pending)
     }
 
     async fn count_inbox(&self, tenant: &TenantId) -> Result<Inbox, StoreError> {

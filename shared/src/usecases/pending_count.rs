@@ -30,12 +30,16 @@ impl PendingCount {
 /// once. Otherwise the index is counted, which may be some milliseconds behind.
 ///
 /// Costs nothing if the count is cached; otherwise half a unit for every 20 images, some 25 units for 1,000 and 250 for
-/// 10,000, and a query for about 7,000 of them, one after the other.
+/// 10,000, and a query for about 7,000 of them, one after the other. If all are counted, 1,000 or more are cached.
 ///
 /// # Errors
 /// [`UseCaseError::Store`] if the table failed.
 pub async fn pending_count(app: &App, caller: &Caller, most: usize) -> Result<PendingCount, UseCaseError> {
-    let found = app.store.pending_count(&caller.tenant, most + 1).await?;
+    let found = if most > MAX_BRIEF_COUNT {
+        app.store.full_pending_count(&caller.tenant).await?
+    } else {
+        app.store.pending_count(&caller.tenant, most + 1).await?
+    };
     Ok(PendingCount::of(found, most))
 }
 

@@ -7,7 +7,7 @@ use imageshare::domain::{Details, Image, ImageId, Limits, Status, Timestamp, Vis
 use imageshare::function::HttpFunction;
 use imageshare::store::{CreateOutcome, Store};
 use imageshare::usecases::{self, UseCaseError};
-use imageshare_tests::counting_table::CountingTable;
+use imageshare_tests::counting_table::{CallCounter, CountingTable};
 use imageshare_tests::deployment::{Deployment as Tokens, authenticator};
 use imageshare_tests::events::HttpEvent;
 use imageshare_tests::in_process::{ApiResponse, send_event};
@@ -83,6 +83,7 @@ impl World {
         world.share("other", &["o-1".parse().unwrap()]).await;
         world.local.run_open_work().await;
         world.console = world.open_pending_pages().await;
+        world.console.push(world.open_pending_page_again().await);
         world.accept_all_on_the_console().await;
         world.share("other", &["o-2".parse().unwrap()]).await;
         for number in (0..image_count()).step_by(RENAME_INTERVAL) {
@@ -185,14 +186,31 @@ impl World {
     }
 
     async fn send_counted(&self, event: &HttpEvent) -> CountedPage {
+        let (function, calls) = self.counted_function();
+        let response = send_event(&function, event, None).await;
+        (response, calls.calls_and_read_units())
+    }
+
+    /// Opens the page of what waits for `me` twice in one process. Returns the second, with what it cost alone.
+    pub async fn open_pending_page_again(&self) -> CountedPage {
+        let (function, calls) = self.counted_function();
+        let event = HttpEvent::new("GET /console/{page+}", &format!("/console/{}", PENDING_PAGES[0]));
+        let event = event.header("cookie", &cookie());
+        send_event(&function, &event, None).await.expect_status(200);
+        let first = calls.calls_and_read_units();
+        let second = send_event(&function, &event, None).await;
+        let both = calls.calls_and_read_units();
+        (second, (both.0 - first.0, both.1 - first.1))
+    }
+
+    /// A function that starts, and the counters of its calls.
+    fn counted_function(&self) -> (HttpFunction, CallCounter) {
         let (table, calls) = CountingTable::new(self.local.table.clone());
         let service = App {
             store: Store::new(table, self.local.service.clock().clone()),
             ..self.local.service.clone()
         };
-        let function = HttpFunction::new(service, authenticator());
-        let response = send_event(&function, event, None).await;
-        (response, calls.calls_and_read_units())
+        (HttpFunction::new(service, authenticator()), calls)
     }
 
     /// The ids of a list's images, in order.

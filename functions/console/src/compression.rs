@@ -1,7 +1,7 @@
-//! Compresses what is sent to browsers: a page of a list has some 25 kB, and a sixth of that when compressed.
+//! Compresses what is sent to browsers: a page of a list has some 25 kB, and a seventh of that when compressed.
 //!
-//! A page has no secret beside what someone else could have chosen, but for the page of a new access key, which only a form of
-//! the same origin leads to. So the length of a page tells nobody a secret.
+//! The length of a compressed page could tell a secret in it to someone who can also choose a part of the page (BREACH). The only
+//! page with a secret is that of a new access key, which only a form of the same origin leads to.
 
 use std::io::{self, Write};
 
@@ -12,7 +12,7 @@ use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderValue, VARY};
 use imageshare::http::HttpResponse;
 use lambda_http::Body;
 
-/// The shortest body that is worth to be compressed: a shorter one fits into one packet as it is.
+/// The shortest body that is worth compressing: a shorter one fits into one packet as it is.
 const MIN_BYTES: usize = 1_400;
 
 /// Whether a client accepts gzip.

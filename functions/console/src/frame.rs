@@ -1,7 +1,7 @@
 //! What every page has around it: navigation, region, project, and what became of the last action.
 
 use imageshare::domain::{DirectoryEntry, Role};
-use imageshare::usecases::{self, MAX_BRIEF_COUNT, PendingCount};
+use imageshare::usecases::{self, MAX_BRIEF_COUNT, PendingCount, UseCaseError};
 
 use crate::assets::{ICON, SCRIPT, STYLES};
 use crate::notice::{self, Notice};
@@ -140,23 +140,31 @@ impl Frame {
     /// # Errors
     /// [`Refusal`] if the table failed.
     pub(crate) async fn load(visit: &Visit<'_>, section: Option<Section>) -> Result<Self, Refusal> {
-        Self::load_counting(visit, section, MAX_BRIEF_COUNT).await
+        let pending = usecases::pending_count(&visit.app, visit.caller(), MAX_BRIEF_COUNT);
+        Self::load_with(visit, section, pending).await
     }
 
-    /// The frame of a page that counts the images that wait up to `most`. Costs what [`Self::load`] costs, and what more images cost
-    /// to be counted.
+    /// The same for a page about all images that wait. Costs what [`Self::load`] costs, and what it takes to count them all.
     ///
     /// # Errors
     /// [`Refusal`] if the table failed.
-    pub(crate) async fn load_counting(
+    pub(crate) async fn load_with_full_count(
         visit: &Visit<'_>,
         section: Option<Section>,
-        most: usize,
+    ) -> Result<Self, Refusal> {
+        let pending = usecases::full_pending_count(&visit.app, visit.caller());
+        Self::load_with(visit, section, pending).await
+    }
+
+    async fn load_with(
+        visit: &Visit<'_>,
+        section: Option<Section>,
+        pending: impl Future<Output = Result<PendingCount, UseCaseError>>,
     ) -> Result<Self, Refusal> {
         let (app, caller) = (&visit.app, visit.caller());
         let (entry, pending, unread, notice) = tokio::try_join!(
             async { Ok::<_, Refusal>(usecases::own_entry(app, caller).await?) },
-            async { Ok(usecases::pending_count(app, caller, most).await?) },
+            async { Ok(pending.await?) },
             async { Ok(usecases::count_unread_messages(app, caller).await?) },
             notice::load(visit),
         )?;

@@ -2,9 +2,10 @@
 
 use imageshare::domain::{Denied, Encryption, ImageId, Outcome, Visibility, share_obstacle};
 use imageshare::store::List;
-use imageshare::usecases::{self, Direction, ImageQuery, IndexFilter, SortKey, UseCaseError, VisibleImage};
+use imageshare::usecases::{UseCaseError, VisibleImage};
 
 use crate::texts::{Texts, fill};
+use crate::visible;
 use crate::visit::Visit;
 use crate::wording::Refusal;
 
@@ -22,17 +23,8 @@ pub(crate) struct OwnedImages {
 /// # Errors
 /// [`Refusal`] if the table failed.
 pub(crate) async fn find(visit: &Visit<'_>, ids: &[ImageId]) -> Result<OwnedImages, Refusal> {
-    let query = ImageQuery {
-        lists: vec![List::Owned(visit.caller().tenant.clone())],
-        filter: |_: &VisibleImage| true,
-        index_filter: IndexFilter::default(),
-        needs_member_counts: true,
-        sort: vec![(SortKey::CreatedAt, Direction::Descending)],
-        after: None,
-        limit: ids.len(),
-    };
-    let page = usecases::find_images(&visit.app, visit.caller(), ids, query).await?;
-    let found: Vec<_> = page.rows.into_iter().map(|row| row.visible).collect();
+    let own = List::Owned(visit.caller().tenant.clone());
+    let found = visible::find_in(visit, ids, vec![own], true).await?;
     let missing = ids.len().saturating_sub(found.len());
     Ok(OwnedImages { found, missing })
 }

@@ -2,7 +2,7 @@
 
 use imageshare::domain::{ImageId, Status, Visibility};
 use imageshare::store::List;
-use imageshare::usecases::{self, ImageQuery, IndexFilter, VisibleImage};
+use imageshare::usecases::{self, Direction, ImageQuery, IndexFilter, SortKey, VisibleImage};
 
 use crate::visit::Visit;
 use crate::wording::Refusal;
@@ -20,12 +20,26 @@ pub(crate) async fn find(
     let tenant = &visit.caller().tenant;
     let received = Status::ALL.into_iter().map(|status| List::Received(tenant.clone(), status));
     let open = [Visibility::Public, Visibility::Community].map(List::Open);
+    let lists = std::iter::once(List::Owned(tenant.clone())).chain(received).chain(open);
+    find_in(visit, ids, lists.collect(), needs_member_counts).await
+}
+
+/// Finds those of some images that are in one of the lists, the newest first. Costs what [`find`] costs.
+///
+/// # Errors
+/// [`Refusal`] if the table failed.
+pub(crate) async fn find_in(
+    visit: &Visit<'_>,
+    ids: &[ImageId],
+    lists: Vec<List>,
+    needs_member_counts: bool,
+) -> Result<Vec<VisibleImage>, Refusal> {
     let query = ImageQuery {
-        lists: std::iter::once(List::Owned(tenant.clone())).chain(received).chain(open).collect(),
+        lists,
         filter: |_: &VisibleImage| true,
         index_filter: IndexFilter::default(),
         needs_member_counts,
-        sort: Vec::new(),
+        sort: vec![(SortKey::CreatedAt, Direction::Descending)],
         after: None,
         limit: ids.len(),
     };

@@ -7,8 +7,8 @@ use super::keys::{self, GSK, LISTS_INDEX, List};
 use crate::domain::{Inbox, Status, TenantId};
 use crate::table::{Projection, Query};
 
-/// Counting stops here: far above any inbox limit that a deployment is likely to set.
-const MAX_COUNTED: usize = 20_000;
+/// The highest number of pending images that is counted: far above any inbox limit that a deployment is likely to set.
+pub const MAX_PENDING_COUNT: usize = 20_000;
 
 /// The smallest number of pending images that is kept for people to read. To count fewer costs a page little.
 const MIN_CACHED: usize = 1_000;
@@ -39,7 +39,7 @@ impl Store {
         }
     }
 
-    /// Returns the number of pending images of a tenant, up to [`MAX_COUNTED`] or a little more: from the cache, or counted.
+    /// Returns the number of pending images of a tenant, up to [`MAX_PENDING_COUNT`] or a little more: from the cache, or counted.
     /// Only a large number is cached, since that it is a little old is not noticed.
     ///
     /// # Errors
@@ -70,7 +70,7 @@ impl Store {
                 inbox.pending += 1;
             }
             query.start = page.next;
-            if query.start.is_none() || inbox.pending as usize >= MAX_COUNTED {
+            if query.start.is_none() || inbox.pending as usize > MAX_PENDING_COUNT {
                 return Ok(inbox);
             }
         }

@@ -64,6 +64,7 @@ pub use self::error::StoreError;
 pub use self::fleet::ShardCheckpoint;
 pub use self::idempotency::PriorCreation;
 pub use self::images::{CreateOutcome, DeleteOutcome, ImageFetch, ListedImage, MemberUpdate, UpdateOutcome};
+pub use self::inboxes::MAX_PENDING_COUNT;
 pub use self::items::idempotency::{IdempotencyRequest, SubmitOutcome};
 pub use self::items::key_grant::KeyGrantRecord;
 pub use self::items::owner_policy::OwnerPolicyRecord;

@@ -84,7 +84,7 @@ pub use self::owner_policies::{
     OwnerPolicyError, delete_owner_policy, list_owner_policies, put_owner_policy, show_owner_policy,
 };
 pub use self::page::Page;
-pub use self::pending_count::{MAX_BRIEF_COUNT, MAX_PENDING_COUNT, PendingCount, pending_count};
+pub use self::pending_count::{MAX_BRIEF_COUNT, PendingCount, full_pending_count, pending_count};
 pub use self::query_memberships::{
     MembershipPage, MembershipPosition, MembershipQuery, MembershipRow, query_memberships,
 };

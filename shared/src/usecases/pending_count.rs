@@ -3,12 +3,10 @@
 use super::UseCaseError;
 use crate::App;
 use crate::domain::Caller;
+use crate::store::MAX_PENDING_COUNT;
 
 /// The highest number of pending images that is counted where it is shown beside other things.
 pub const MAX_BRIEF_COUNT: usize = 1_000;
-
-/// The highest number of pending images that is counted at all: twice the default limit of an inbox.
-pub const MAX_PENDING_COUNT: usize = 20_000;
 
 /// A number of pending images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,22 +23,29 @@ impl PendingCount {
     }
 }
 
-/// Returns the number of images that are pending for the caller's project, counted up to `most`. A count that this process has cached may lack
-/// what other processes did in the last 10 seconds; what this process did, such as a decision of the caller, it has at
-/// once. Otherwise the index is counted, which may be some milliseconds behind.
+/// Returns the number of images that are pending for the caller's project, counted up to `most`. A count that this process
+/// has cached may lack what other processes did in the last 10 seconds; what this process did, such as a decision of the
+/// caller, it has at once. Otherwise the index is counted, which may be some milliseconds behind.
 ///
-/// Costs nothing if the count is cached; otherwise half a unit for every 20 images, some 25 units for 1,000 and 250 for
-/// 10,000, and a query for about 7,000 of them, one after the other. If all are counted, 1,000 or more are cached.
+/// Costs nothing if the count is cached; otherwise one query of half a unit for every 20 images, some 25 units for 1,000.
 ///
 /// # Errors
 /// [`UseCaseError::Store`] if the table failed.
 pub async fn pending_count(app: &App, caller: &Caller, most: usize) -> Result<PendingCount, UseCaseError> {
-    let found = if most > MAX_BRIEF_COUNT {
-        app.store.full_pending_count(&caller.tenant).await?
-    } else {
-        app.store.pending_count(&caller.tenant, most + 1).await?
-    };
+    let found = app.store.pending_count(&caller.tenant, most + 1).await?;
     Ok(PendingCount::of(found, most))
+}
+
+/// Returns the same number, counted up to [`MAX_PENDING_COUNT`]. A number of 1,000 or more is cached.
+///
+/// Costs nothing if the count is cached; otherwise some 250 units for 10,000 images, and a query for about 7,000 of them,
+/// one after the other.
+///
+/// # Errors
+/// [`UseCaseError::Store`] if the table failed.
+pub async fn full_pending_count(app: &App, caller: &Caller) -> Result<PendingCount, UseCaseError> {
+    let found = app.store.full_pending_count(&caller.tenant).await?;
+    Ok(PendingCount::of(found, MAX_PENDING_COUNT))
 }
 
 #[cfg(test)]

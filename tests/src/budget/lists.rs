@@ -34,7 +34,7 @@ pub(super) async fn shown_with_lists(
     let mut rows = vec![measurement("names of 100 members of an image", &service)];
     let service = metered_service(world);
     let pending =
-        usecases::pending_count(&service, recipient, usecases::MAX_PENDING_COUNT).await.expect("a count");
+        usecases::pending_count(&service, recipient, usecases::MAX_BRIEF_COUNT).await.expect("a count");
     assert_eq!(pending.count, 100);
     rows.push(measurement("number of 100 pending images", &service));
     rows

@@ -5,7 +5,7 @@ use askama::Template;
 use http::StatusCode;
 use imageshare::domain::{JobId, Outcome, Status, VaultId, authorize_write};
 use imageshare::store::VaultRecord;
-use imageshare::usecases::{self, MAX_BRIEF_COUNT, MAX_PENDING_COUNT, Page, PendingCount, ReceivedImage};
+use imageshare::usecases::{self, Page, PendingCount, ReceivedImage};
 
 use super::received::{self, Facts, Row, Selection};
 use super::{shared, vaults};
@@ -176,9 +176,8 @@ async fn page(
 ) -> Result<Reply, Refusal> {
     let (count_full_ecs, gib) = candidates.needed();
     let may_need_vault = count_full_ecs > 0 || candidates.has_more;
-    let most_counted = if candidates.has_more { MAX_PENDING_COUNT } else { MAX_BRIEF_COUNT };
     let (frame, facts, vaults) = tokio::try_join!(
-        Frame::load_counting(visit, Some(Section::SharedImages), most_counted),
+        load_frame(visit, &candidates),
         Facts::load(visit, candidates.images.iter()),
         async { if may_need_vault { list_vaults(visit).await.map(Some) } else { Ok(None) } },
     )?;
@@ -202,6 +201,16 @@ async fn page(
             frame,
         },
     ))
+}
+
+/// The frame. All images that wait are counted only if more wait than were looked at.
+async fn load_frame(visit: &Visit<'_>, candidates: &Candidates) -> Result<Frame, Refusal> {
+    let section = Some(Section::SharedImages);
+    if candidates.has_more {
+        Frame::load_with_full_count(visit, section).await
+    } else {
+        Frame::load(visit, section).await
+    }
 }
 
 async fn list_vaults(visit: &Visit<'_>) -> Result<Page<VaultRecord, VaultId>, Refusal> {

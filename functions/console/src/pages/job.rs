@@ -71,24 +71,21 @@ struct Names {
     projects: HashMap<TenantId, CounterpartNames>,
 }
 
-/// Shows a job: its failed pairs first. Costs one query, then what [`Names`] do, besides the frame.
+/// Shows a job: its failed pairs first. Costs one query, then what [`Names`] do, concurrently with the frame.
 pub(crate) async fn show(visit: &Visit<'_>, id: &str) -> Result<Reply, Refusal> {
     let wanted = Wanted {
         only_failed: visit.query.text("show") == FAILED,
         first: visit.query.text("from").parse().unwrap_or(0),
     };
-    let job = async {
-        let report = load(visit, id).await?;
-        let names = Names::load(visit, wanted.page(&wanted.results(&report))).await?;
-        Ok((report, names))
-    };
-    let ((report, names), mut frame) = tokio::try_join!(job, Frame::load(visit, Some(Section::Jobs)))?;
+    let report = load(visit, id).await?;
+    let results = wanted.results(&report);
+    let (names, mut frame) =
+        tokio::try_join!(Names::load(visit, wanted.page(&results)), Frame::load(visit, Some(Section::Jobs)))?;
     let texts = visit.texts;
     let now = visit.app.clock().now();
     if report.ended_at().is_none() {
         frame.notice = frame.notice.or_else(|| Notice::of(std::slice::from_ref(&report), now, texts));
     }
-    let results = wanted.results(&report);
     let (shown, all) = (results.len(), report.results().count());
     let can_try = visit.may_write() && report.ended_at().is_some() && !failed_groups(&report).is_empty();
     let job = &report.job;

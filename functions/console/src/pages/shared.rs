@@ -4,7 +4,7 @@ use askama::Template;
 use imageshare::domain::{ImageId, Status, authorize_write};
 use imageshare::http::Listing;
 use imageshare::store::Position;
-use imageshare::usecases::{self, MAX_PENDING_COUNT, Page, PendingCount, ReceivedImage};
+use imageshare::usecases::{self, Page, PendingCount, ReceivedImage};
 
 use super::received::{self, Facts, MAX_SELECTED, PAGE_SIZE, Row, Selection};
 use crate::frame::{Frame, Section};
@@ -44,7 +44,7 @@ pub(crate) async fn show(visit: &Visit<'_>) -> Result<Reply, Refusal> {
     let pending_after = received::position(pending_listing, pending_marker);
     let accepted_after = received::position(accepted_listing, accepted_marker);
     let (frame, pending, accepted) = tokio::try_join!(
-        Frame::load_counting(visit, Some(Section::SharedImages), MAX_PENDING_COUNT),
+        Frame::load_with_full_count(visit, Some(Section::SharedImages)),
         list(visit, Status::Pending, pending_after.as_ref()),
         list(visit, Status::Accepted, accepted_after.as_ref()),
     )?;

@@ -21,7 +21,7 @@ pub(super) const SUMS: &str = "SHA256SUMS";
 /// The largest package that is accepted, since Lambda fetches it at each cold start.
 const MAX_ZIP_BYTES: usize = 3_000_000;
 
-/// The same for the pages for people, which are compiled into their function, as are the use cases of all others.
+/// The same for `console`, which has the templates of its pages, and the use cases of all other functions.
 const MAX_CONSOLE_ZIP_BYTES: usize = 4_000_000;
 
 /// A function's package.

@@ -3,8 +3,8 @@
 //! A query goes through images in order ([`walk`]): those that it names, or those of the project's lists. Every image
 //! is read and authorized, so an image that the project may not see, or whose visibility is not `shared`, is left out.
 //!
-//! A request reads at most [`MAX_READS`](query::MAX_READS) images and memberships beyond its first step, and then returns a page that may
-//! be shorter than its limit, or empty, with the position where the next one continues.
+//! A request reads at most [`MAX_READS`](query::MAX_READS) images and memberships beyond its first step, and then returns
+//! a page that may be shorter than its limit, or empty, with the position where the next one continues.
 
 mod owned;
 mod position;

@@ -43,7 +43,8 @@ pub struct RefusedImage {
 
 /// Shares the images of the caller's project that a rule matches with the rule's recipients, whether it is enabled or
 /// not. One request makes at most 10 jobs, and the next one continues at the marker. What is shared already stays as
-/// it is, so that a request can be repeated. With the `key` of an earlier request, it returns the jobs of that one.
+/// it is, so that a request can be repeated. With the `key` of an earlier request, and while the rule matches the same
+/// images, it returns the jobs of that one.
 ///
 /// Costs one read, what the recipients cost, and for each job a page of images, a share and one write.
 ///
